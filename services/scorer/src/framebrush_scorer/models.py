@@ -1,0 +1,95 @@
+"""The frame models a scorer can load, by name."""
+
+import re
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from framebrush_scorer.errors import UnknownModel
+from framebrush_scorer.style import StyleModel
+from framebrush_scorer.weights import SUFFIXES, read_network
+
+GROUP = "framebrush.models"
+"""Entry-point group of models from other packages; each entry is a :data:`Factory`."""
+
+SHIPPED = Path(__file__).with_name("styles")
+"""Folder of the styles that come with this package."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a model can be called: names become file names."""
+
+
+class FrameModel(Protocol):
+    """Turns pictures into pictures. Called by one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """The name it was loaded under."""
+
+    def __call__(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return new frames for RGB frames; both (B, H, W, 3) in 0..255, any B, H, W >= 1.
+
+        A frame's result does not depend on the others in the batch.
+        """
+
+
+Factory = Callable[[str], FrameModel]
+"""Makes a model for a device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+
+
+class Identity:
+    """Gives frames back as they are: tests fidelity, measures overhead."""
+
+    name = "identity"
+
+    def __call__(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return a copy of the frames, (B, H, W, 3)."""
+        return frames.copy()
+
+
+BUILT_IN: dict[str, Factory] = {"identity": lambda _device: Identity()}
+
+
+def available(styles: Path | None = None) -> list[str]:
+    """Return the names that :func:`load` knows, sorted."""
+    plugged = {entry.name for entry in entry_points(group=GROUP)}
+    return sorted(BUILT_IN.keys() | plugged | find_styles(SHIPPED).keys() | find_styles(styles).keys())
+
+
+def load(name: str, styles: Path | None = None, device: str = "auto") -> FrameModel:
+    """Load a model: built in, from an installed package, from the user's folder of styles, or shipped, in this order.
+
+    Args:
+        name: One of :func:`available`.
+        styles: Folder of the user's ``.safetensors`` and ``.pth`` files; a style is called like its file.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UnknownModel: There is no such model; the message lists those there are.
+        InvalidWeights: The style's file is damaged or not a style network.
+        ValueError: There is no such device.
+
+    """
+    if factory := BUILT_IN.get(name):
+        return factory(device)
+    for entry in entry_points(group=GROUP, name=name):
+        plugged: Factory = entry.load()
+        return plugged(device)
+    if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
+        return StyleModel(name, read_network(path), device)
+    raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available(styles))}")
+
+
+def find_styles(folder: Path | None) -> dict[str, Path]:
+    """Return the weights files in a folder by style name; safetensors win over a ``.pth`` of the same name.
+
+    Names come from listing the folder, never from a request, so that no request can name a path.
+    """
+    if folder is None or not folder.is_dir():
+        return {}
+    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and NAME.fullmatch(path.stem))
+    return {path.stem: path for path in sorted(files, key=lambda path: path.suffix != ".pth")}

@@ -1,0 +1,177 @@
+"""The image transformation network of Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer".
+
+Layout and parameter names are those of ``TransformerNet`` in pytorch/examples ``fast_neural_style``, with the width,
+the number of residual blocks and the kind of normalisation as parameters. :func:`optimise` turns a trained network into
+a faster one that computes the same function.
+"""
+
+import copy
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+Norm = Literal["instance", "batch"]
+
+STRIDE = 4
+"""Height and width of what the network is given must be multiples of this: it halves the picture twice."""
+
+SMALLEST = 8
+"""Smallest height and width the network takes: reflection needs two pixels at a quarter of the resolution."""
+
+
+class ConvLayer(nn.Module):
+    """Convolution with reflection padding: (B, Cin, H, W) -> (B, Cout, H / stride, W / stride)."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.padding = (kernel // 2,) * 4
+        self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pad, convolve."""
+        y: Tensor = self.conv2d(F.pad(x, self.padding, mode="reflect"))
+        return y
+
+
+class UpsampleConvLayer(ConvLayer):
+    """Nearest-neighbour upsampling by two, then a convolution: (B, Cin, H, W) -> (B, Cout, 2H, 2W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upsample, pad, convolve."""
+        return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class ResidualBlock(nn.Module):
+    """Two normalised convolutions beside a shortcut, nothing after the sum: (B, C, H, W) -> the same."""
+
+    def __init__(self, channels: int, norm: Norm) -> None:
+        super().__init__()
+        self.conv1 = ConvLayer(channels, channels, 3)
+        self.conv2 = ConvLayer(channels, channels, 3)
+        self.pairs = add_norms(self, norm, [("conv1", channels), ("conv2", channels)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` plus its residual."""
+        (conv1, norm1), (conv2, norm2) = ((getattr(self, conv), getattr(self, norm)) for conv, norm in self.pairs)
+        y: Tensor = norm2(conv2(F.relu_(norm1(conv1(x)))))
+        return y.add_(x)
+
+
+class TransformerNet(nn.Module):
+    """RGB float (B, 3, H, W) in 0..255 to the same; values outside of 0..255 in the output are to be clamped.
+
+    H and W must be multiples of :data:`STRIDE`, at least :data:`SMALLEST`. ``width=32, blocks=5, norm="instance"`` is
+    the network of pytorch/examples, whose checkpoints load unchanged. With ``norm="batch"`` the normalisations are
+    named ``bn1``.. where pytorch/examples has ``in1``..
+    """
+
+    def __init__(self, width: int = 32, blocks: int = 5, norm: Norm = "instance") -> None:
+        super().__init__()
+        self.width, self.blocks, self.norm = width, blocks, norm
+        self.conv1 = ConvLayer(3, width, 9)
+        self.conv2 = ConvLayer(width, 2 * width, 3, stride=2)
+        self.conv3 = ConvLayer(2 * width, 4 * width, 3, stride=2)
+        for k in range(1, blocks + 1):
+            self.add_module(f"res{k}", ResidualBlock(4 * width, norm))
+        self.deconv1 = UpsampleConvLayer(4 * width, 2 * width, 3)
+        self.deconv2 = UpsampleConvLayer(2 * width, width, 3)
+        self.deconv3 = ConvLayer(width, 3, 9)
+        outputs = [("conv1", 1), ("conv2", 2), ("conv3", 4), ("deconv1", 2), ("deconv2", 1)]
+        self.pairs = add_norms(self, norm, [(name, times * width) for name, times in outputs])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Paint the pictures."""
+        down, up = self.pairs[:3], self.pairs[3:]
+        for conv, norm in down:
+            x = F.relu_(getattr(self, norm)(getattr(self, conv)(x)))
+        for k in range(1, self.blocks + 1):
+            x = getattr(self, f"res{k}")(x)
+        for conv, norm in up:
+            x = F.relu_(getattr(self, norm)(getattr(self, conv)(x)))
+        y: Tensor = self.deconv3(x)
+        return y
+
+
+def add_norms(module: nn.Module, norm: Norm, convs: list[tuple[str, int]]) -> list[tuple[str, str]]:
+    """Add one normalisation per (convolution, channels) and return the (convolution, normalisation) names."""
+    kind, prefix = (nn.InstanceNorm2d, "in") if norm == "instance" else (nn.BatchNorm2d, "bn")
+    names = []
+    for k, (conv, channels) in enumerate(convs, 1):
+        module.add_module(f"{prefix}{k}", kind(channels, affine=True))
+        names.append((conv, f"{prefix}{k}"))
+    return names
+
+
+class SampleNorm(nn.Module):
+    """Instance normalisation of *one* picture by way of batch normalisation: same numbers, keeps channels_last.
+
+    ``nn.InstanceNorm2d`` makes its input contiguous first (PyTorch issue 72341), which costs more than the
+    normalisation itself.
+    """
+
+    def __init__(self, source: nn.InstanceNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = source.weight, source.bias, source.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each channel of ``x``, (1, C, H, W)."""
+        if len(x) != 1:
+            raise ValueError(f"instance normalisation takes one picture at a time here, got {len(x)}")
+        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+class ShuffleConv(nn.Module):
+    """The function of :class:`UpsampleConvLayer` with a 3x3 kernel, computed at the low resolution.
+
+    Each of the four output phases sees at most 2x2 distinct low-resolution pixels, so its kernel is the 3x3 kernel with
+    the taps that fall on the same pixel summed; reflection at the high resolution is replication at the low one.
+    """
+
+    def __init__(self, source: UpsampleConvLayer) -> None:
+        super().__init__()
+        conv = source.conv2d
+        taps = torch.tensor(
+            [[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]
+        )  # phase, low, high
+        kernel = torch.einsum("ocab,pia,qjb->opqcij", conv.weight.detach().double(), taps.double(), taps.double())
+        self.weight = nn.Parameter(kernel.flatten(0, 2).to(conv.weight.dtype))
+        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().repeat_interleave(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve into four phases, interleave them."""
+        y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), self.weight, self.bias)
+        return F.pixel_shuffle(y, 2)
+
+
+def optimise(net: TransformerNet) -> TransformerNet:
+    """Return a copy for inference that computes the same up to rounding: no norms to fold left, no upsampled grids.
+
+    Batch normalisations become part of the convolutions before them. A network with instance normalisation takes one
+    picture at a time afterwards.
+    """
+    net = copy.deepcopy(net).eval().requires_grad_(False)
+    for module in net.modules():
+        if isinstance(module, TransformerNet | ResidualBlock):
+            for conv, norm in module.pairs:
+                layer, source = getattr(module, conv), getattr(module, norm)
+                if isinstance(source, nn.BatchNorm2d):
+                    layer.conv2d = fuse_conv_bn_eval(layer.conv2d, source)
+                    setattr(module, norm, nn.Identity())
+                else:
+                    setattr(module, norm, SampleNorm(source))
+    net.deconv1, net.deconv2 = ShuffleConv(net.deconv1), ShuffleConv(net.deconv2)  # type: ignore[assignment]
+    return net.to(memory_format=torch.channels_last)
+
+
+def pad(x: Tensor) -> Tensor:
+    """Extend (B, C, H, W) to the right and below to a size the network takes: mirrored, repeated where too small."""
+    height, width = (max(-(-size // STRIDE) * STRIDE, SMALLEST) for size in x.shape[-2:])
+    right, below = width - x.shape[-1], height - x.shape[-2]
+    if right:
+        x = F.pad(x, (0, right, 0, 0), mode="reflect" if right < x.shape[-1] else "replicate")
+    if below:
+        x = F.pad(x, (0, 0, 0, below), mode="reflect" if below < x.shape[-2] else "replicate")
+    return x
