@@ -1,0 +1,86 @@
+"""What can go wrong, and what the worker does about it.
+
+::
+
+    FramebrushError
+    ├── PermanentError           trying again cannot help: dead-letter, with a reason
+    │   ├── InvalidMessage       not JSON, wrong version, a field missing or malformed
+    │   ├── InvalidVideo         not a video, no video stream, undecodable
+    │   ├── LimitExceeded        larger or longer than this installation accepts
+    │   ├── BlobNotFound         a blob that should be there is not
+    │   └── InputChanged         the input blob was overwritten while a run read it
+    ├── Conflict                 a conditional write lost: somebody else wrote first
+    └── Unavailable              a backend is away or throttles: wait, not counted as an attempt
+
+    Interrupt (BaseException)    raised *into* a handler's thread by the worker
+    ├── DeadlineExceeded         the message took longer than its timeout: counts as an attempt
+    ├── LockLost                 the broker gave the message to somebody else: leave it alone
+    └── Draining                 the process ends: hand the message back
+"""
+
+from typing import ClassVar
+
+
+class FramebrushError(Exception):
+    """Base of everything this project raises on purpose."""
+
+
+class PermanentError(FramebrushError):
+    """The same input will fail the same way again."""
+
+    reason: ClassVar[str] = "permanent_error"
+    #: A stable code in snake_case: the dead-letter reason, and ``status.error.reason``.
+
+
+class InvalidMessage(PermanentError):
+    """A message that does not follow its contract; the text names the field."""
+
+    reason = "invalid_message"
+
+
+class InvalidVideo(PermanentError):
+    """The input cannot be read as a video."""
+
+    reason = "invalid_video"
+
+
+class LimitExceeded(PermanentError):
+    """The input is larger or longer than this installation accepts; the text names the setting."""
+
+    reason = "limit_exceeded"
+
+
+class BlobNotFound(PermanentError):
+    """A blob, or its container, does not exist."""
+
+    reason = "blob_not_found"
+
+
+class InputChanged(PermanentError):
+    """The input blob is not the one that the run was planned from."""
+
+    reason = "input_changed"
+
+
+class Conflict(FramebrushError):
+    """A conditional write found another version than it expected."""
+
+
+class Unavailable(FramebrushError):
+    """Storage or the broker cannot be reached, or asks to slow down."""
+
+
+class Interrupt(BaseException):
+    """Raised into a handler's thread; not an ``Exception``, so that no handler swallows it."""
+
+
+class DeadlineExceeded(Interrupt):
+    """The message timeout passed."""
+
+
+class LockLost(Interrupt):
+    """The lock of the message could not be renewed in time."""
+
+
+class Draining(Interrupt):
+    """The grace period after SIGTERM is over."""

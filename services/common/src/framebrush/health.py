@@ -1,0 +1,49 @@
+"""``/metrics`` for Prometheus, ``/livez`` and ``/readyz`` for Kubernetes."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+Check = Callable[[], str | None]
+"""Returns None when all is well, else what is wrong in a few words."""
+
+
+def serve_health(host: str, port: int, *, live: Check, ready: Check) -> ThreadingHTTPServer:
+    """Serve the three paths from a thread of their own; ``server_address`` of the result tells the port.
+
+    Raises:
+        OSError: the address is taken.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            match self.path.partition("?")[0]:
+                case "/metrics":
+                    self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+                case "/livez":
+                    self._probe(live)
+                case "/readyz":
+                    self._probe(ready)
+                case _:
+                    self._answer(404, b"/metrics, /livez or /readyz\n")
+
+        def _probe(self, check: Check) -> None:
+            problem = check()
+            self._answer(503 if problem else 200, f"{problem or 'ok'}\n".encode())
+
+        def _answer(self, code: int, body: bytes, content_type: str = "text/plain; charset=utf-8") -> None:
+            self.send_response(code)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Probes come every few seconds: not worth a line each."""
+
+    server = ThreadingHTTPServer((host, port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server

@@ -1,0 +1,44 @@
+"""JPEG frames and arrays. Needs the extra ``framebrush[images]``."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from framebrush.errors import PermanentError
+
+Image = npt.NDArray[np.uint8]
+"""(height, width, 3), blue first, as OpenCV has it."""
+
+cv2.setNumThreads(1)  # the services run a thread per frame; OpenCV's own pool would only compete with them
+
+
+class InvalidImage(PermanentError):
+    """Bytes that are no image, or one of another size than expected."""
+
+    reason = "invalid_image"
+
+
+def encode_jpeg(image: Image, quality: int) -> bytes:
+    """Encode without chroma subsampling: colours come back as they went in, within JPEG's rounding."""
+    parameters = [
+        cv2.IMWRITE_JPEG_QUALITY, quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]  # fmt: skip
+    done, data = cv2.imencode(".jpg", image, parameters)
+    if not done:
+        raise InvalidImage(f"cannot encode an image of {image.shape}")
+    return data.tobytes()
+
+
+def decode_jpeg(data: bytes, height: int, width: int) -> Image:
+    """Decode to (height, width, 3).
+
+    Raises:
+        InvalidImage: not an image, or of another size.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise InvalidImage(f"not an image ({len(data)} bytes)")
+    if image.shape != (height, width, 3):
+        raise InvalidImage(f"expected {width}x{height}, got {image.shape[1]}x{image.shape[0]}")
+    return image  # type: ignore[return-value]  # OpenCV's stubs leave the dtype open

@@ -1,0 +1,80 @@
+"""A blob as a file: read by ranges, never as a whole."""
+
+import io
+from collections import OrderedDict
+
+from framebrush.documents import BlobRef
+from framebrush.errors import Conflict, InputChanged
+from framebrush.store import Store
+
+
+class BlobReader(io.RawIOBase):
+    """A seekable, read-only file over a blob pinned by its ETag.
+
+    Demuxers read forward in small steps and jump to the index at the end and back: a few chunks are kept.
+
+    Raises (while reading):
+        InputChanged: the blob was overwritten.
+    """
+
+    def __init__(
+        self, store: Store, ref: BlobRef, size: int, etag: str, *, chunk: int = 2 * 2**20, keep: int = 4
+    ) -> None:
+        super().__init__()
+        self._store, self._ref, self._size, self._etag = store, ref, size, etag
+        self._chunk, self._keep = chunk, keep
+        self._chunks: OrderedDict[int, bytes] = OrderedDict()
+        self._position = 0
+        self.failure: Exception | None = None
+        """What reading raised: libraries in C between us and the reader may turn it into "invalid data"."""
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Position in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position; returns it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to ``size`` bytes; fewer at the end of a chunk, none at the end of the blob."""
+        if self._position >= self._size or size == 0:
+            return b""
+        number, offset = divmod(self._position, self._chunk)
+        data = self._load(number)[offset : None if size < 0 else offset + size]
+        self._position += len(data)
+        return data
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """As :meth:`read`, into a buffer."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _load(self, number: int) -> bytes:
+        if number in self._chunks:
+            self._chunks.move_to_end(number)
+            return self._chunks[number]
+        start = number * self._chunk
+        try:
+            data = self._store.read(self._ref, start, min(self._chunk, self._size - start), etag=self._etag)
+        except Conflict:
+            self.failure = InputChanged(f"{self._ref} was overwritten during the run")
+            raise self.failure from None
+        except Exception as error:
+            self.failure = error
+            raise
+        self._chunks[number] = data
+        if len(self._chunks) > self._keep:
+            self._chunks.popitem(last=False)
+        return data

@@ -1,0 +1,127 @@
+"""What starts a run: our own request, an Event Grid event or a CloudEvent."""
+
+import hashlib
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import unquote
+
+from pydantic import Field, field_validator
+
+from framebrush.documents import BlobRef, Document, Model, ModelName, RunId
+from framebrush.errors import InvalidMessage
+
+#: Containers a run can write, by the extension of the output's name.
+OUTPUT_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+#: On accounts with a hierarchical namespace a file is announced twice; these come first, with length 0.
+INCOMPLETE_APIS = {"CreateFile", "SftpCreate"}
+
+
+class Options(Model):
+    """How a run treats its frames; part of the run's identity."""
+
+    model: ModelName | None = None
+    """A style's name, or ``identity``; the installation's default when absent."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
+    """Quality of the frames on their way between the stages."""
+    crf: Annotated[int, Field(ge=0, le=51)] = 20
+    """Constant rate factor of the output's H.264: lower is better and larger."""
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (
+        "medium"
+    )
+    pixel_format: Literal["auto", "yuv420p", "yuv422p", "yuv444p"] = "auto"
+    """``auto`` is yuv420p, which every player shows, or yuv444p where an odd size forbids it."""
+    batch_frames: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Frames per score message; by resolution when absent."""
+    bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
+    """What becomes of a frame that cannot be scored."""
+
+
+class RunRequest(Document):
+    """Style this blob."""
+
+    queue: ClassVar[str] = "triggers"
+    kind: Literal["run_request"] = "run_request"
+    run_id: RunId | None = None
+    """Derived from blob, ETag and options when absent, so that the same trigger twice is one run."""
+    input: BlobRef
+    options: Options = Options()
+    output: BlobRef | None = None
+    """Beside the input's name in the output container when absent."""
+
+    @property
+    def message_id(self) -> str:
+        """Stable for the same request."""
+        return self.run_id or hashlib.sha256(self.encode()).hexdigest()
+
+    @field_validator("output")
+    @classmethod
+    def _known_format(cls, output: BlobRef | None) -> BlobRef | None:
+        if output is not None and PurePosixPath(output.name).suffix.lower() not in OUTPUT_FORMATS:
+            raise ValueError(f"the name must end in one of {', '.join(OUTPUT_FORMATS)}")
+        return output
+
+
+class Trigger(Model):
+    """One message of the triggers queue: none, one or several requests."""
+
+    requests: tuple[RunRequest, ...]
+
+    @property
+    def run_id(self) -> str | None:
+        """The run, when there is exactly one and it is named."""
+        return self.requests[0].run_id if len(self.requests) == 1 else None
+
+    @classmethod
+    def decode(cls, body: bytes, *, input_container: str) -> "Trigger":
+        """Read a trigger in any of its three forms, one object or an array.
+
+        Events of other containers than ``input_container`` are left out: outputs must not start runs.
+
+        Raises:
+            InvalidMessage: naming the field.
+        """
+        try:
+            content = json.loads(body)
+        except ValueError as error:
+            raise InvalidMessage(f"trigger: not JSON: {error}") from None
+        items = content if isinstance(content, list) else [content]
+        requests = (_request(item, input_container) for item in items)
+        return cls(requests=tuple(request for request in requests if request is not None))
+
+
+def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
+    """The same blob content with the same options is the same run: a readable stem and 48 bits of SHA-256."""
+    key = json.dumps([str(source), etag.strip('"'), options.model_dump(), output and str(output)], sort_keys=True)
+    stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
+    return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def _request(item: Any, input_container: str) -> RunRequest | None:
+    if not isinstance(item, dict):
+        raise InvalidMessage(f"trigger: expected an object, got {type(item).__name__}")
+    if "specversion" in item:
+        return _from_event(item, item.get("type"), "type", input_container)
+    if "eventType" in item:
+        return _from_event(item, item["eventType"], "eventType", input_container)
+    return RunRequest.decode(json.dumps(item).encode())
+
+
+def _from_event(item: dict[str, Any], event_type: Any, field: str, input_container: str) -> RunRequest | None:
+    if event_type != BLOB_CREATED:
+        raise InvalidMessage(f"event: {field}: expected {BLOB_CREATED}, got {event_type!r}")
+    subject, data = item.get("subject"), item.get("data")
+    match = re.fullmatch(
+        r"/blobServices/default/containers/([^/]+)/blobs/(.+)", subject if isinstance(subject, str) else ""
+    )
+    if match is None:
+        raise InvalidMessage(f"event: subject: expected /blobServices/default/containers/…/blobs/…, got {subject!r}")
+    if not isinstance(data, dict):
+        raise InvalidMessage("event: data: expected an object")
+    if data.get("api") in INCOMPLETE_APIS or match[1] != input_container:
+        return None
+    body = {"input": {"container": match[1], "name": unquote(match[2])}}
+    return RunRequest.decode(json.dumps(body).encode())

@@ -1,0 +1,227 @@
+"""A run's blobs: where they are, and the rules by which its manifest and status change."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from framebrush.documents import BlobRef, Document, FrameRange
+from framebrush.errors import BlobNotFound, Conflict
+from framebrush.manifest import Failure, Manifest, Progress, State, Status, Timeline, Timing
+from framebrush.store import BlobInfo, Store
+
+_RANGE = re.compile(r"/(\d{5})/(\d{6})-(\d{2})\.tar$")
+
+
+@dataclass(frozen=True, slots=True)
+class RunBlobs:
+    """The names of a run's blobs. Frame ranges stand in the names, so that a listing tells what is there."""
+
+    container: str
+    run_id: str
+
+    def _ref(self, name: str) -> BlobRef:
+        return BlobRef(container=self.container, name=f"runs/{self.run_id}/{name}")
+
+    @property
+    def prefix(self) -> str:
+        """What all names begin with."""
+        return f"runs/{self.run_id}/"
+
+    @property
+    def status(self) -> BlobRef:
+        """How the run stands."""
+        return self._ref("status.json")
+
+    @property
+    def manifest(self) -> BlobRef:
+        """The plan."""
+        return self._ref("manifest.json")
+
+    def timeline(self, segment: int) -> BlobRef:
+        """The times of a segment's frames; there when the segment is decoded to its end."""
+        return self._ref(f"timelines/{segment:05}.json")
+
+    def pack(self, segment: int, frames: FrameRange) -> BlobRef:
+        """Decoded frames."""
+        return self._ref(f"frames/{segment:05}/{frames.first:06}-{frames.count:02}.tar")
+
+    def styled(self, segment: int, frames: FrameRange) -> BlobRef:
+        """Scored frames."""
+        return self._ref(f"styled/{segment:05}/{frames.first:06}-{frames.count:02}.tar")
+
+    def styled_prefix(self, segment: int) -> str:
+        """What the names of a segment's styled packs begin with."""
+        return f"{self.prefix}styled/{segment:05}/"
+
+    def encoded(self, segment: int) -> BlobRef:
+        """An encoded segment."""
+        return self._ref(f"encoded/{segment:05}.nut")
+
+
+def frames_of(ref: BlobRef) -> FrameRange:
+    """The frames in a pack or styled pack, from its name."""
+    match = _RANGE.search(ref.name)
+    if match is None:
+        raise ValueError(f"{ref} is not a pack")
+    return FrameRange(first=int(match[2]), count=int(match[3]))
+
+
+class Runs:
+    """The runs of an installation."""
+
+    def __init__(self, store: Store, container: str) -> None:
+        self.store, self.container = store, container
+        self.manifest: Callable[[str], Manifest] = lru_cache(maxsize=64)(self._manifest)
+        """The plan of a run, which never changes.
+
+        Raises:
+            BlobNotFound: the run is not planned yet.
+        """
+
+    def blobs(self, run_id: str) -> RunBlobs:
+        """The names of a run's blobs."""
+        return RunBlobs(self.container, run_id)
+
+    def _manifest(self, run_id: str) -> Manifest:
+        return Manifest.decode(self.store.read(self.blobs(run_id).manifest))
+
+    def timeline(self, run_id: str, segment: int) -> Timeline:
+        """The times of a decoded segment.
+
+        Raises:
+            BlobNotFound: the segment is not decoded yet.
+        """
+        return Timeline.decode(self.store.read(self.blobs(run_id).timeline(segment)))
+
+    def status(self, run_id: str) -> Status:
+        """How a run stands.
+
+        Raises:
+            BlobNotFound: no such run.
+        """
+        return Status.decode(self.store.read(self.blobs(run_id).status))
+
+    def active(self, run_id: str) -> bool:
+        """Whether the run wants work done; messages of other runs are passed over."""
+        try:
+            return not self.status(run_id).state.ended
+        except BlobNotFound:
+            return False
+
+    def ids(self) -> Iterator[tuple[str, State]]:
+        """All runs and their states."""
+        for blob in self.store.list(self.container, "runs/"):
+            if blob.ref.name.endswith("/status.json"):
+                yield blob.ref.name.split("/")[1], State(blob.metadata["state"])
+
+    def create(self, status: Status) -> bool:
+        """Write a run's first status; False if the run exists already."""
+        try:
+            self._write(status, if_match=None)
+        except Conflict:
+            return False
+        return True
+
+    def update(self, run_id: str, change: Callable[[Status], Status | None]) -> Status:
+        """Read, change, write, and again if somebody else wrote in between.
+
+        ``change`` returns the new status, or None to leave it. A run that has ended stays as it ended.
+
+        Raises:
+            BlobNotFound: no such run.
+        """
+        while True:
+            etag = self.store.stat(self.blobs(run_id).status).etag
+            try:
+                status = Status.decode(self.store.read(self.blobs(run_id).status, etag=etag))
+                new = change(status)
+                if status.state.ended or new is None or new == status:
+                    return status
+                new = new.model_copy(update={"updated": datetime.now(UTC)})
+                self._write(new, if_match=etag)
+            except Conflict:
+                continue
+            return new
+
+    def end(self, run_id: str, state: State, **fields: object) -> bool:
+        """End a run, once: the first to say so decides. True if that was this call."""
+        now, won = datetime.now(UTC), False
+
+        def change(status: Status) -> Status:
+            nonlocal won
+            won = not status.state.ended
+            return status.model_copy(update={"state": state, "ended": now, **fields})
+
+        self.update(run_id, change)
+        return won
+
+    def fail(self, run_id: str, failure: Failure) -> bool:
+        """End a run as failed, once."""
+        return self.end(run_id, State.FAILED, error=failure)
+
+    def reopen(self, run_id: str) -> None:
+        """Let a failed run go on where it stopped, after its dead letters are sent again.
+
+        Raises:
+            BlobNotFound: no such run.
+        """
+        ref = self.blobs(run_id).status
+        info = self.store.stat(ref)
+        status = Status.decode(self.store.read(ref, etag=info.etag))
+        if status.state is State.FAILED:
+            state = State.RUNNING if status.frames else State.PLANNING
+            changes = {"state": state, "ended": None, "error": None, "updated": datetime.now(UTC)}
+            self._write(status.model_copy(update=changes), if_match=info.etag)
+
+    def _write(self, status: Status, *, if_match: str | None) -> None:
+        # The state goes into the metadata too: a listing then tells which runs are active.
+        self.store.write(
+            self.blobs(status.run_id).status,
+            status.encode(),
+            metadata={"state": status.state},
+            if_match=if_match,
+            if_absent=if_match is None,
+        )
+
+    def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
+        """How far the stages are, from the blobs that exist."""
+        blobs, manifest = self.blobs(run_id), None
+        counts, times = {"split": 0, "scored": 0, "encoded": 0}, dict[str, list[BlobInfo]]()
+        for blob in self.store.list(self.container, blobs.prefix):
+            kind = blob.ref.name.removeprefix(blobs.prefix).partition("/")[0]
+            match kind:
+                case "frames" | "styled":
+                    stage, frames = ("split" if kind == "frames" else "scored"), frames_of(blob.ref).count
+                case "encoded":
+                    manifest = manifest or self.manifest(run_id)
+                    segment = int(blob.ref.name.rsplit("/", 1)[1].partition(".")[0])
+                    stage, frames = "encoded", manifest.segments[segment].frames
+                case _:
+                    continue
+            counts[stage] += frames
+            times.setdefault(stage, []).append(blob)
+        return Progress(**counts), {stage: _timing(found) for stage, found in times.items()}
+
+
+def work_metadata(started: datetime) -> dict[str, str]:
+    """What a stage writes beside an output: when its work began and ended."""
+    return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat()}
+
+
+def _timing(blobs: list[BlobInfo]) -> Timing:
+    spans = [
+        (datetime.fromisoformat(blob.metadata["started"]), datetime.fromisoformat(blob.metadata["ended"]))
+        for blob in blobs
+    ]
+    return Timing(
+        started=min(start for start, _ in spans),
+        ended=max(end for _, end in spans),
+        busy=round(sum((end - start).total_seconds() for start, end in spans), 3),
+    )
+
+
+def unchanged(document: Document, other: Document) -> bool:
+    """Whether two documents say the same, but for the time they were written."""
+    return document.model_dump(exclude={"created"}) == other.model_dump(exclude={"created"})
