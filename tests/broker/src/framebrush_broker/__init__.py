@@ -1,0 +1,1 @@
+"""A Service Bus stand-in for development and tests."""

@@ -1,0 +1,153 @@
+"""The server: one event loop that owns all state, and decides when queues deliver and bytes go out."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import TypeVar
+
+from framebrush_broker.connection import Connection
+from framebrush_broker.errors import MessageTooLarge, QueueNotFound
+from framebrush_broker.links import Outgoing
+from framebrush_broker.namespace import Namespace
+from framebrush_broker.queue import Queue
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_BATCH_SIZE = 2**20  # Service Bus takes no larger batch, even where messages may be larger
+
+
+class Server:
+    """Serves a namespace over AMQP.
+
+    Everything that one turn of the event loop has brought in is answered together at its end (`_settle`): queues that
+    have changed deliver, the store commits, connections write. So a commit is shared by all who wait for it, and no
+    acknowledgement leaves before what it acknowledges is kept.
+    """
+
+    def __init__(self, namespace: Namespace, *, max_message_size: int = 256 * 1024) -> None:
+        self.namespace = namespace
+        self.max_message_size = max_message_size
+        """Largest encoded message in bytes."""
+        self.max_batch_size = min(max_message_size, MAX_BATCH_SIZE)
+        self.connections: set[Connection] = set()
+        self.loop: asyncio.AbstractEventLoop
+        self._waiting: dict[Queue, dict[Outgoing, None]] = {}
+        self._touched: set[Queue] = set()
+        self._talking: set[Connection] = set()
+        self._settling = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._listeners: list[asyncio.Server] = []
+
+    # --- life
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Accept connections; return the port, which is a free one for port 0."""
+        self.loop = asyncio.get_running_loop()
+        listener = await self.loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=512)
+        self._listeners.append(listener)
+        self._set_timer()
+        return int(listener.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Hang up on all clients and close the store."""
+        for listener in self._listeners:
+            listener.close()
+        for connection in list(self.connections):
+            connection.close("The broker is shutting down.")
+        await asyncio.sleep(0)
+        self.namespace.commit()
+        self.namespace.store.close()
+
+    def call(self, function: Callable[[], T], timeout_s: float = 10) -> T:
+        """Run `function` in the event loop from another thread, and return or raise what it does once it is durable."""
+
+        async def run() -> T:
+            try:
+                return function()
+            finally:
+                self._settle()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout_s)
+
+    def delete_queue(self, name: str) -> None:
+        """Delete a queue and detach those who use it. Raises QueueNotFound."""
+        queue = self.namespace.delete(name)
+        gone = QueueNotFound(f"The messaging entity '{queue.name}' has been deleted.")
+        for connection in self.connections:
+            for link in [link for link in connection.links if link.queue in (queue, queue.dead_letters)]:
+                connection.detach(link, gone)
+        for each in (queue, queue.dead_letters):
+            self._waiting.pop(each, None)
+            self._touched.discard(each)
+
+    def check_size(self, size: int) -> None:
+        """Raise MessageTooLarge for a message of more bytes than the namespace takes."""
+        if size > self.max_message_size:
+            raise MessageTooLarge(
+                f"The received message of {size} bytes exceeds the limit of {self.max_message_size} bytes."
+            )
+
+    # --- delivery
+
+    def waiting(self, queue: Queue) -> dict[Outgoing, None]:
+        """Return the links that have credit for the queue's messages, the next to get one first."""
+        return self._waiting.setdefault(queue, {})
+
+    def pump(self, queue: Queue) -> None:
+        """Deliver as long as there are messages and credit, to receivers in turn."""
+        waiting, now = self.waiting(queue), self.namespace.clock()
+        while waiting and (entry := queue.receive(now)):
+            link = next(iter(waiting))
+            del waiting[link]
+            if link.deliver(entry, now):
+                waiting[link] = None
+
+    def touch(self, queue: Queue) -> None:
+        """Note that a queue has changed."""
+        self._touched.add(queue)
+        self._settle_soon()
+
+    def wake(self, connection: Connection) -> None:
+        """Note that a connection may have something to write."""
+        self._talking.add(connection)
+        self._settle_soon()
+
+    def _settle_soon(self) -> None:
+        if not self._settling:
+            self._settling = True
+            self.loop.call_soon(self._settle)
+
+    def _settle(self) -> None:
+        self._settling = False
+        while self._touched:
+            queue = self._touched.pop()
+            self.pump(queue)
+            if queue.dead_letters is not queue:
+                self.pump(queue.dead_letters)
+        self.namespace.commit()
+        talking, self._talking = self._talking, set()
+        for connection in talking:
+            connection.flush()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        queues = [declared.queue for declared in self.namespace]
+        times = [t for queue in queues for t in (queue.next_event(), queue.dead_letters.next_event()) if t is not None]
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if times:
+            self._timer = self.loop.call_later(max(0.0, min(times) - self.namespace.clock()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = self.namespace.clock()
+        for declared in self.namespace:
+            for queue in (declared.queue, declared.queue.dead_letters):
+                if (due := queue.next_event()) is not None and due <= now:
+                    queue.advance(now)
+                    self.touch(queue)
+        self._settle_soon()

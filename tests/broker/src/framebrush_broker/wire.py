@@ -1,0 +1,39 @@
+"""Values between the broker's messages and proton's types."""
+
+from typing import Any
+
+import proton
+
+from framebrush_broker import codec
+from framebrush_broker.messages import LOCK_TOKEN
+from framebrush_broker.queue import Entry, Queue
+
+
+def encode_entry(queue: Queue, entry: Entry, *, lock_token: bool = False) -> bytes:
+    """Encode a message as a receiver gets it, with the broker's annotations."""
+    annotations = {
+        "x-opt-sequence-number": codec.long(entry.sequence),
+        "x-opt-enqueue-sequence-number": codec.long(entry.sequence),
+        "x-opt-enqueued-time": codec.timestamp(entry.enqueued_at),
+        "x-opt-message-state": codec.int32(entry.state),
+    }
+    if entry.lock_token:
+        annotations["x-opt-locked-until"] = codec.timestamp(entry.locked_until)
+        if lock_token:
+            annotations[LOCK_TOKEN] = b"\x98" + entry.lock_token.bytes
+    if queue.source:
+        annotations["x-opt-deadletter-source"] = codec.string(queue.source)
+    return entry.message.encode(delivery_count=entry.delivery_count, annotations=annotations)
+
+
+def encode_value(value: Any) -> bytes:
+    """Encode a value that proton decoded."""
+    data = proton.Data()
+    data.put_object(value)
+    return bytes(data.encode())
+
+
+def decode_data(data: proton.Data) -> Any:
+    """Return the Python value of proton's Data, None when it is empty."""
+    data.rewind()
+    return data.get_object() if data.next() is not None else None
