@@ -8,7 +8,8 @@
     │   ├── InvalidVideo         not a video, no video stream, undecodable
     │   ├── LimitExceeded        larger or longer than this installation accepts
     │   ├── BlobNotFound         a blob that should be there is not
-    │   └── InputChanged         the input blob was overwritten while a run read it
+    │   ├── InputChanged         the input blob was overwritten while a run read it
+    │   └── RunExists            a run id is taken by another request
     ├── Conflict                 a conditional write lost: somebody else wrote first
     └── Unavailable              a backend is away or throttles: wait, not counted as an attempt
 
@@ -60,6 +61,12 @@ class InputChanged(PermanentError):
     """The input blob is not the one that the run was planned from."""
 
     reason = "input_changed"
+
+
+class RunExists(PermanentError):
+    """The run id is taken by a different request; the run that has it goes on unharmed."""
+
+    reason = "run_exists"
 
 
 class Conflict(FramebrushError):

@@ -99,6 +99,14 @@ class FrameFailure(Document):
     error: str
 
 
+class EncodedSegment(Document):
+    """What encoding a segment told."""
+
+    reorder: Index
+    """How many places a packet comes before its turn in order of presentation, at most."""
+    failures: tuple[FrameFailure, ...]
+
+
 class State(StrEnum):
     """A run's life: one way, left to right."""
 
@@ -135,6 +143,31 @@ class Failure(Model):
 
     reason: str
     description: str
+
+
+class FailedFrame(Model):
+    """A frame of the output that is not styled."""
+
+    index: Index
+    """In the whole video, from 0."""
+    error: str
+
+
+class Report(Document):
+    """What came out of a run that succeeded."""
+
+    run_id: RunId
+    input: BlobRef
+    output: BlobRef
+    model: ModelName
+    options: Options
+    frames: Count
+    duration: float
+    """Seconds of video."""
+    failed_frames: tuple[FailedFrame, ...]
+    bad_frames: str
+    """What stands in their place: the policy."""
+    stages: dict[str, Timing]
 
 
 class Status(Document):

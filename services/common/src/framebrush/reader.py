@@ -23,6 +23,7 @@ class BlobReader(io.RawIOBase):
         super().__init__()
         self._store, self._ref, self._size, self._etag = store, ref, size, etag
         self._chunk, self._keep = chunk, keep
+        self.name = str(ref)
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
         self._position = 0
         self.failure: Exception | None = None

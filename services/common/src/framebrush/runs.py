@@ -59,6 +59,20 @@ class RunBlobs:
         """An encoded segment."""
         return self._ref(f"encoded/{segment:05}.nut")
 
+    def encoded_report(self, segment: int) -> BlobRef:
+        """What encoding a segment told; there before the segment is."""
+        return self._ref(f"reports/{segment:05}.json")
+
+    @property
+    def report(self) -> BlobRef:
+        """What came out of the run."""
+        return self._ref("report.json")
+
+    @property
+    def intermediate_prefixes(self) -> tuple[str, ...]:
+        """What the names of all frames and encoded segments begin with."""
+        return tuple(f"{self.prefix}{kind}/" for kind in ("frames", "styled", "encoded"))
+
 
 def frames_of(ref: BlobRef) -> FrameRange:
     """The frames in a pack or styled pack, from its name."""

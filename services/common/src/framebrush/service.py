@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from framebrush.blobs import AzureBlobs
 from framebrush.errors import FramebrushError
@@ -14,6 +15,7 @@ from framebrush.store import Store
 from framebrush.telemetry import configure_logging
 from framebrush.worker import Consumer, Worker
 
+S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
 
 
@@ -65,8 +67,15 @@ def run_service(
     store: AzureBlobs,
     *,
     background: Iterable[Periodic] = (),
+    prepare: Callable[[], None] = lambda: None,
 ) -> None:
-    """Consume until SIGTERM or SIGINT, then drain. Ends the process with 1 if a handler did not end in time."""
+    """Consume until SIGTERM or SIGINT, then drain.
+
+    ``prepare`` runs before the first message, while /livez answers already.
+
+    Raises:
+        SystemExit: preparation failed, or a handler did not end in time.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -74,6 +83,10 @@ def run_service(
     server = serve_health(
         settings.http_host, settings.http_port, live=worker.live, ready=lambda: worker.ready() or storage()
     )
+    try:
+        prepare()
+    except FramebrushError as error:
+        raise SystemExit(f"cannot start: {error}") from None
     worker.start()
     for periodic in background:
         periodic.start()
@@ -90,8 +103,8 @@ def run_service(
         raise SystemExit(1)
 
 
-def start(name: str) -> tuple[Settings, AzureBlobs]:
+def start(name: str, settings: type[S]) -> tuple[S, AzureBlobs]:
     """Settings, logs and storage of a service."""
-    settings = load(Settings)
-    configure_logging(name, settings.log_level)
-    return settings, AzureBlobs(settings)
+    loaded = load(settings)
+    configure_logging(name, loaded.log_level)
+    return loaded, AzureBlobs(loaded)

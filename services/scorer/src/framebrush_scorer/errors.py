@@ -1,7 +1,5 @@
 """What the scorer refuses for good: a model nobody has, a weights file nobody should load."""
 
-# ruff: noqa: N818 -- named after the condition, like those in framebrush.errors
-
 from typing import ClassVar
 
 from framebrush.errors import PermanentError

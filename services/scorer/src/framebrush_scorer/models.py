@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from framebrush_scorer.errors import UnknownModel
+from framebrush_scorer.frames import Frames
+from framebrush_scorer.painters import PainterModel
 from framebrush_scorer.style import StyleModel
 from framebrush_scorer.weights import SUFFIXES, read_network
 
@@ -30,7 +30,7 @@ class FrameModel(Protocol):
     def name(self) -> str:
         """The name it was loaded under."""
 
-    def __call__(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def __call__(self, frames: Frames) -> Frames:
         """Return new frames for RGB frames; both (B, H, W, 3) in 0..255, any B, H, W >= 1.
 
         A frame's result does not depend on the others in the batch.
@@ -46,12 +46,16 @@ class Identity:
 
     name = "identity"
 
-    def __call__(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    def __call__(self, frames: Frames) -> Frames:
         """Return a copy of the frames, (B, H, W, 3)."""
         return frames.copy()
 
 
-BUILT_IN: dict[str, Factory] = {"identity": lambda _device: Identity()}
+BUILT_IN: dict[str, Factory] = {
+    "identity": lambda _device: Identity(),
+    "ink": partial(PainterModel, "ink"),
+    "oil": partial(PainterModel, "oil"),
+}
 
 
 def available(styles: Path | None = None) -> list[str]:
@@ -91,5 +95,5 @@ def find_styles(folder: Path | None) -> dict[str, Path]:
     """
     if folder is None or not folder.is_dir():
         return {}
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and NAME.fullmatch(path.stem))
+    files = [path for path in folder.iterdir() if path.suffix in SUFFIXES and NAME.fullmatch(path.stem)]
     return {path.stem: path for path in sorted(files, key=lambda path: path.suffix != ".pth")}

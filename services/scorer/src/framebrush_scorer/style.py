@@ -1,9 +1,10 @@
 """Neural style transfer as a frame model."""
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from torch import Tensor
 
+from framebrush_scorer.frames import Frames, to_frames, to_tensor
 from framebrush_scorer.net import TransformerNet, optimise, pad
 from framebrush_scorer.precision import choose_device, choose_dtype
 
@@ -24,19 +25,18 @@ class StyleModel:
         self.one_by_one = net.norm == "instance" or self.device.type == "cpu"
 
     @torch.inference_mode()
-    def __call__(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Paint RGB frames (B, H, W, 3); any B, H, W >= 1."""
-        out = np.empty_like(frames, order="C")
-        step = 1 if self.one_by_one else len(frames)
-        for k in range(0, len(frames), step):
-            out[k : k + step] = self.paint(frames[k : k + step])
-        return out
+    def __call__(self, frames: Frames) -> Frames:
+        """Paint RGB frames (B, H, W, 3); any B, H, W >= 1.
 
-    def paint(self, frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Paint frames in one pass through the network."""
-        height, width = frames.shape[1:3]
-        x = torch.from_numpy(np.ascontiguousarray(frames)).to(self.device)
-        x = pad(x.permute(0, 3, 1, 2).to(self.dtype))  # (B, 3, H', W') in 0..255; stays channels_last
-        y = self.net(x)[..., :height, :width].float().round_().clamp_(0, 255).to(torch.uint8)
-        painted: npt.NDArray[np.uint8] = y.permute(0, 2, 3, 1).cpu().numpy()
-        return painted
+        Raises:
+            ValueError: These are no frames.
+        """
+        pictures = to_tensor(frames, self.device)
+        parts = torch.split(pictures, 1) if self.one_by_one else (pictures,)
+        return np.concatenate([to_frames(self.paint(part)) for part in parts])
+
+    def paint(self, pictures: Tensor) -> Tensor:
+        """Paint uint8 (B, 3, H, W) in one pass; the values returned may lie outside of 0..255."""
+        height, width = pictures.shape[2:]
+        painted: Tensor = self.net(pad(pictures.to(self.dtype)))
+        return painted[..., :height, :width]

@@ -1,0 +1,55 @@
+"""The ``framebrush`` command."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from framebrush.errors import FramebrushError
+from framebrush_cli import up
+from framebrush_cli.display import err, out
+
+app = typer.Typer(
+    name="framebrush",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"framebrush {version('framebrush-cli')}")
+        raise typer.Exit
+
+
+@app.callback()
+def framebrush(
+    _show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Restyle videos with a neural network, frame by frame: same frames, same timing, same sound."""
+
+
+LOCAL = "The stack on this machine"
+app.command(rich_help_panel=LOCAL)(up.up)
+app.command(rich_help_panel=LOCAL)(up.down)
+
+
+def main() -> None:
+    """Run the command; what goes wrong is said in one line."""
+    try:
+        app()
+    except FramebrushError as error:
+        err.print(f"[red]error:[/] {escape(str(error))}")
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of a pipe has gone
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Which installation a command talks to: flags, else FRAMEBRUSH_* variables, else the local stack."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from framebrush.documents import explain
+from framebrush.settings import Settings, StorageSettings
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.stack import Home
+
+if TYPE_CHECKING:
+    from framebrush.blobs import AzureBlobs
+    from framebrush.runs import Runs
+
+S = TypeVar("S", bound=StorageSettings)
+PREFIX = "FRAMEBRUSH_"
+PANEL = "Connection (else FRAMEBRUSH_* variables, else the local stack)"
+FLAGS = {
+    "servicebus_connection_string": "Connection string of the Service Bus namespace.",
+    "servicebus_namespace": "NAMESPACE.servicebus.windows.net, with Azure's default credential.",
+    "storage_connection_string": "Connection string of the storage account.",
+    "storage_account_url": "https://ACCOUNT.blob.core.windows.net, with Azure's default credential.",
+}
+
+
+@dataclass
+class Connection:
+    """The installation."""
+
+    flags: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def storage(self) -> StorageSettings:
+        """Where the blobs are."""
+        return settings_from(StorageSettings, self._environment(), self._overrides())
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Where blobs and queues are."""
+        return settings_from(Settings, self._environment(), self._overrides())
+
+    @cached_property
+    def store(self) -> "AzureBlobs":
+        """The blobs."""
+        from framebrush.blobs import AzureBlobs  # a second to import
+
+        return AzureBlobs(self.storage)
+
+    @cached_property
+    def runs(self) -> "Runs":
+        """The runs."""
+        from framebrush.runs import Runs
+
+        return Runs(self.store, self.storage.work_container)
+
+    def _environment(self) -> Mapping[str, str]:
+        named = self.flags or any(os.environ.get(f"{PREFIX}{name.upper()}") for name in FLAGS)
+        home = None if named else Home.find()
+        if home and not home.running():
+            raise CommandFailed(f"the local stack in {home.path} does not run: `framebrush up` starts it")
+        return home.read().environment if home else {}
+
+    def _overrides(self) -> dict[str, str | None]:
+        """The flags; a flag also overrules the variable of the other way to reach the same backend."""
+        backends = {name.partition("_")[0] for name in self.flags}
+        return {name: self.flags.get(name) for name in FLAGS if name.partition("_")[0] in backends}
+
+
+def settings_from(
+    cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, str | None] | None = None
+) -> S:
+    """Settings from variables other than the process's own, and from values that take precedence over them.
+
+    Raises:
+        CommandFailed: naming what is missing or malformed.
+    """
+    values: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)
+    }
+    try:
+        return cls(**{**values, **(overrides or {})})
+    except ValidationError as error:
+        text = explain(error).replace("document: Value error, ", "")
+        raise CommandFailed(f"no installation to talk to: {text}, or run `framebrush up`") from None
+
+
+def connected(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the connection flags; what they say becomes its first argument, a :class:`Connection`."""
+
+    @wraps(command)
+    def wrapper(**arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in FLAGS}
+        command(Connection({name: value for name, value in given.items() if value}), **arguments)
+
+    own = list(inspect.signature(command).parameters.values())[1:]
+    flags = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[str | None, typer.Option(help=text, rich_help_panel=PANEL, show_default=False)],
+        )
+        for name, text in FLAGS.items()
+    ]
+    # What typer reads to find the parameters.
+    wrapper.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {each.name: each.annotation for each in [*own, *flags]}
+    return wrapper

@@ -1,0 +1,65 @@
+"""How things are said on the terminal."""
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+
+from framebrush.manifest import State, Status
+
+out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+COLORS = {
+    State.PLANNING: "cyan",
+    State.RUNNING: "cyan",
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "yellow",
+}
+
+
+def duration(seconds: float) -> str:
+    """For a person: ``7.3 s``, ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def size(count: float) -> str:
+    """Bytes for a person."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def state(value: State) -> str:
+    """The state as colored markup."""
+    return f"[{COLORS[value]}]{value}[/]"
+
+
+def local(time: datetime) -> str:
+    """A moment in the time of this machine."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def outcome(status: Status) -> str:
+    """How a run stands, in one line of markup."""
+    line = f"{status.run_id}: {state(status.state)}"
+    if status.ended:
+        seconds = (status.ended - status.created).total_seconds()
+        line += f" after {duration(seconds)}"
+    if status.state is State.SUCCEEDED:
+        rate = status.frames / max(seconds, 0.001)
+        line += f", {status.frames} frames ({rate:.1f} frames/s), output {escape(str(status.output))}"
+        if status.failed_frames:
+            line += f", [yellow]{status.failed_frames} frames could not be scored[/]"
+    if status.error:
+        line += f": {escape(f'{status.error.reason}: {status.error.description}')}"
+    return line

@@ -1,0 +1,7 @@
+"""What the command line itself refuses; shown as one line."""
+
+from framebrush.errors import FramebrushError
+
+
+class CommandFailed(FramebrushError):
+    """The command cannot do what was asked; the text says why and what to do."""

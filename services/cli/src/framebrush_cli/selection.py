@@ -1,0 +1,38 @@
+"""Which run is meant."""
+
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from framebrush.documents import RUN_ID_PATTERN
+from framebrush_cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from framebrush.runs import Runs
+
+RunArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, or as much of its beginning as makes it unique.")
+]
+
+
+def resolve(runs: "Runs", text: str) -> str:
+    """The run whose id is, or alone begins with, ``text``.
+
+    Raises:
+        CommandFailed: none or several do.
+    """
+    import re
+
+    if not re.fullmatch(RUN_ID_PATTERN, text):
+        raise CommandFailed(f"{text!r} is no run id: `framebrush runs` lists them")
+    found = [
+        blob.ref.name.split("/")[1]
+        for blob in runs.store.list(runs.container, f"runs/{text}")
+        if blob.ref.name.endswith("/status.json")
+    ]
+    if text in found or len(found) == 1:
+        return text if text in found else found[0]
+    if not found:
+        raise CommandFailed(f"no run {text}: `framebrush runs` lists them")
+    more = ", …" if len(found) > 5 else ""
+    raise CommandFailed(f"{text} is the beginning of {len(found)} runs: {', '.join(found[:5])}{more}")

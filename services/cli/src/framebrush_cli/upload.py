@@ -1,0 +1,72 @@
+"""A local video on its way into the input container."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from framebrush.documents import BlobRef
+from framebrush.errors import BlobNotFound, Conflict
+from framebrush.store import BlobInfo, Store
+from framebrush_cli.display import err
+from framebrush_cli.errors import CommandFailed
+
+DIGEST = "sha256"
+"""Name of the metadata that holds the content's digest, so that a file is not uploaded twice."""
+
+
+def find_input(store: Store, container: str, video: str) -> BlobInfo:
+    """The input blob for ``video``: a local file, uploaded unless it is there, or the name of a blob.
+
+    Raises:
+        CommandFailed: there is no such file or blob, or it is empty.
+    """
+    path = Path(video)
+    if path.is_file():
+        return _upload(store, container, path)
+    if path.exists():
+        raise CommandFailed(f"{video} is not a file")
+    try:
+        info = store.stat(BlobRef(container=container, name=video))
+    except BlobNotFound:
+        raise CommandFailed(f"{video}: no such file here, and no such blob in the container {container!r}") from None
+    if info.size == 0:
+        raise CommandFailed(f"{info.ref} is empty: upload the video again")
+    return info
+
+
+def progress_bar() -> Progress:
+    """For transfers; on standard error, so that standard output stays clean."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+
+
+def _upload(store: Store, container: str, path: Path) -> BlobInfo:
+    if path.stat().st_size == 0:
+        raise CommandFailed(f"{path} is empty (0 bytes): nothing to style")
+    with progress_bar() as progress:
+        try:
+            with progress.open(path, "rb", description="reading  ") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise CommandFailed(f"{path} cannot be read: {error.strerror}") from None
+        # Runs read their input as long as they last: another video under the same name gets a name of its own.
+        for name in (path.name, f"{path.stem}-{digest[:12]}{path.suffix}"):
+            ref = BlobRef(container=container, name=PurePosixPath(name).name)
+            if _content(store, ref) is None:
+                try:
+                    with progress.open(path, "rb", description="uploading") as file:
+                        store.write(ref, file, metadata={DIGEST: digest}, if_absent=True)
+                except Conflict:  # somebody else was faster; with the same video, most likely
+                    pass
+            if _content(store, ref) == digest:
+                return store.stat(ref)
+    raise CommandFailed(f"{container}/{path.name} changes under our hands: try again")
+
+
+def _content(store: Store, ref: BlobRef) -> str | None:
+    """The digest of a blob, empty if nobody recorded it; None if there is no blob."""
+    try:
+        return store.stat(ref).metadata.get(DIGEST, "")
+    except BlobNotFound:
+        return None

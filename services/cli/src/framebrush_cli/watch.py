@@ -1,0 +1,121 @@
+"""``framebrush watch``: a run's progress until its end."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from framebrush.errors import BlobNotFound, Unavailable
+from framebrush.manifest import State, Status
+from framebrush_cli.connection import Connection, connected
+from framebrush_cli.display import duration, out, outcome, state
+from framebrush_cli.selection import RunArgument, resolve
+from framebrush_cli.throughput import StageProgress, Throughput, estimate
+
+if TYPE_CHECKING:
+    from framebrush.runs import Runs
+
+STAGES = ("split", "scored", "encoded")
+INTERVAL = 1.0
+"""Seconds between two looks, when looking is fast."""
+PATIENCE = 60.0
+"""Seconds in which storage may be away."""
+
+
+@connected
+def watch(connection: Connection, run: RunArgument) -> None:
+    """Show a run's progress until it ends; exit code 0 if it succeeded, else 1."""
+    status = follow(connection.runs, resolve(connection.runs, run))
+    raise typer.Exit(0 if status.state is State.SUCCEEDED else 1)
+
+
+def follow(runs: "Runs", run_id: str) -> Status:
+    """Show progress until the run ends, and how it ended; a run that is not planned yet is waited for."""
+    view = _View(run_id)
+    last_seen = time.monotonic()
+    try:
+        with Live(view.render(), console=out, transient=True, refresh_per_second=4) as live:
+            while True:
+                began = time.monotonic()
+                try:
+                    status = _status(runs, run_id)
+                    if status and status.state.ended:
+                        break
+                    if status:
+                        view.update(status, runs)
+                    last_seen = time.monotonic()
+                except Unavailable as error:
+                    if time.monotonic() - last_seen > PATIENCE:
+                        raise
+                    view.note = f"[yellow]{escape(str(error))}; trying again[/]"
+                live.update(view.render())
+                if not out.is_terminal:
+                    view.print_line()
+                # A listing of a long run takes its time: look less often then.
+                time.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
+    except KeyboardInterrupt:
+        out.print(f"The run goes on: [bold]framebrush watch {run_id}[/], [bold]framebrush cancel {run_id}[/]")
+        raise typer.Exit(130) from None
+    out.print(outcome(status))
+    return status
+
+
+def _status(runs: "Runs", run_id: str) -> Status | None:
+    try:
+        return runs.status(run_id)
+    except BlobNotFound:
+        return None
+
+
+class _View:
+    """What is on the screen."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.note = "[cyan]queued[/], waiting for a splitter"
+        self._line, self._line_at = "", 0.0
+        self._rates = {stage: Throughput() for stage in STAGES}
+        self._bars = Progress(
+            TextColumn("  {task.description:8}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def update(self, status: Status, runs: "Runs") -> None:
+        """Look at the blobs: they tell more than the status, which is written from time to time."""
+        self.note = state(status.state)
+        if not status.frames:
+            return
+        progress, _ = runs.measure(self.run_id)
+        now, done = time.monotonic(), progress.model_dump()
+        for stage in STAGES:
+            self._rates[stage].record(now, done[stage])
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bars.add_task(stage, total=status.frames, rate="")
+            rate = self._rates[stage].rate
+            text = f"{rate:.1f} frames/s" if rate and done[stage] < status.frames else ""
+            self._bars.update(self._tasks[stage], completed=done[stage], rate=text)
+        self._line = ", ".join(f"{stage} {done[stage]}/{status.frames}" for stage in STAGES)
+        if done["encoded"] >= status.frames:
+            self.note += ", joining the segments"
+            return
+        left = estimate(status.frames, {s: StageProgress(done[s], self._rates[s].rate) for s in STAGES})
+        if left is not None:
+            self.note += f", about {duration(left)} left"
+
+    def render(self) -> Group:
+        """The lines of a terminal."""
+        return Group(Text.from_markup(f"[bold]{self.run_id}[/]: {self.note}"), self._bars)
+
+    def print_line(self) -> None:
+        """Where no terminal is: a line, at most every 5 s."""
+        now = time.monotonic()
+        if now - self._line_at >= 5:
+            self._line_at = now
+            out.print(f"{self.run_id}: {self.note}{': ' if self._line else ''}{self._line}")
+
+

@@ -1,0 +1,21 @@
+"""Packs to score batches."""
+
+from collections.abc import Iterator
+
+from framebrush.documents import FrameRange
+from framebrush.messages import BatchReady, PackReady
+
+
+def batches(pack: PackReady, size: int) -> Iterator[BatchReady]:
+    """Cut a pack into batches of ``size`` frames, the last with what is left; each is a byte range of the pack."""
+    for begin in range(0, pack.frames.count, size):
+        count = min(size, pack.frames.count - begin)
+        start, stop = pack.offsets[begin], pack.offsets[begin + count]
+        yield BatchReady(
+            run_id=pack.run_id,
+            segment=pack.segment,
+            frames=FrameRange(first=pack.frames.first + begin, count=count),
+            pack=pack.frames,
+            start=start,
+            length=stop - start,
+        )

@@ -1,0 +1,83 @@
+"""Watches the dead-letter queues for messages that the broker itself gave up, after too many deliveries."""
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+
+from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSubQueue
+
+from framebrush.broker import Outbox, body_of, connect, translated
+from framebrush.errors import PermanentError, Unavailable
+from framebrush.messages import ITEM_FAILED, QUEUES, ItemFailed, Message, find_run_id
+from framebrush.settings import BrokerSettings
+from framebrush.telemetry import run_context
+
+log = logging.getLogger(__name__)
+
+PAGE = 100
+"""Messages to peek at a time."""
+
+
+class DeadLetterWatch:
+    """Looks at every dead letter once; leaves it where it is, for a person to see and to replay."""
+
+    def __init__(self, settings: BrokerSettings, handle: Callable[[ItemFailed], Iterable[Message]]) -> None:
+        self._settings, self._handle = settings, handle
+        self._seen = dict.fromkeys(QUEUES, 0)
+        self._connection = ExitStack()
+        self._receivers: dict[str, ServiceBusReceiver] = {}
+        self._outbox: Outbox | None = None
+
+    def __call__(self) -> None:
+        """Handle what is new since the last call.
+
+        Raises:
+            Unavailable: the broker or storage is away; what was not handled is looked at again next time.
+        """
+        try:
+            outbox = self._outbox or self._connect()
+            for queue, receiver in self._receivers.items():
+                while page := self._peek(receiver, self._seen[queue] + 1):
+                    for letter in page:
+                        self._report(queue, letter, outbox)
+                        self._seen[queue] = letter.sequence_number or 0
+        except Unavailable:
+            self._disconnect()
+            raise
+
+    def _connect(self) -> Outbox:
+        with translated():
+            client = self._connection.enter_context(connect(self._settings))
+            for queue in QUEUES:
+                receiver = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+                self._receivers[queue] = self._connection.enter_context(receiver)
+            self._outbox = self._connection.enter_context(Outbox(client))
+        return self._outbox
+
+    def _disconnect(self) -> None:
+        self._receivers, self._outbox = {}, None
+        self._connection.close()
+
+    def _peek(self, receiver: ServiceBusReceiver, first: int) -> list[ServiceBusReceivedMessage]:
+        with translated():
+            return receiver.peek_messages(PAGE, sequence_number=first)
+
+    def _report(self, queue: str, letter: ServiceBusReceivedMessage, outbox: Outbox) -> None:
+        body = body_of(letter)
+        run_id = find_run_id(body)
+        if run_id is None or letter.subject == ITEM_FAILED:
+            return
+        failed = ItemFailed(
+            run_id=run_id,
+            source=queue,  # type: ignore[arg-type]  # one of QUEUES
+            item=str(letter.message_id)[:128],
+            reason=(letter.dead_letter_reason or "dead_lettered")[:128],
+            description=(letter.dead_letter_error_description or "the broker gave no description")[:4096],
+            body=body.decode(errors="replace")[:65536],
+        )
+        with run_context(run_id):
+            try:
+                for message in self._handle(failed):
+                    outbox.send(message)
+            except PermanentError as error:
+                log.warning("dead letter %s of %s: %s", letter.message_id, queue, error)

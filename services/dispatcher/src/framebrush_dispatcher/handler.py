@@ -1,0 +1,101 @@
+"""The dispatcher's two steps: hand out a pack, deal with what failed."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from framebrush.errors import BlobNotFound, InvalidMessage, RunExists
+from framebrush.manifest import Failure, FrameFailure, State, Status
+from framebrush.messages import BatchReady, BatchScored, Incoming, ItemFailed, Message, PackReady, decode
+from framebrush.packs import PackWriter, read_pack
+from framebrush.requests import Trigger
+from framebrush.runs import Runs, work_metadata
+from framebrush.settings import Settings
+from framebrush.store import Store
+from framebrush.telemetry import frames_in, frames_out
+from framebrush_dispatcher.batching import batches
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Handles the queue ``frames``."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store, self._settings = store, settings
+        self._runs = Runs(store, settings.work_container)
+
+    def __call__(self, message: Incoming) -> Iterator[Message]:
+        """Do one step."""
+        match message:
+            case PackReady():
+                yield from self._dispatch(message)
+            case ItemFailed():
+                yield from self._failed(message)
+            case _:
+                raise TypeError(f"not for the dispatcher: {type(message).__name__}")
+
+    def _dispatch(self, pack: PackReady) -> Iterator[Message]:
+        if not self._runs.active(pack.run_id):
+            return
+        frames_in.inc(pack.frames.count)
+        for batch in batches(pack, self._runs.manifest(pack.run_id).batch_frames):
+            yield batch
+            frames_out.inc(batch.frames.count)
+
+    def _failed(self, failed: ItemFailed) -> Iterator[Message]:
+        """Apply the run's policy: replace the frames of a lost batch, or end the run with the reason."""
+        if failed.reason == RunExists.reason:
+            return
+        item = self._item(failed)
+        if isinstance(item, BatchReady) and self._policy(failed.run_id) != "fail":
+            if self._runs.active(failed.run_id):
+                yield self._replace(item, failed)
+            return
+        failure = Failure(reason=failed.reason, description=failed.description)
+        try:
+            ended = self._runs.fail(failed.run_id, failure)
+        except BlobNotFound:  # it failed before it had a status
+            if not isinstance(item, Trigger):
+                raise
+            ended = self._runs.create(_stillborn(failed, item, failure))
+        if ended:
+            log.warning("run failed: %s: %s", failure.reason, failure.description)
+
+    def _item(self, failed: ItemFailed) -> Incoming | None:
+        try:
+            return decode(failed.source, failed.body.encode(), input_container=self._settings.input_container)
+        except InvalidMessage:
+            return None
+
+    def _policy(self, run_id: str) -> str:
+        return self._runs.manifest(run_id).options.bad_frames
+
+    def _replace(self, batch: BatchReady, failed: ItemFailed) -> BatchScored:
+        """What a scorer would have written, had it found every frame of the batch to be bad."""
+        started, blobs = datetime.now(UTC), self._runs.blobs(batch.run_id)
+        pack, originals = PackWriter(), dict[int, bytes]()
+        if self._policy(batch.run_id) == "keep_original":
+            data = self._store.read(blobs.pack(batch.segment, batch.pack), batch.start, batch.length)
+            originals, _ = read_pack(data)
+        for frame in range(batch.frames.first, batch.frames.stop):
+            if frame in originals:
+                pack.add_frame(frame, originals[frame])
+            pack.add_failure(FrameFailure(frame=frame, error=f"{failed.reason}: {failed.description}"))
+        metadata = work_metadata(started)
+        self._store.write(blobs.styled(batch.segment, batch.frames), pack.finish(), metadata=metadata)
+        return BatchScored(run_id=batch.run_id, segment=batch.segment, frames=batch.frames)
+
+
+def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:
+    request, now = item.requests[0], datetime.now(UTC)
+    return Status(
+        run_id=failed.run_id,
+        state=State.FAILED,
+        created=now,
+        updated=now,
+        ended=now,
+        input=request.input,
+        model=request.options.model or "default",
+        error=failure,
+    )

@@ -1,0 +1,16 @@
+"""Settings of the dispatcher."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from framebrush.settings import Settings
+
+
+class DispatcherSettings(Settings):
+    """How often the dispatcher looks around."""
+
+    track_interval: Annotated[float, Field(gt=0)] = 1.0
+    """Seconds between two updates of the active runs' progress."""
+    dead_letter_interval: Annotated[float, Field(gt=0)] = 2.0
+    """Seconds between two looks into the dead-letter queues."""

@@ -1,0 +1,134 @@
+"""The scorer's step: a batch of frames in, a styled pack out."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from tarfile import TarError
+
+import cv2
+import numpy as np
+
+from framebrush.errors import BlobNotFound, PermanentError
+from framebrush.images import Image, InvalidImage, decode_jpeg, encode_jpeg
+from framebrush.manifest import FrameFailure, Manifest
+from framebrush.messages import BatchReady, BatchScored, Incoming, Message
+from framebrush.packs import PackWriter, read_pack
+from framebrush.parallel import ordered_map
+from framebrush.runs import Runs, work_metadata
+from framebrush.store import Store
+from framebrush.telemetry import frames_in, frames_out
+from framebrush_scorer.models import FrameModel, load
+from framebrush_scorer.scoring import score
+from framebrush_scorer.settings import ScorerSettings
+
+log = logging.getLogger(__name__)
+
+
+class FrameFailed(PermanentError):
+    """A frame could not be scored, and the run's policy is to fail."""
+
+    reason = "frame_failed"
+
+
+class Scorer:
+    """Handles the queue ``batches``; called by several threads, of which one at a time is in the model.
+
+    The others meanwhile download and decode the next batch, or encode and upload the last.
+    """
+
+    def __init__(self, store: Store, settings: ScorerSettings) -> None:
+        self._store, self._threads = store, settings.codec_threads
+        self._runs = Runs(store, settings.work_container)
+        self._model_guard = threading.Lock()
+
+        @lru_cache(maxsize=4)
+        def load_model(name: str) -> FrameModel:
+            return load(name, settings.styles, settings.device)
+
+        self._load_model = load_model
+
+    def warm_up(self, name: str) -> None:
+        """Load a model before the first batch asks for it."""
+        with self._model_guard:
+            self._load_model(name)
+
+    def __call__(self, message: Incoming) -> Iterator[Message]:
+        """Score a batch, unless that is done."""
+        if not isinstance(message, BatchReady):
+            raise TypeError(f"not for the scorer: {type(message).__name__}")
+        if not self._runs.active(message.run_id):
+            return
+        ref = self._runs.blobs(message.run_id).styled(message.segment, message.frames)
+        try:
+            self._store.stat(ref)
+        except BlobNotFound:
+            started = datetime.now(UTC)
+            pack = self._score(message, self._runs.manifest(message.run_id))
+            self._store.write(ref, pack, metadata=work_metadata(started))
+        yield BatchScored(run_id=message.run_id, segment=message.segment, frames=message.frames)
+
+    def _score(self, batch: BatchReady, manifest: Manifest) -> bytes:
+        ref = self._runs.blobs(batch.run_id).pack(batch.segment, batch.pack)
+        originals = self._read(self._store.read(ref, batch.start, batch.length))
+        indices = range(batch.frames.first, batch.frames.stop)
+        frames_in.inc(len(indices))
+
+        def decode(index: int) -> Image | str:
+            try:
+                bgr = decode_jpeg(originals.get(index, b""), manifest.video.height, manifest.video.width)
+            except InvalidImage as error:
+                return str(error)
+            return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # same shape and dtype
+
+        def encode(result: Image | str) -> bytes | str:
+            if isinstance(result, str):
+                return result
+            bgr: Image = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+            return encode_jpeg(bgr, manifest.options.jpeg_quality)
+
+        decoded = list(ordered_map(decode, indices, self._threads))
+        results = self._apply(manifest.model, decoded)
+        pack = PackWriter()
+        for index, result in zip(indices, ordered_map(encode, results, self._threads), strict=True):
+            self._add(pack, index, result, originals, manifest, batch)
+        frames_out.inc(len(indices))
+        return pack.finish()
+
+    def _read(self, data: bytes) -> dict[int, bytes]:
+        try:
+            return read_pack(data)[0]
+        except (TarError, ValueError) as error:
+            log.warning("unreadable pack: %s", error)
+            return {}  # every frame of it is then a bad frame
+
+    def _apply(self, name: str, decoded: list[Image | str]) -> list[Image | str]:
+        """Model results in the place of images; what is no image stays."""
+        good = [item for item in decoded if not isinstance(item, str)]
+        if not good:
+            return decoded
+        frames = np.stack(good)
+        with self._model_guard:
+            results = iter(score(self._load_model(name), frames))
+        return [item if isinstance(item, str) else next(results) for item in decoded]
+
+    def _add(
+        self,
+        pack: PackWriter,
+        index: int,
+        result: bytes | str,
+        originals: dict[int, bytes],
+        manifest: Manifest,
+        batch: BatchReady,
+    ) -> None:
+        if isinstance(result, bytes):
+            pack.add_frame(index, result)
+            return
+        policy = manifest.options.bad_frames
+        if policy == "fail":
+            raise FrameFailed(f"frame {index} of segment {batch.segment}: {result}")
+        log.warning("frame %d of segment %d: %s", index, batch.segment, result)
+        if policy == "keep_original" and index in originals:
+            pack.add_frame(index, originals[index])
+        pack.add_failure(FrameFailure(frame=index, error=result))

@@ -1,0 +1,52 @@
+"""Frames through a model, such that one bad frame costs one frame."""
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from framebrush.errors import FramebrushError, PermanentError
+from framebrush_scorer.models import FrameModel
+
+log = logging.getLogger(__name__)
+
+Frames = npt.NDArray[np.uint8]
+"""(B, H, W, 3) RGB."""
+
+
+class ModelFailed(PermanentError):
+    """A model did not do what the interface says."""
+
+    reason = "model_failed"
+
+
+class OutOfMemory(FramebrushError):
+    """Not even one frame fits beside the model: worth a try elsewhere, never a reason to drop the frame."""
+
+
+def score(model: FrameModel, frames: Frames) -> list[Frames | str]:
+    """One result per frame: the new frame (H, W, 3), or why there is none.
+
+    A batch that fails is halved and tried again: bad frames are found in O(log B) calls each, and a batch that is
+    too large for the memory shrinks until it fits.
+
+    Raises:
+        OutOfMemory: a single frame does not fit.
+        ModelFailed: the model returned something else than frames of the same shape.
+    """
+    try:
+        scored = model(frames)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        if len(frames) == 1:
+            raise OutOfMemory(f"{model.name}: no memory for a frame of {frames.shape[2]}x{frames.shape[1]}") from error
+        log.warning("%s: no memory for %d frames at once, halving", model.name, len(frames))
+    except Exception as error:  # noqa: BLE001 - a model is foreign code: what it raises concerns these frames only
+        if len(frames) == 1:
+            return [f"{type(error).__name__}: {error}"]
+    else:
+        if scored.shape != frames.shape or scored.dtype != np.uint8:
+            raise ModelFailed(f"{model.name}: expected uint8 frames {frames.shape}, got {scored.dtype} {scored.shape}")
+        return list(scored)
+    half = len(frames) // 2
+    return score(model, frames[:half]) + score(model, frames[half:])

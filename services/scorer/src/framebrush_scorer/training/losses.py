@@ -1,0 +1,42 @@
+"""How far a network's painting is from the painter's, and from itself a moment later."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def painting_loss(y: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of colours, of gradients, and of the amount of gradient; RGB (B, 3, H, W) in 0..1.
+
+    Absolute errors alone are smallest where an uncertain contour is blurred; the amount of gradient in 8x8 pixels,
+    which does not ask where in them a contour runs, keeps it crisp.
+    """
+    loss = F.l1_loss(y, target)
+    for axis in (2, 3):
+        a, b = y.diff(dim=axis), target.diff(dim=axis)
+        loss = loss + F.l1_loss(a, b) + 0.5 * F.l1_loss(F.avg_pool2d(a.abs(), 8), F.avg_pool2d(b.abs(), 8))
+    return loss
+
+
+def random_flow(generator: torch.Generator, count: int, size: int) -> Tensor:
+    """Return sampling grids (count, size, size, 2) of a camera that moved a little before things that moved a little.
+
+    After Wang et al. 2020, "Consistent Video Style Transfer via Relaxation and Regularization": a shift and a smooth
+    flow, here a few pixels each.
+    """
+    base = F.affine_grid(torch.eye(2, 3).expand(count, 2, 3), [count, 3, size, size], align_corners=False)
+    shift = torch.randn(count, 1, 1, 2, generator=generator) * 8 / size
+    coarse = torch.randn(count, 2, 4, 4, generator=generator) * 3 / size
+    smooth = F.interpolate(coarse, size=(size, size), mode="bicubic").permute(0, 2, 3, 1)
+    return base + shift + smooth
+
+
+def warp(x: Tensor, flow: Tensor) -> Tensor:
+    """Sample pictures (B, C, H, W) along grids (B, H, W, 2)."""
+    return F.grid_sample(x, flow, padding_mode="reflection", align_corners=False)
+
+
+def stability_loss(now: Tensor, later: Tensor, flow: Tensor) -> Tensor:
+    """Mean absolute difference between a painting, moved along the flow, and the painting of the moved picture."""
+    inside = (flow.abs().amax(-1) < 1).unsqueeze(1)
+    return ((warp(now, flow) - later).abs() * inside).mean()

@@ -1,0 +1,86 @@
+"""Encoding one segment."""
+
+import threading
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import Flags
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+from av.video.stream import VideoStream
+
+from framebrush.colors import full_range, matrix
+from framebrush.images import Image
+from framebrush.manifest import Manifest, Timeline, VideoProperties
+
+
+def pixel_format(video: VideoProperties, requested: str) -> str:
+    """The pixel format to encode: H.264 cannot halve the chroma of an odd size."""
+    if requested == "auto":
+        return "yuv444p" if video.width % 2 or video.height % 2 else "yuv420p"
+    return requested
+
+
+class FrameConverter:
+    """Turns images into frames for the encoder; may be called by several threads."""
+
+    def __init__(self, video: VideoProperties, pixel_format: str) -> None:
+        self._format, self._matrix, self._range = pixel_format, matrix(video), full_range(video)
+        self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
+
+    def __call__(self, image: Image) -> VideoFrame:
+        """One image (H, W, 3), blue first, as a frame."""
+        if not hasattr(self._local, "reformatter"):
+            self._local.reformatter = VideoReformatter()
+        frame: VideoFrame = self._local.reformatter.reformat(
+            VideoFrame.from_ndarray(image, format="bgr24"),
+            format=self._format,
+            src_color_range=ColorRange.JPEG,
+            dst_colorspace=self._matrix,
+            dst_color_range=self._range,
+            threads=1,
+        )
+        return frame
+
+
+def encode_segment(
+    frames: Iterable[VideoFrame], timeline: Timeline, manifest: Manifest, path: Path, threads: int
+) -> int:
+    """Encode a segment's frames with their times into a NUT file, which keeps any time base exactly.
+
+    Returns:
+        How many places a packet comes before its turn in order of presentation, at most: the join needs it to
+        choose decoding times.
+    """
+    time_base, pts = Fraction(*manifest.video.time_base), list[int]()
+    with av.open(str(path), "w", format="nut") as container:
+        stream = container.add_stream("libx264")
+        _configure(stream, manifest, threads)
+        for frame, time, duration in zip(frames, timeline.pts, timeline.durations, strict=True):
+            frame.pts, frame.duration, frame.time_base = time, duration, time_base
+            for packet in stream.encode(frame):
+                pts.append(packet.pts or 0)
+                container.mux(packet)
+        for packet in stream.encode(None):
+            pts.append(packet.pts or 0)
+            container.mux(packet)
+    rank = {time: index for index, time in enumerate(sorted(pts))}
+    return max(position - rank[time] for position, time in enumerate(pts))
+
+
+def _configure(stream: VideoStream, manifest: Manifest, threads: int) -> None:
+    video, options, codec = manifest.video, manifest.options, stream.codec_context
+    codec.width, codec.height = video.width, video.height
+    codec.pix_fmt = pixel_format(video, options.pixel_format)
+    codec.time_base = stream.time_base = Fraction(*video.time_base)
+    if video.frame_rate is not None:
+        codec.framerate = Fraction(*video.frame_rate)
+    if video.sample_aspect_ratio is not None:
+        codec.sample_aspect_ratio = Fraction(*video.sample_aspect_ratio)
+    codec.color_range = full_range(video)
+    codec.colorspace, codec.color_trc, codec.color_primaries = video.color_space, video.color_trc, video.color_primaries
+    codec.options = {"crf": str(options.crf), "preset": options.preset}
+    codec.thread_count = threads
+    codec.flags |= Flags.global_header  # parameter sets once, outside of the packets: the same for all segments

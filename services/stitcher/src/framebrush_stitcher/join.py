@@ -1,0 +1,160 @@
+"""Joining encoded segments, and the input's other streams, into the output."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from framebrush.errors import PermanentError
+from framebrush.manifest import Manifest, Timeline
+
+AnyPacket: TypeAlias = "Packet[Stream]"
+
+
+class JoinFailed(PermanentError):
+    """The segments do not fit together, or the output is not what it must be."""
+
+    reason = "join_failed"
+
+
+def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
+    """Decoding times for frames with these presentation times (increasing), ``reorder`` places ahead.
+
+    The packet in place *i* of the decoding order is never shown before the frame in place *i - reorder* of the order
+    of presentation; so that frame's time is early enough, whichever packet it is. Segments thus join without a gap
+    or an overlap in decoding times, whatever the frame rate does at their borders.
+    """
+    step = pts[1] - pts[0] if len(pts) > 1 else 1
+    return [pts[0] - step * (reorder - place) for place in range(min(reorder, len(pts)))] + list(
+        pts[: max(0, len(pts) - reorder)]
+    )
+
+
+def video_packets(
+    segments: Iterable[Path], timelines: Sequence[Timeline], reorder: int, time_base: Fraction, stream: VideoStream
+) -> Iterator[AnyPacket]:
+    """The packets of all segments in decoding order, with the timelines' times.
+
+    Raises:
+        JoinFailed: a segment has other frames than its timeline, or other codec parameters than the first.
+    """
+    pts = [time for timeline in timelines for time in timeline.pts]
+    durations = dict(zip(pts, (d for timeline in timelines for d in timeline.durations), strict=True))
+    dts, place = decoding_times(pts, reorder), 0
+    for number, (path, timeline) in enumerate(zip(segments, timelines, strict=True)):
+        with av.open(str(path)) as container:
+            source = container.streams.video[0]
+            if source.codec_context.extradata != stream.codec_context.extradata:
+                raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
+            packets = [packet for packet in container.demux(source) if packet.size]
+            times = sorted(_ticks(packet, time_base) for packet in packets)
+            if times != list(timeline.pts):
+                raise JoinFailed(f"segment {number} does not have the frames of its timeline")
+            for packet in packets:
+                packet.pts = _ticks(packet, time_base)
+                packet.dts, packet.duration = dts[place], durations[packet.pts]
+                packet.time_base, packet.stream = time_base, stream
+                place += 1
+                yield packet
+
+
+def join(
+    segments: Sequence[Path],
+    timelines: Sequence[Timeline],
+    reorder: int,
+    manifest: Manifest,
+    source: InputContainer,
+    output: Path,
+    format_name: str,
+) -> None:
+    """Write the output: the segments' video packets, and the copied streams' packets of ``source`` as they are.
+
+    Raises:
+        JoinFailed: the segments do not fit together.
+    """
+    time_base = Fraction(*manifest.video.time_base)
+    with (
+        av.open(str(output), "w", format=format_name, options=_muxer_options(format_name, time_base)) as container,
+        av.open(str(segments[0])) as first,
+    ):
+        video, copies = _add_streams(container, first.streams.video[0], source, manifest)
+        container.metadata.update(source.metadata)
+        container.set_chapters(source.chapters())
+        packets = heapq.merge(
+            video_packets(segments, timelines, reorder, time_base, video), _copied(source, copies), key=_seconds
+        )
+        for packet in packets:
+            container.mux(packet)
+
+
+def _muxer_options(format_name: str, time_base: Fraction) -> dict[str, str]:
+    if format_name == "matroska":
+        return {}
+    options = {"movflags": "+faststart"}
+    if time_base.numerator == 1:
+        options["video_track_timescale"] = str(time_base.denominator)  # keeps ticks as they were
+    return options
+
+
+def _add_streams(
+    container: OutputContainer, encoded: VideoStream, source: InputContainer, manifest: Manifest
+) -> tuple[VideoStream, dict[int, Stream]]:
+    """The output's streams in the input's order: the video stream, and the copies by the input's index."""
+    copies = dict[int, Stream]()
+    for stream in source.streams:
+        if stream.index == manifest.video.stream:
+            video = container.add_stream_from_template(encoded, opaque=True)
+            video.time_base = Fraction(*manifest.video.time_base)
+            if manifest.video.rotation is not None:
+                video.set_display_matrix(manifest.video.rotation)
+            video.metadata.update(stream.metadata)
+        elif stream.index in manifest.copied_streams:
+            copies[stream.index] = copy = container.add_stream_from_template(stream, opaque=True)
+            copy.metadata.update(stream.metadata)
+            copy.disposition = stream.disposition
+    return video, copies
+
+
+def _copied(source: InputContainer, copies: dict[int, Stream]) -> Iterator[AnyPacket]:
+    if not copies:
+        return
+    for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
+        if packet.size:
+            packet.stream = copies[packet.stream.index]
+            yield packet
+
+
+def _seconds(packet: AnyPacket) -> float:
+    time = packet.dts if packet.dts is not None else packet.pts
+    return float((time or 0) * packet.time_base)
+
+
+def _ticks(packet: AnyPacket, time_base: Fraction) -> int:
+    return round((packet.pts or 0) * packet.time_base / time_base)
+
+
+def check(output: Path, timelines: Sequence[Timeline], time_base: Fraction) -> None:
+    """Read the output back: every frame must be there, at its time (to half a tick, where the format's are coarser).
+
+    Raises:
+        JoinFailed: saying what differs.
+    """
+    with av.open(str(output)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None  # noqa: S101 - a demuxed stream has one
+        found = sorted(packet.pts or 0 for packet in container.demux(stream) if packet.size)
+        wanted = [time for timeline in timelines for time in timeline.pts]
+        if len(found) != len(wanted):
+            raise JoinFailed(f"the output has {len(found)} frames instead of {len(wanted)}")
+        for index, (is_, must) in enumerate(zip(found, wanted, strict=True)):
+            if abs(is_ - must * time_base / stream.time_base) > Fraction(1, 2):
+                raise JoinFailed(
+                    f"frame {index} is at {float(is_ * stream.time_base)} s, not {float(must * time_base)} s"
+                )

@@ -1,0 +1,21 @@
+"""Settings of the stitcher."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from framebrush.settings import Settings
+
+
+class StitcherSettings(Settings):
+    """How segments are encoded, and what is left behind."""
+
+    encode_threads: Annotated[int, Field(ge=0, le=64)] = 0
+    """Threads of one encoder; 0 lets the encoder choose."""
+    decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads that decode JPEG, per segment."""
+    keep_frames: bool = False
+    """Keep frames, styled frames and encoded segments of runs that succeeded."""
+    scratch: Path | None = None
+    """Folder for the files of one message, the size of the output; the system's temporary folder when unset."""
