@@ -11,7 +11,7 @@ SCRIPT = HOME / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 
 ACCOUNT = "devstoreaccount1"
 # Public: the same in every Azurite, https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # noqa: S105
+KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
 def command(location: Path, port: int) -> tuple[str, ...]:

@@ -73,9 +73,7 @@ class Connection:
         return {name: self.flags.get(name) for name in FLAGS if name.partition("_")[0] in backends}
 
 
-def settings_from(
-    cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, str | None] | None = None
-) -> S:
+def settings_from(cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, str | None] | None = None) -> S:
     """Settings from variables other than the process's own, and from values that take precedence over them.
 
     Raises:

@@ -67,7 +67,9 @@ def _service(name: str, port: int) -> Part:
 
 def _module(name: str) -> tuple[str, ...]:
     if importlib.util.find_spec(name) is None:
-        raise CommandFailed(f"{name} is not installed beside this command: run `make setup` in a checkout of framebrush")
+        raise CommandFailed(
+            f"{name} is not installed beside this command: run `make setup` in a checkout of framebrush"
+        )
     return (sys.executable, "-m", name)
 
 

@@ -1,5 +1,6 @@
 """Which run is meant."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -21,8 +22,6 @@ def resolve(runs: "Runs", text: str) -> str:
     Raises:
         CommandFailed: none or several do.
     """
-    import re
-
     if not re.fullmatch(RUN_ID_PATTERN, text):
         raise CommandFailed(f"{text!r} is no run id: `framebrush runs` lists them")
     found = [

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from framebrush.documents import Document, Model
 from framebrush_cli.errors import CommandFailed
 
@@ -21,7 +23,7 @@ class Part(Model):
     kind: Literal["backend", "service"]
     """Backends are ready before services start, and end after them."""
     command: tuple[str, ...]
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     """On top of the supervisor's own."""
     probe: str
     """An http URL that answers, and not with 503, when the part is ready."""

@@ -1,6 +1,7 @@
 """``framebrush submit``: start a run."""
 
 import json
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from framebrush.runs import Runs
 from framebrush.settings import Settings
 from framebrush.store import BlobInfo
 from framebrush_cli.connection import Connection, connected
-from framebrush_cli.display import out, outcome
+from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.upload import find_input
 from framebrush_cli.watch import follow
@@ -34,13 +35,17 @@ def submit(
     output: Annotated[
         str | None, typer.Option(help="Name of the output blob: .mp4, .mov, .m4v or .mkv.  [default: by the input's]")
     ] = None,
-    crf: Annotated[int | None, typer.Option(rich_help_panel=PANEL, help="H.264 quality, 0–51, lower is better.")] = None,
-    preset: Annotated[str | None, typer.Option(rich_help_panel=PANEL, help="H.264 preset, ultrafast … veryslow.")] = None,
+    crf: Annotated[
+        int | None, typer.Option(rich_help_panel=PANEL, help="H.264 quality, 0 to 51, lower is better.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(rich_help_panel=PANEL, help="H.264 preset, ultrafast … veryslow.")
+    ] = None,
     pixel_format: Annotated[
         str | None, typer.Option(rich_help_panel=PANEL, help="auto, yuv420p, yuv422p or yuv444p.")
     ] = None,
     jpeg_quality: Annotated[
-        int | None, typer.Option(rich_help_panel=PANEL, help="Quality of frames between stages, 1–100.")
+        int | None, typer.Option(rich_help_panel=PANEL, help="Quality of frames between stages, 1 to 100.")
     ] = None,
     batch_frames: Annotated[int | None, typer.Option(rich_help_panel=PANEL, help="Frames per score message.")] = None,
     bad_frames: Annotated[
@@ -48,7 +53,9 @@ def submit(
         typer.Option(rich_help_panel=PANEL, help="Frames that cannot be scored: fail, keep_original, hold_previous."),
     ] = None,
     run_id: Annotated[str | None, typer.Option(help="Name the run.  [default: from video and options]")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the run ends; exit code as `watch`.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show progress until the run ends; exit code as `watch`.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Upload a video and start a run; prints the run's id.
@@ -64,10 +71,10 @@ def submit(
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     settings = connection.settings
-    options = {"model": style or model or settings.default_model}
+    options: dict[str, Any] = {"model": style or model or settings.default_model}
     options |= {name: value for name, value in given.items() if value is not None}
-    # Checked before anything is uploaded.
-    request = _request(settings, BlobRef(container=settings.input_container, name="-"), options, output, run_id)
+    # Before anything is uploaded, so that a mistake in the options costs nothing.
+    request = _request(settings, PurePath(video).name, options, output, run_id)
     source = find_input(connection.store, settings.input_container, video)
     request = _identified(request, source)
     created = _send(connection, request)
@@ -75,12 +82,14 @@ def submit(
 
 
 def _request(
-    settings: Settings, source: BlobRef, options: dict[str, Any], output: str | None, run_id: str | None
+    settings: Settings, name: str, options: dict[str, Any], output: str | None, run_id: str | None
 ) -> RunRequest:
-    place = {"container": settings.output_container, "name": output} if output else None
     try:
         return RunRequest(
-            run_id=run_id, input=source, options=Options(**options), output=BlobRef(**place) if place else None
+            run_id=run_id,
+            input=BlobRef(container=settings.input_container, name=name),
+            options=Options(**options),
+            output=BlobRef(container=settings.output_container, name=output) if output else None,
         )
     except ValidationError as error:
         raise CommandFailed(explain(error)) from None
@@ -112,11 +121,13 @@ def _report(runs: Runs, request: RunRequest, *, created: bool, wait: bool, as_js
         out.print(f"[bold]{run_id}[/]")
     status = None if created else runs.status(run_id)
     if wait and (status is None or not status.state.ended):
-        status = follow(runs, run_id, quiet=as_json)
+        status = follow(runs, run_id, err if as_json else out)
     elif status and not as_json:
         out.print(f"exists already: {outcome(status)}")
         if status.state is State.FAILED:
-            out.print(f"Once the cause is gone: [bold]framebrush dlq replay --run {run_id}[/]; or begin anew with --run-id")
+            out.print(
+                f"Once the cause is gone: [bold]framebrush dlq replay --run {run_id}[/]; or begin anew with --run-id"
+            )
     if as_json:
         document = {"run_id": run_id, "input": str(request.input), "created": created}
         document |= {"status": status.model_dump(mode="json")} if status else {}

@@ -88,8 +88,8 @@ class Supervisor:
 
     def _keep(self, children: Iterable[Child], *, until_ready: bool = False) -> None:
         while not self._stop.is_set():
-            # A list, so that every child is looked after.
-            if any([child.mend(self._home, self._stack.environment, self._lock) for child in children]):
+            changed = [child.mend(self._home, self._stack.environment, self._lock) for child in children]
+            if any(changed):
                 self._record()
             if until_ready and not any(probe(child.part.probe) for child in children):
                 return

@@ -47,7 +47,7 @@ def _upload(store: Store, container: str, path: Path) -> BlobInfo:
     with progress_bar() as progress:
         try:
             with progress.open(path, "rb", description="reading  ") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
         except OSError as error:
             raise CommandFailed(f"{path} cannot be read: {error.strerror}") from None
         # Runs read their input as long as they last: another video under the same name gets a name of its own.

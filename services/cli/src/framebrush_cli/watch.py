@@ -1,10 +1,10 @@
 """``framebrush watch``: a run's progress until its end."""
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -34,12 +34,12 @@ def watch(connection: Connection, run: RunArgument) -> None:
     raise typer.Exit(0 if status.state is State.SUCCEEDED else 1)
 
 
-def follow(runs: "Runs", run_id: str) -> Status:
-    """Show progress until the run ends, and how it ended; a run that is not planned yet is waited for."""
+def follow(runs: "Runs", run_id: str, console: Console = out) -> Status:
+    """Show progress until the run ends, and how it ended; a run that no splitter has taken up yet is waited for."""
     view = _View(run_id)
     last_seen = time.monotonic()
     try:
-        with Live(view.render(), console=out, transient=True, refresh_per_second=4) as live:
+        with Live(view.render(), console=console, transient=True, refresh_per_second=4) as live:
             while True:
                 began = time.monotonic()
                 try:
@@ -54,14 +54,14 @@ def follow(runs: "Runs", run_id: str) -> Status:
                         raise
                     view.note = f"[yellow]{escape(str(error))}; trying again[/]"
                 live.update(view.render())
-                if not out.is_terminal:
-                    view.print_line()
+                if not console.is_terminal:
+                    view.print_line(console)
                 # A listing of a long run takes its time: look less often then.
                 time.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
     except KeyboardInterrupt:
-        out.print(f"The run goes on: [bold]framebrush watch {run_id}[/], [bold]framebrush cancel {run_id}[/]")
+        console.print(f"The run goes on: [bold]framebrush watch {run_id}[/], [bold]framebrush cancel {run_id}[/]")
         raise typer.Exit(130) from None
-    out.print(outcome(status))
+    console.print(outcome(status))
     return status
 
 
@@ -111,11 +111,9 @@ class _View:
         """The lines of a terminal."""
         return Group(Text.from_markup(f"[bold]{self.run_id}[/]: {self.note}"), self._bars)
 
-    def print_line(self) -> None:
+    def print_line(self, console: Console) -> None:
         """Where no terminal is: a line, at most every 5 s."""
         now = time.monotonic()
         if now - self._line_at >= 5:
             self._line_at = now
-            out.print(f"{self.run_id}: {self.note}{': ' if self._line else ''}{self._line}")
-
-
+            console.print(f"{self.run_id}: {self.note}{': ' if self._line else ''}{self._line}")

@@ -1,0 +1,79 @@
+"""``framebrush runs``, ``status`` and ``cancel``."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from framebrush.manifest import State
+from framebrush_cli.connection import Connection, connected
+from framebrush_cli.display import duration, local, out, outcome, state
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.selection import RunArgument, resolve
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@connected
+def runs(connection: Connection, as_json: JsonOption = False) -> None:
+    """List all runs, the newest last."""
+    ids = [run_id for run_id, _ in connection.runs.ids()]
+    with ThreadPoolExecutor(16) as pool:
+        found = sorted(pool.map(connection.runs.status, ids), key=lambda status: status.created)
+    if as_json:
+        out.print(escape(json.dumps([status.model_dump(mode="json") for status in found])))
+        return
+    if not found:
+        out.print("No runs yet: [bold]framebrush submit VIDEO[/]")
+        return
+    table = Table("run", "state", "input", "model", "frames", "created", "took", box=None, pad_edge=False)
+    for status in found:
+        took = duration((status.ended - status.created).total_seconds()) if status.ended else ""
+        table.add_row(
+            status.run_id,
+            state(status.state),
+            escape(status.input.name),
+            status.model,
+            str(status.frames or ""),
+            local(status.created),
+            took,
+        )
+    out.print(table)
+
+
+@connected
+def status(connection: Connection, run: RunArgument, as_json: JsonOption = False) -> None:
+    """Show how a run stands, and what its stages took."""
+    run_id = resolve(connection.runs, run)
+    found = connection.runs.status(run_id)
+    if not found.state.ended:  # its blobs know more than the status, which is written from time to time
+        progress, stages = connection.runs.measure(run_id)
+        found = found.model_copy(update={"progress": progress, "stages": stages})
+    if as_json:
+        out.print(escape(found.model_dump_json()))
+        return
+    out.print(outcome(found))
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("input", escape(str(found.input)))
+    table.add_row("model", found.model)
+    table.add_row("created", local(found.created))
+    for stage, done in found.progress.model_dump().items():
+        timing = found.stages.get(stage)
+        seconds = (timing.ended - timing.started).total_seconds() if timing else 0.0
+        note = f"in {duration(seconds)}, {duration(timing.busy)} of work" if timing else ""
+        table.add_row(stage, f"{done} of {found.frames or '?'} frames  [dim]{note}[/]")
+    out.print(table)
+
+
+@connected
+def cancel(connection: Connection, run: RunArgument) -> None:
+    """End a run; what is left of its work is passed over."""
+    run_id = resolve(connection.runs, run)
+    if not connection.runs.end(run_id, State.CANCELLED):
+        found = connection.runs.status(run_id)
+        if found.state is not State.CANCELLED:
+            raise CommandFailed(f"{run_id} has {found.state} already: there is nothing to cancel")
+    out.print(f"{run_id}: {state(State.CANCELLED)}")
