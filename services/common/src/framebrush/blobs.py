@@ -52,9 +52,8 @@ class AzureBlobs:
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
         """See :meth:`framebrush.store.Store.read`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        condition = MatchConditions.IfNotModified if etag else None
         with _translated(ref):
-            data = client.download_blob(start, length, etag=etag, match_condition=condition).readall()
+            data = client.download_blob(start, length, **_matching(etag)).readall()
         _read.inc(len(data))
         return data
 
@@ -75,8 +74,7 @@ class AzureBlobs:
                 overwrite=not if_absent,
                 metadata=dict(metadata) if metadata else None,
                 max_concurrency=1 if isinstance(data, bytes) else 2,
-                etag=if_match,
-                match_condition=MatchConditions.IfNotModified if if_match else None,
+                **_matching(if_match),
             )
         _written.inc(len(data) if isinstance(data, bytes) else data.tell())
         return str(result["etag"])
@@ -117,6 +115,11 @@ class AzureBlobs:
         """See :meth:`framebrush.store.Store.ping`."""
         with _translated("account"):
             next(iter(self._service.list_containers(results_per_page=1)), None)
+
+
+def _matching(etag: str | None) -> dict[str, Any]:
+    """The condition as keywords; the SDK does not take None for "no condition"."""
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
 
 
 @contextmanager

@@ -24,9 +24,9 @@ def oil(x: Tensor) -> Tensor:
     y = kuwahara(kuwahara(x, 7), 5)
     y = (y - 0.5) * 1.12 + 0.5
     light = y.mean(1, keepdim=True)
-    slope_x = F.pad(light[..., 2:] - light[..., :-2], (1, 1, 0, 0))
-    slope_y = F.pad(light[..., 2:, :] - light[..., :-2, :], (0, 0, 1, 1))
-    return (light + (y - light) * 1.35 + 0.6 * (slope_x + slope_y)).clamp(0, 1)
+    around = extend(light, 1)
+    slope = around[..., 1:-1, 2:] - around[..., 1:-1, :-2] + around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
+    return (light + (y - light) * 1.35 + 0.6 * slope).clamp(0, 1)
 
 
 def ink(x: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+@torch.no_grad()
 def choose_dtype(net: nn.Module, device: torch.device, probe: Tensor | None = None) -> torch.dtype:
     """Return the format in which ``net``, on ``device``, is fastest and stays within :data:`MIN_PSNR` of float32.
 

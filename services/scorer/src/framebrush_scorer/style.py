@@ -19,8 +19,7 @@ class StyleModel:
         self.name = name
         self.device = choose_device(device)
         self.net = optimise(net).to(self.device)
-        with torch.inference_mode():
-            self.dtype = choose_dtype(self.net, self.device)
+        self.dtype = choose_dtype(self.net, self.device)
         # Instance normalisation needs pictures one by one, and on a CPU more at a time only cost memory.
         self.one_by_one = net.norm == "instance" or self.device.type == "cpu"
 

@@ -55,7 +55,7 @@ def encode_segment(
         choose decoding times.
     """
     time_base, pts = Fraction(*manifest.video.time_base), list[int]()
-    with av.open(str(path), "w", format="nut") as container:
+    with av.open(str(path), "w", format="nut", options={"avoid_negative_ts": "disabled"}) as container:
         stream = container.add_stream("libx264")
         _configure(stream, manifest, threads)
         for frame, time, duration in zip(frames, timeline.pts, timeline.durations, strict=True):

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from framebrush.errors import PermanentError
 from framebrush.manifest import Manifest, Timeline
 
-AnyPacket: TypeAlias = "Packet[Stream]"
+AnyPacket: TypeAlias = "Packet[Any]"
 
 
 class JoinFailed(PermanentError):

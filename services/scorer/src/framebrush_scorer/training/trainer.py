@@ -1,6 +1,7 @@
 """The training loop: pairs of picture and painting, Adam, a moving average of the weights, checkpoints."""
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +98,9 @@ class Trainer:
     def train_step(self) -> float:
         """Take one step; return its loss."""
         recipe, moved = self.recipe, self.recipe.batch // 2
+        decay = 0.505 + 0.495 * math.cos(math.pi * self.progress)
         for group in self.optimiser.param_groups:
-            group["lr"] = (
-                recipe.rate * min(1, (self.step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * self.progress) + 0.01)
-            )
+            group["lr"] = recipe.rate * decay * min(1, (self.step + 1) / 50)
         x, target = self.draw(recipe.batch)
         flow = random_flow(self.generator, moved, recipe.size).to(self.device)
         later = warp(x[:moved], flow)
