@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
+from framebrush_scorer.frames import to_frames
 from framebrush_scorer.net import TransformerNet, pad
 from framebrush_scorer.painters import PAINTERS
 from framebrush_scorer.training.content import Content, Frame
@@ -205,16 +206,22 @@ class Trainer:
 
     def preview(self, net: TransformerNet, path: Path) -> None:
         """Write a sheet: frames kept apart, the painter's paintings of them, the network's."""
-        pictures = [cv2.resize(frame, (480, 270), interpolation=cv2.INTER_AREA) for frame in self.keep[:4]]
+        pictures = [resize(frame, width=480) for frame in self.keep[:4]]
         if not pictures:
             pictures = [(self.content.draw(np.random.default_rng(k)) * 255).astype(np.uint8) for k in range(4)]
-        x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().to(self.device)
-        with torch.no_grad():
-            y = net.eval()(pad(x))[..., : x.shape[2], : x.shape[3]].clamp(0, 255)
-            painted = PAINTERS[self.recipe.painter](x / 255) * 255
-        columns = [torch.cat(list(column), dim=1) for column in (x, painted, y)]
-        sheet = torch.cat(columns, dim=2).round().byte().permute(1, 2, 0).cpu().numpy()
-        cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        rows = []
+        for picture in pictures:
+            x = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+            with torch.no_grad():
+                y = net.eval()(pad(x))[..., : x.shape[2], : x.shape[3]]
+                rows.append(torch.cat([x, PAINTERS[self.recipe.painter](x / 255) * 255, y], dim=3))
+        cv2.imwrite(str(path), cv2.cvtColor(to_frames(torch.cat(rows, dim=2))[0], cv2.COLOR_RGB2BGR))
+
+
+def resize(frame: Frame, width: int) -> Frame:
+    """Return a frame at another width, its shape kept."""
+    height = max(1, round(frame.shape[0] * width / frame.shape[1]))
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def average_weights(average: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
