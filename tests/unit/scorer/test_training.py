@@ -158,6 +158,19 @@ def test_training_goes_on_from_a_checkpoint(tmp_path):
     assert torch.equal(*moments)
 
 
+def test_statistics_stay_once_fixed(tmp_path):
+    trainer = Trainer(SMALL, [], [], tmp_path / "s.safetensors", CPU)
+    trainer.fill(4)
+    trainer.train_step()
+    trainer.freeze()
+    before = {key: value.clone() for key, value in trainer.net.state_dict().items()}
+    trainer.train_step()
+    after = trainer.net.state_dict()
+    assert torch.equal(after["bn3.running_var"], before["bn3.running_var"])
+    assert not torch.equal(after["bn3.weight"], before["bn3.weight"])
+    assert torch.equal(trainer.average.module.bn3.weight, after["bn3.weight"]), "the average starts anew"
+
+
 def test_same_seed_same_weights(tmp_path):
     states = []
     for k in range(2):

@@ -44,8 +44,9 @@ class Recipe:
     """Highest learning rate."""
     stability: float = 0.5
     """Weight of the stability term once it is fully on."""
-    frozen_from: float = 0.6
-    """Part of the training after which the statistics of batch normalisation stay as they are."""
+    frozen_from: float = 0.25
+    """Part of the training after which the statistics of batch normalisation stay as they are: those of a small batch
+    are good enough to find shapes, and too uncertain to find colours."""
     seed: int = 0
     """Of the first weights and of the content."""
 
@@ -101,7 +102,7 @@ class Trainer:
         recipe, moved = self.recipe, self.recipe.batch // 2
         decay = 0.505 + 0.495 * math.cos(math.pi * self.progress)
         for group in self.optimiser.param_groups:
-            group["lr"] = recipe.rate * decay * min(1, (self.step + 1) / 50)
+            group["lr"] = recipe.rate * decay * min(1, (self.step + 1) / 50) / (2 if self.frozen else 1)
         x, target = self.draw(recipe.batch)
         flow = random_flow(self.generator, moved, recipe.size).to(self.device)
         later = warp(x[:moved], flow)
