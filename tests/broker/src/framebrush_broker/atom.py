@@ -18,9 +18,8 @@ COUNTS = "http://schemas.microsoft.com/netservices/2011/06/servicebus"
 #: .NET's TimeSpan.MaxValue, with which Service Bus says "never".
 FOREVER = "P10675199DT2H48M5.4775807S"
 _FOREVER_S = 10675199 * 86400
-_DURATION = re.compile(
-    r"P(?:(?P<days>[\d.]+)D)?(?:T(?:(?P<hours>[\d.]+)H)?(?:(?P<minutes>[\d.]+)M)?(?:(?P<seconds>[\d.]+)S)?)?"
-)
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_DURATION = re.compile(f"P(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?")
 _UNSUPPORTED = ("RequiresSession", "EnablePartitioning", "ForwardTo", "ForwardDeadLetteredMessagesTo")
 
 
@@ -34,8 +33,7 @@ def parse_duration(text: str) -> float | None:
     match = _DURATION.fullmatch(text)
     if not match or not any(match.groups()):
         raise BadRequest(f"{text!r} is no ISO 8601 duration such as PT1M30S.")
-    units = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
-    seconds = sum(float(number) * units[unit] for unit, number in match.groupdict().items() if number)
+    seconds = sum(float(number or 0) * unit for number, unit in zip(match.groups(), (86400, 3600, 60, 1), strict=True))
     return None if seconds >= _FOREVER_S else seconds
 
 

@@ -14,6 +14,7 @@ import proton
 
 from framebrush_broker.errors import BrokerError
 from framebrush_broker.links import Link, open_link
+from framebrush_broker.wire import condition
 
 if TYPE_CHECKING:
     from framebrush_broker.server import Server
@@ -132,9 +133,10 @@ class Connection(asyncio.Protocol):
         try:
             link = open_link(self, engine)
         except BrokerError as error:
-            # Attach without a terminus, then detach with the error: AMQP 1.0, 2.6.3.
+            # Attach with a null terminus, then detach with the error: AMQP 1.0, 2.6.3.
+            (engine.target if engine.is_receiver else engine.source).type = proton.Terminus.UNSPECIFIED
             engine.open()
-            engine.condition = proton.Condition(error.condition, str(error))
+            engine.condition = condition(error)
             engine.close()
             return
         engine.broker_link = link
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
 
     def detach(self, link: Link, error: BrokerError) -> None:
         """End a link from this side."""
-        link.engine.condition = proton.Condition(error.condition, str(error))
+        link.engine.condition = condition(error)
         link.engine.close()
         self._end(link)
         self.server.wake(self)

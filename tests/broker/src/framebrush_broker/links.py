@@ -12,7 +12,7 @@ from framebrush_broker.management import respond
 from framebrush_broker.messages import Message, unbatch
 from framebrush_broker.namespace import entity_path
 from framebrush_broker.queue import Entry, Queue
-from framebrush_broker.wire import decode_data, encode_entry, encode_value
+from framebrush_broker.wire import condition, decode_data, encode_entry, encode_value
 
 if TYPE_CHECKING:
     from framebrush_broker.connection import Connection
@@ -93,7 +93,7 @@ class _Receiving(Link):
         try:
             self.take(payload)
         except BrokerError as error:
-            delivery.local.condition = proton.Condition(error.condition, str(error))
+            delivery.local.condition = condition(error)
             delivery.update(proton.Delivery.REJECTED)
         else:
             delivery.update(proton.Delivery.ACCEPTED)
@@ -185,7 +185,7 @@ class Outgoing(Link):
             self._settle(token, state, delivery.remote)
         except BrokerError as error:
             _log.info("%s: %s", self.queue.name, error)
-            delivery.local.condition = proton.Condition(error.condition, str(error))
+            delivery.local.condition = condition(error)
             delivery.update(proton.Delivery.REJECTED)
         else:
             delivery.update(state)
@@ -200,8 +200,8 @@ class Outgoing(Link):
             changes = _encoded(outcome.annotations or {})
             (self.queue.defer if outcome.undeliverable else self.queue.abandon)(token, now, changes)
         elif state == proton.Delivery.REJECTED:
-            condition = outcome.condition
-            info = dict(condition.info or {}) if condition else {}
+            cause = outcome.condition
+            info = dict(cause.info or {}) if cause else {}
             reason = info.pop("DeadLetterReason", None)
             description = info.pop("DeadLetterErrorDescription", None)
             self.queue.dead_letter(token, now, reason, description, _encoded(info))
