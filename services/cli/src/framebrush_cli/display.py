@@ -1,13 +1,21 @@
 """How things are said on the terminal."""
 
+import sys
 from datetime import datetime
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
 
 from framebrush.manifest import State, Status
 
-out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+
+def _console(file: TextIO) -> Console:
+    # In a pipe tables are as wide as they need, or a program that reads them would find ids cut off.
+    return Console(file=file, width=None if file.isatty() else 500, highlight=False, soft_wrap=True)
+
+
+out, err = _console(sys.stdout), _console(sys.stderr)
 
 COLORS = {
     State.PLANNING: "cyan",
@@ -46,7 +54,7 @@ def state(value: State) -> str:
 
 def local(time: datetime) -> str:
     """A moment in the time of this machine."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def outcome(status: Status) -> str:

@@ -23,7 +23,7 @@ def plan(home: Home, scorers: int) -> Stack:
         CommandFailed: a part is not installed.
     """
     services = ["splitter", "dispatcher", *_scorers(scorers), "stitcher"]
-    blob, amqp, admin, *http = _free_ports(3 + len(services))
+    blob, amqp, admin, *http = free_ports(3 + len(services))
     environment = {name: value for name, value in os.environ.items() if name.startswith("FRAMEBRUSH_")}
     for name in FOREIGN:
         environment.pop(name, None)
@@ -77,7 +77,7 @@ def _url(port: int, path: str = "/") -> str:
     return f"http://127.0.0.1:{port}{path}"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free now; all are held until the last is found, so that they differ."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from framebrush.manifest import State
 from framebrush_cli.connection import Connection, connected
@@ -29,7 +29,9 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
     if not found:
         out.print("No runs yet: [bold]framebrush submit VIDEO[/]")
         return
-    table = Table("run", "state", "input", "model", "frames", "created", "took", box=None, pad_edge=False)
+    table = Table(
+        Column("run", no_wrap=True), "state", "input", "model", "frames", "created", "took", box=None, pad_edge=False
+    )
     for status in found:
         took = duration((status.ended - status.created).total_seconds()) if status.ended else ""
         table.add_row(

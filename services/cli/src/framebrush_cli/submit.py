@@ -62,7 +62,7 @@ def submit(
 
     The same video with the same options is the same run: submitting it again tells how that run stands.
 
-        framebrush submit holiday.mp4 --style oil --wait
+        Example: `framebrush submit holiday.mp4 --style oil --wait`
     """
     if style and model:
         raise CommandFailed("--style and --model name the same thing: give one of them")
@@ -116,21 +116,21 @@ def _send(connection: Connection, request: RunRequest) -> bool:
 
 
 def _report(runs: Runs, request: RunRequest, *, created: bool, wait: bool, as_json: bool) -> None:
-    run_id = str(request.run_id)
-    if not as_json and created:
-        out.print(f"[bold]{run_id}[/]")
+    run_id, console = str(request.run_id), err if as_json else out
     status = None if created else runs.status(run_id)
-    if wait and (status is None or not status.state.ended):
-        status = follow(runs, run_id, err if as_json else out)
-    elif status and not as_json:
-        out.print(f"exists already: {outcome(status)}")
-        if status.state is State.FAILED:
-            out.print(
-                f"Once the cause is gone: [bold]framebrush dlq replay --run {run_id}[/]; or begin anew with --run-id"
-            )
+    if status:
+        console.print(f"exists already: {outcome(status)}")
+    elif not as_json:
+        out.print(f"[bold]{run_id}[/]")
+    if wait and not (status and status.state.ended):
+        status = follow(runs, run_id, console)
     if as_json:
         document = {"run_id": run_id, "input": str(request.input), "created": created}
         document |= {"status": status.model_dump(mode="json")} if status else {}
         out.print(escape(json.dumps(document)))
     if status and status.state in (State.FAILED, State.CANCELLED):
+        if not created:
+            console.print(
+                f"To go on where it stopped: [bold]framebrush dlq replay --run {run_id}[/]; anew: --run-id NAME"
+            )
         raise typer.Exit(1)

@@ -1,0 +1,131 @@
+"""``framebrush dlq``: look at dead letters, and send them again."""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from framebrush.messages import QUEUES
+from framebrush_cli.connection import Connection, connected
+from framebrush_cli.display import local, out
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.selection import resolve
+
+if TYPE_CHECKING:
+    from framebrush_cli.deadletters import DeadLetter, Selection
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Messages that were put aside because they could not be handled: list, show, replay.",
+)
+
+QueueOption = Annotated[str | None, typer.Option(help=f"One queue only: {', '.join(QUEUES)}.")]
+RunOption = Annotated[str | None, typer.Option(help="One run only, by its id or the beginning of it.")]
+
+
+@app.command("list")
+@connected
+def list_(
+    connection: Connection,
+    queue: QueueOption = None,
+    run: RunOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line per dead letter.")] = False,
+) -> None:
+    """List dead letters."""
+    from framebrush_cli.deadletters import peek  # a second to import, as below
+
+    found = peek(connection.settings, _selection(connection, queue, run))
+    if as_json:
+        for letter in found:
+            out.print(escape(json.dumps(_json(letter))))
+        return
+    if not found:
+        out.print("No dead letters.")
+        return
+    table = Table(
+        "queue", "seq", Column("run", no_wrap=True), "reason", "enqueued", "description", box=None, pad_edge=False
+    )
+    for letter in found:
+        enqueued = local(letter.enqueued) if letter.enqueued else ""
+        description = escape(letter.description[:200])
+        table.add_row(letter.queue, str(letter.sequence), letter.run_id, escape(letter.reason), enqueued, description)
+    out.print(table)
+
+
+@app.command()
+@connected
+def show(
+    connection: Connection,
+    sequence: Annotated[int, typer.Argument(metavar="SEQ", help="Its number in `framebrush dlq list`.")],
+    queue: QueueOption = None,
+) -> None:
+    """Print a dead letter with its properties and body, as JSON."""
+    from framebrush_cli.deadletters import peek
+
+    found = peek(connection.settings, _selection(connection, queue, None, [sequence]))
+    if not found:
+        raise CommandFailed(f"no dead letter {sequence}: `framebrush dlq list` shows them")
+    if len(found) > 1:
+        queues = ", ".join(letter.queue for letter in found)
+        raise CommandFailed(f"{sequence} is in several queues ({queues}): say which with --queue")
+    out.print_json(json.dumps(_json(found[0]), ensure_ascii=False))
+
+
+@app.command()
+@connected
+def replay(
+    connection: Connection,
+    sequences: Annotated[
+        list[int] | None, typer.Argument(metavar="[SEQ]...", help="Numbers in `framebrush dlq list`.  [default: all]")
+    ] = None,
+    queue: QueueOption = None,
+    run: RunOption = None,
+) -> None:
+    """Send dead letters to their queues again, once the cause is gone; runs that failed for them go on.
+
+    Example: `framebrush dlq replay --run holiday-1f2e3d4c5b6a`
+    """
+    from framebrush_cli.deadletters import replay as send_again
+
+    count = 0
+    for letter in send_again(connection.settings, connection.runs, _selection(connection, queue, run, sequences or ())):
+        count += 1
+        out.print(f"{letter.queue} {letter.sequence}: sent again{f', run {letter.run_id}' if letter.run_id else ''}")
+    if not count:
+        raise CommandFailed("no such dead letter: `framebrush dlq list` shows them")
+
+
+def _selection(
+    connection: Connection, queue: str | None, run: str | None, sequences: Iterable[int] = ()
+) -> "Selection":
+    from framebrush_cli.deadletters import Selection
+
+    if queue is not None and queue not in QUEUES:
+        raise CommandFailed(f"no queue {queue}: there are {', '.join(QUEUES)}")
+    run_id = resolve(connection.runs, run) if run else None
+    return Selection(queue, run_id, frozenset(sequences))
+
+
+def _json(letter: "DeadLetter") -> dict[str, object]:
+    body = letter.body.decode(errors="replace")
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = body
+    return {
+        "queue": letter.queue,
+        "sequence": letter.sequence,
+        "message_id": letter.message_id,
+        "run": letter.run_id,
+        "reason": letter.reason,
+        "description": letter.description,
+        "enqueued": letter.enqueued.isoformat() if letter.enqueued else None,
+        "properties": {
+            name: value if isinstance(value, int) else str(value) for name, value in letter.properties.items()
+        },
+        "body": content,
+    }
