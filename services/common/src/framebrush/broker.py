@@ -88,15 +88,19 @@ class Outbox:
         The copy's id follows from the original's: if the process dies before the original is completed, the second
         copy is a duplicate for the broker.
         """
-        base = (received.message_id or "").partition("~")[0]
         copies = number_property(received, COPIES) + 1
+        # A message without an id must not share its copies' ids with the next of that kind.
+        base = str(received.message_id or f"sequence-{received.sequence_number}")
+        if copies > 1:
+            base = base.rpartition("~")[0] or base
         wire = ServiceBusMessage(
             body_of(received),
             message_id=f"{base[:112]}~{copies}",
             subject=received.subject,
             content_type=received.content_type,
             application_properties={
-                **(received.application_properties or {}),
+                # Read as bytes; written back as such, "our" keys would stand twice in the map.
+                **{_text(key): _text(value) for key, value in (received.application_properties or {}).items()},
                 ATTEMPTS: attempts,
                 COPIES: copies,
             },
@@ -115,6 +119,10 @@ def body_of(received: ServiceBusReceivedMessage) -> bytes:
     if received.body_type is AmqpMessageBodyType.DATA:
         return b"".join(received.body)
     return str(received).encode()
+
+
+def _text(value: Any) -> Any:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def number_property(received: ServiceBusReceivedMessage, name: str) -> int:

@@ -9,6 +9,7 @@ from framebrush.errors import InvalidMessage
 RUN_ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID_PATTERN)]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)]
 Index = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -51,7 +52,7 @@ def explain(error: ValidationError) -> str:
 class BlobRef(Model):
     """A blob's place in the account."""
 
-    container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")]
+    container: ContainerName
     name: Annotated[str, Field(min_length=1, max_length=1024)]
 
     def __str__(self) -> str:

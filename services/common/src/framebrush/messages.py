@@ -12,6 +12,7 @@ scored    :class:`BatchScored`, :class:`SegmentScored`,  stitcher
 ========  =============================================  ==================
 """
 
+import hashlib
 import json
 import re
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
@@ -90,7 +91,8 @@ class ItemFailed(_RunMessage):
     """The message itself, for what can be saved of it."""
 
     def _item(self) -> str:
-        return f"/{self.item}"[: 127 - len(self.run_id) - len(self.kind)]
+        # The item's id may be as long as an id can be; two items must not meet in what would be left of theirs.
+        return f"/{hashlib.sha256(f'{self.source}/{self.item}'.encode()).hexdigest()[:32]}"
 
 
 class BatchReady(_SegmentMessage):
@@ -190,6 +192,6 @@ def find_run_id(body: bytes) -> str | None:
     """The run that a message names, even if the message is otherwise no good."""
     try:
         run_id = json.loads(body).get("run_id")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return run_id if isinstance(run_id, str) and re.fullmatch(RUN_ID_PATTERN, run_id) else None

@@ -47,19 +47,14 @@ class BlobReader(io.RawIOBase):
         self._position = max(0, base + offset)
         return self._position
 
-    def read(self, size: int = -1) -> bytes:
-        """Up to ``size`` bytes; fewer at the end of a chunk, none at the end of the blob."""
-        if self._position >= self._size or size == 0:
-            return b""
-        number, offset = divmod(self._position, self._chunk)
-        data = self._load(number)[offset : None if size < 0 else offset + size]
-        self._position += len(data)
-        return data
-
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """As :meth:`read`, into a buffer."""
-        data = self.read(len(buffer))
+        """Fill the buffer, less at the end of a chunk, nothing at the end of the blob; returns the number of bytes."""
+        if self._position >= self._size:
+            return 0
+        number, offset = divmod(self._position, self._chunk)
+        data = self._load(number)[offset : offset + len(buffer)]
         buffer[: len(data)] = data
+        self._position += len(data)
         return len(data)
 
     def _load(self, number: int) -> bytes:

@@ -17,7 +17,7 @@ OUTPUT_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 #: On accounts with a hierarchical namespace a file is announced twice; these come first, with length 0.
-INCOMPLETE_APIS = {"CreateFile", "SftpCreate"}
+INCOMPLETE_APIS = ("CreateFile", "SftpCreate")
 
 
 class Options(Model):
@@ -86,7 +86,7 @@ class Trigger(Model):
         """
         try:
             content = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidMessage(f"trigger: not JSON: {error}") from None
         items = content if isinstance(content, list) else [content]
         requests = (_request(item, input_container) for item in items)

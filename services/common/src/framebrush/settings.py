@@ -5,10 +5,9 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from framebrush.documents import ModelName, explain
+from framebrush.documents import ContainerName, ModelName, explain
 
 S = TypeVar("S", bound=BaseSettings)
-ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")]
 
 
 class StorageSettings(BaseSettings):

@@ -92,7 +92,8 @@ class Worker:
 
     def live(self) -> str | None:
         """What is wrong, if only a restart can mend it."""
-        if not all(slot.is_alive() for slot in self._slots) and not self._stop.is_set():
+        begun = (slot for slot in self._slots if slot.ident is not None)
+        if not all(slot.is_alive() for slot in begun) and not self._stop.is_set():
             return "a consumer thread died"
         return "a handler does not end" if self._leases.overdue(margin=60) else None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from framebrush.colors import full_range, matrix
+from framebrush.colors import CONVERSION, full_range, matrix
 from framebrush.documents import FrameRange
 from framebrush.errors import InvalidVideo
 from framebrush.images import encode_jpeg
@@ -40,6 +40,7 @@ class JpegEncoder:
             src_colorspace=self._matrix,
             src_color_range=self._range,
             dst_color_range=ColorRange.JPEG,
+            interpolation=CONVERSION,
             threads=1,
         )
         return encode_jpeg(image.to_ndarray(), self._quality)

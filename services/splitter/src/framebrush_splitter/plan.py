@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -14,6 +15,10 @@ from framebrush.manifest import Segment
 
 BATCH_PIXELS = 16_000_000
 """Pixels of a score batch: some tenths of a second of GPU time at any resolution, and about 50 MB of frames."""
+DECLARED = {"matroska,webm"}
+"""Formats that write their duration into the header; for others FFmpeg guesses. (MP4 is told by its frame count.)"""
+CUT_SHORT = 0.25
+"""Seconds that may be missing from the declared duration, which some muxers round up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,12 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         LimitExceeded: too many frames.
     """
     times, keyframes, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
-    for packet in container.demux(stream):
+    last = 0.0
+    for packet in container.demux():
         if packet.size == 0 or packet.is_discard:
+            continue
+        last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
+        if packet.stream is not stream:
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
@@ -54,6 +63,9 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         raise InvalidVideo("the video stream has no frames")
     if stream.frames > len(times):
         raise InvalidVideo(f"the file is cut short: it announces {stream.frames} frames, {len(times)} can be read")
+    announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
+    if last + CUT_SHORT < announced:
+        raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
     times = array("q", sorted(times))
     for earlier, later in pairwise(times):
         if earlier == later:

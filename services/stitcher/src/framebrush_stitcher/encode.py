@@ -11,9 +11,13 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
-from framebrush.colors import full_range, matrix
+from framebrush.colors import CONVERSION, full_range, matrix
 from framebrush.images import Image
 from framebrush.manifest import Manifest, Timeline, VideoProperties
+
+MBTREE_PIXELS = 640 * 360
+"""Below, x264's macroblock tree is off: with AVX-512 it reads memory it did not write when frames are small (seen with
+x264 165 from 64x48 to 480x270), and the same frames give other bytes every time."""
 
 
 def pixel_format(video: VideoProperties, requested: str) -> str:
@@ -40,6 +44,7 @@ class FrameConverter:
             src_color_range=ColorRange.JPEG,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
+            interpolation=CONVERSION,
             threads=1,
         )
         return frame
@@ -82,5 +87,7 @@ def _configure(stream: VideoStream, manifest: Manifest, threads: int) -> None:
     codec.color_range = full_range(video)
     codec.colorspace, codec.color_trc, codec.color_primaries = video.color_space, video.color_trc, video.color_primaries
     codec.options = {"crf": str(options.crf), "preset": options.preset}
+    if video.width * video.height < MBTREE_PIXELS:
+        codec.options = {**codec.options, "x264-params": "mbtree=0"}
     codec.thread_count = threads
     codec.flags |= Flags.global_header  # parameter sets once, outside of the packets: the same for all segments

@@ -27,8 +27,8 @@ class StyledFrames:
         self, store: Store, packs: Sequence[BlobRef], count: int, video: VideoProperties, threads: int
     ) -> None:
         self._store, self._packs, self._count, self._video, self._threads = store, packs, count, video, threads
-        self.failures: list[FrameFailure] = []
-        """What the packs recorded; complete after the iteration."""
+        self.failures: dict[int, FrameFailure] = {}
+        """Frames that are not styled, and why; complete after the iteration."""
 
     def __iter__(self) -> Iterator[Image]:
         """Images (H, W, 3), blue first, as many as the segment has frames.
@@ -53,7 +53,7 @@ class StyledFrames:
     def _jpegs(self) -> Iterator[tuple[int, bytes]]:
         for data in ordered_map(self._store.read, self._packs, threads=1):
             frames, failures = read_pack(data)
-            self.failures += failures
+            self.failures.update((failure.frame, failure) for failure in failures)
             yield from sorted(frames.items())
 
     def _decode(self, item: tuple[int, bytes]) -> tuple[int, Image | None]:
@@ -61,5 +61,5 @@ class StyledFrames:
         try:
             return index, decode_jpeg(data, self._video.height, self._video.width)
         except InvalidImage as error:
-            self.failures.append(FrameFailure(frame=index, error=str(error)))
+            self.failures.setdefault(index, FrameFailure(frame=index, error=str(error)))
             return index, None

@@ -82,7 +82,7 @@ class Stitcher:
                 frames = ordered_map(converter, images, self._settings.decode_threads)
                 path = folder / "segment.nut"
                 reorder = encode_segment(frames, timeline, manifest, path, self._settings.encode_threads)
-                told = EncodedSegment(reorder=reorder, failures=tuple(images.failures))
+                told = EncodedSegment(reorder=reorder, failures=tuple(images.failures.values()))
                 self._store.write(blobs.encoded_report(segment), told.encode())
                 with path.open("rb") as file:
                     self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))

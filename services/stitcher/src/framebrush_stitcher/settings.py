@@ -11,8 +11,8 @@ from framebrush.settings import Settings
 class StitcherSettings(Settings):
     """How segments are encoded, and what is left behind."""
 
-    encode_threads: Annotated[int, Field(ge=0, le=64)] = 0
-    """Threads of one encoder; 0 lets the encoder choose."""
+    encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    """Threads of one encoder. The encoded bytes depend on the number, so it does not follow the machine."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that decode JPEG, per segment."""
     keep_frames: bool = False

@@ -1,0 +1,107 @@
+"""The four services in one process: storage in memory, messages in a list."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from framebrush.documents import BlobRef
+from framebrush.errors import PermanentError
+from framebrush.manifest import Manifest, Status
+from framebrush.messages import Incoming, ItemFailed, Message, decode
+from framebrush.requests import Options, RunRequest
+from framebrush.runs import Runs
+from framebrush.telemetry import current_run, run_context
+from framebrush.testing import MemoryStore
+from framebrush_dispatcher.handler import Dispatcher
+from framebrush_dispatcher.settings import DispatcherSettings
+from framebrush_scorer.handler import Scorer
+from framebrush_scorer.settings import ScorerSettings
+from framebrush_splitter.handler import Splitter
+from framebrush_splitter.settings import SplitterSettings
+from framebrush_stitcher.handler import Stitcher
+from framebrush_stitcher.settings import StitcherSettings
+
+CONNECTIONS: dict[str, Any] = {
+    "storage_connection_string": "unused",
+    "servicebus_connection_string": "unused",
+    "default_model": "identity",
+}
+
+
+class Pipeline:
+    """Handles messages until none is left. ``order`` picks the next: by default the oldest."""
+
+    def __init__(self, order: Callable[[int], int] = lambda count: 0, **splitter: Any) -> None:
+        self.store = MemoryStore()
+        self.runs = Runs(self.store, "work")
+        split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter))
+        self.handlers: dict[str, Callable[[Incoming], Iterator[Message]]] = {
+            "triggers": split,
+            "splits": split,
+            "frames": Dispatcher(self.store, DispatcherSettings(**CONNECTIONS)),
+            "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
+            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS)),
+        }
+        self.order = order
+        self.waiting = deque[Message]()
+        self.handled: list[Message] = []
+        self.dead: list[tuple[Message, PermanentError]] = []
+
+    def put(self, name: str, data: bytes) -> BlobRef:
+        """Store an input."""
+        ref = BlobRef(container="input", name=name)
+        self.store.write(ref, data)
+        return ref
+
+    def submit(self, ref: BlobRef, run_id: str | None = None, output: BlobRef | None = None, **options: Any) -> None:
+        """Queue a request."""
+        self.waiting.append(RunRequest(input=ref, run_id=run_id, output=output, options=Options(**options)))
+
+    def step(self) -> Message:
+        """Handle one message, over the wire format; a permanent error becomes a dead letter and a notice."""
+        self.waiting.rotate(-self.order(len(self.waiting)))
+        message = self.waiting.popleft()
+        with run_context(message.run_id):
+            try:
+                received = decode(message.queue, message.encode(), input_container="input")
+                for outgoing in self.handlers[message.queue](received):
+                    self.waiting.append(outgoing)
+            except PermanentError as error:
+                self._bury(message, error)
+        self.handled.append(message)
+        return message
+
+    def _bury(self, message: Message, error: PermanentError) -> None:
+        self.dead.append((message, error))
+        run_id = current_run()
+        if run_id is not None and not isinstance(message, ItemFailed):
+            notice = ItemFailed(
+                run_id=run_id,
+                source=message.queue,  # type: ignore[arg-type]
+                item=message.message_id,
+                reason=error.reason,
+                description=str(error),
+                body=message.encode().decode(),
+            )
+            self.waiting.append(notice)
+
+    def run(self) -> Status:
+        """Handle all messages; the status of the last run."""
+        while self.waiting:
+            self.step()
+        return self.status()
+
+    def status(self) -> Status:
+        """The status of the only run."""
+        ((run_id, _),) = self.runs.ids()
+        return self.runs.status(run_id)
+
+    def manifest(self) -> Manifest:
+        """The manifest of the only run."""
+        return self.runs.manifest(self.status().run_id)
+
+    def output(self) -> bytes:
+        """The output of the only run."""
+        ref = self.status().output
+        assert ref is not None
+        return self.store.read(ref)

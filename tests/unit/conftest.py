@@ -1,0 +1,19 @@
+"""Fixtures of the unit tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.video import make_video
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds, 48 frames, four groups of pictures with B-frames, stereo sound."""
+    return make_video(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Callable[..., Path]:
+    """Makes videos: ``video("name.mp4", **make_video's arguments)``."""
+    return lambda name="video.mp4", **arguments: make_video(tmp_path / name, **arguments)

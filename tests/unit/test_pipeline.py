@@ -1,0 +1,206 @@
+"""Whole runs through the four handlers, in memory."""
+
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.pipeline import Pipeline
+from support.video import facts, frames, psnr
+
+from framebrush.documents import BlobRef
+from framebrush.errors import PermanentError
+from framebrush.manifest import Report, State
+from framebrush.messages import BatchReady, PackReady, RunEncoded, SegmentScored
+
+SMALL = {"segment_frames": 10}
+
+
+def run(path: Path, pipeline: Pipeline | None = None, **options: object) -> Pipeline:
+    pipeline = pipeline or Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(path.name, path.read_bytes()), **options)
+    pipeline.run()
+    return pipeline
+
+
+def test_identity_keeps_everything(clip: Path) -> None:
+    pipeline = run(clip, batch_frames=5, crf=1)
+    status = pipeline.status()
+    assert status.state is State.SUCCEEDED, status.error
+    assert len(pipeline.manifest().segments) == 4
+    assert facts(pipeline.output()) == facts(clip)
+    for before, after in zip(frames(clip), frames(pipeline.output()), strict=True):
+        assert psnr(before, after) > 40
+    assert set(status.stages) == {"split", "scored", "encoded", "joined"}
+
+
+def test_variable_frame_rate(video: Callable[..., Path]) -> None:
+    pts = [700, 1000, 1001, 5000, 5600, 9000, 9001, 9002, 20000, 20010, 20500, 33000, 40000, 40007]
+    path = video("vfr.mp4", pts=pts, gop=4, time_base=Fraction(1, 10000))
+    pipeline = run(path, Pipeline(segment_frames=3), batch_frames=2)
+    assert pipeline.status().state is State.SUCCEEDED
+    assert len(pipeline.manifest().segments) >= 3
+    assert facts(pipeline.output()).times == facts(path).times
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_frames(video: Callable[..., Path], count: int) -> None:
+    path = video("short.mp4", pts=[512 * k for k in range(count)], audio=None)
+    pipeline = run(path)
+    assert pipeline.status().state is State.SUCCEEDED
+    assert facts(pipeline.output()) == facts(path)
+
+
+def test_rotation_and_aspect_come_back(video: Callable[..., Path]) -> None:
+    path = video("phone.mp4", rotation=90, aspect=Fraction(4, 3), audio=None)
+    assert (facts(path).rotation % 360, facts(path).aspect) == (90, Fraction(4, 3))
+    assert facts(run(path).output()) == facts(path)
+
+
+def test_odd_size(video: Callable[..., Path]) -> None:
+    path = video("odd.mp4", size=(63, 47), pixel_format="yuv444p")
+    assert facts(run(path).output()) == facts(path)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mov"])
+def test_other_containers(clip: Path, suffix: str) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = pipeline.put("clip.mp4", clip.read_bytes())
+    pipeline.submit(ref, output=BlobRef(container="output", name=f"folder/out{suffix}"))
+    assert pipeline.run().state is State.SUCCEEDED
+    times, before = facts(pipeline.output()).times, facts(clip).times
+    tick = Fraction(1, 1000) if suffix == ".mkv" else 0
+    assert len(times) == 48
+    assert all(abs((a - times[0]) - (b - before[0])) <= tick for a, b in zip(times, before, strict=True))
+    assert [packet[2] for packet in facts(pipeline.output()).copied] == [p[2] for p in facts(clip).copied]
+
+
+def test_sound_that_mp4_cannot_carry(video: Callable[..., Path]) -> None:
+    path = video("pcm.mkv", audio="wavpack")
+    pipeline = run(path)
+    status = pipeline.status()
+    assert status.state is State.SUCCEEDED
+    assert status.output is not None and status.output.name == "pcm.identity.mkv"
+    pipeline = Pipeline()
+    pipeline.submit(pipeline.put("pcm.mkv", path.read_bytes()), output=BlobRef(container="output", name="o.mp4"))
+    error = pipeline.run().error
+    assert error is not None and error.reason == "unsupported_stream"
+    assert ".mp4" in error.description and "wavpack" in error.description and ".mkv" in error.description
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_and_duplicates_give_the_same_bytes(clip: Path, seed: int) -> None:
+    plain = run(clip, batch_frames=4)
+    generator = random.Random(seed)
+    pipeline = Pipeline(order=generator.randrange, **SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()), batch_frames=4)
+    while pipeline.waiting:
+        message = pipeline.step()
+        if generator.random() < 0.3:  # delivered twice, the second time late
+            pipeline.waiting.append(message)
+        if len(pipeline.handled) > 2000:
+            pytest.fail("does not end")
+    assert pipeline.status().state is State.SUCCEEDED
+    assert pipeline.output() == plain.output()
+
+
+def test_nothing_is_left_behind(clip: Path) -> None:
+    pipeline = run(clip)
+    names = [blob.ref.name for blob in pipeline.store.list("work")]
+    assert not [name for name in names if "/frames/" in name or "/styled/" in name or "/encoded/" in name]
+
+
+def test_the_same_trigger_twice_is_one_run(clip: Path) -> None:
+    pipeline = run(clip)
+    etag = pipeline.store.stat(BlobRef(container="output", name="clip.identity.mp4")).etag
+    pipeline.submit(BlobRef(container="input", name=clip.name))
+    pipeline.run()
+    assert pipeline.store.stat(BlobRef(container="output", name="clip.identity.mp4")).etag == etag
+
+
+def test_other_options_under_the_same_run_id_harm_nobody(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = pipeline.put(clip.name, clip.read_bytes())
+    pipeline.submit(ref, run_id="mine")
+    pipeline.step()
+    pipeline.submit(ref, run_id="mine", crf=40)
+    assert pipeline.run().state is State.SUCCEEDED
+    ((_, error),) = pipeline.dead
+    assert error.reason == "run_exists"
+
+
+def test_a_cancelled_run_stops(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()))
+    while not any(isinstance(message, PackReady) for message in pipeline.waiting):
+        pipeline.step()
+    pipeline.runs.end(pipeline.status().run_id, State.CANCELLED)
+    status = pipeline.run()
+    assert status.state is State.CANCELLED
+    assert not any(isinstance(message, BatchReady | SegmentScored | RunEncoded) for message in pipeline.handled)
+
+
+def damage(pipeline: Pipeline) -> None:
+    """Run until the first batch waits, then overwrite its second frame with noise."""
+    while not any(isinstance(message, BatchReady) for message in pipeline.waiting):
+        pipeline.step()
+    batch = next(message for message in pipeline.waiting if isinstance(message, BatchReady))
+    ref = pipeline.runs.blobs(batch.run_id).pack(batch.segment, batch.pack)
+    pack = bytearray(pipeline.store.read(ref))
+    offsets = pipeline.runs.timeline(batch.run_id, batch.segment).offsets[0]
+    pack[offsets[1] + 512 : offsets[1] + 700] = np.random.default_rng(1).bytes(188)
+    pipeline.store.write(ref, bytes(pack), metadata=pipeline.store.stat(ref).metadata)
+
+
+@pytest.mark.parametrize("policy", ["keep_original", "hold_previous"])
+def test_a_bad_frame_is_one_failed_frame(clip: Path, policy: str) -> None:
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()), bad_frames=policy, batch_frames=4, crf=1)
+    damage(pipeline)
+    status = pipeline.run()
+    assert (status.state, status.failed_frames) == (State.SUCCEEDED, 1)
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs(status.run_id).report))
+    assert [frame.index for frame in report.failed_frames] == [1]
+    assert facts(pipeline.output()) == facts(clip)
+    before, after = frames(clip), frames(pipeline.output())
+    assert psnr(after[1], before[0]) > 40  # the noise cannot be shown either: the frame before is held
+    assert psnr(after[2], before[2]) > 40
+
+
+def test_a_bad_frame_fails_the_run_by_default(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()), batch_frames=4)
+    damage(pipeline)
+    status = pipeline.run()
+    assert status.state is State.FAILED
+    assert status.error is not None and status.error.reason == "frame_failed"
+    assert "frame 1 of segment 0" in status.error.description
+
+
+@pytest.mark.parametrize("policy", ["keep_original", "hold_previous"])
+def test_a_lost_batch_is_replaced(clip: Path, policy: str) -> None:
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()), bad_frames=policy, batch_frames=4, crf=1)
+    scorer = pipeline.handlers["batches"]
+
+    def crashes(message: object) -> object:
+        if isinstance(message, BatchReady) and (message.segment, message.frames.first) == (1, 4):
+            raise PermanentError("the scorer dies of it")
+        return scorer(message)  # type: ignore[arg-type]
+
+    pipeline.handlers["batches"] = crashes  # type: ignore[assignment]
+    status = pipeline.run()
+    assert (status.state, status.failed_frames) == (State.SUCCEEDED, 4)
+    before, after = frames(clip), frames(pipeline.output())
+    shown = [16, 17, 18, 19] if policy == "keep_original" else [15] * 4
+    for index, source in zip(range(16, 20), shown, strict=True):
+        assert psnr(after[index], before[source]) > 40
+
+
+def test_an_unknown_model_fails_the_run(clip: Path) -> None:
+    status = run(clip, model="no-such-style").status()
+    assert status.state is State.FAILED
+    assert status.error is not None and status.error.reason == "unknown_model"
+    assert "no-such-style" in status.error.description and "identity" in status.error.description
