@@ -61,6 +61,17 @@ def test_everything_survives_a_kill(tmp_path: Path) -> None:
                 assert (str(message), message.sequence_number, message.dead_letter_reason) == ("dead", 2, "why")
 
 
+def test_a_stop_is_no_failed_delivery(tmp_path: Path) -> None:
+    with running_broker(["q"], data=tmp_path / "data.db") as broker:
+        with client_of(broker) as client, client.get_queue_sender("q") as sender, client.get_queue_receiver("q") as r:
+            sender.send_messages(ServiceBusMessage("a"))
+            assert r.receive_messages(max_wait_time=5)
+            assert broker.stop() == 0
+        broker.restart()
+        with client_of(broker) as client, client.get_queue_receiver("q") as r:
+            assert [(str(m), m.delivery_count) for m in r.receive_messages(max_wait_time=5)] == [("a", 0)]
+
+
 def test_nothing_acknowledged_is_lost_in_full_flight(tmp_path: Path) -> None:
     acknowledged: list[str] = []
     with running_broker(["q"], data=tmp_path / "data.db") as broker:

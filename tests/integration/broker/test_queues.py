@@ -179,6 +179,27 @@ def test_an_abandoned_message_comes_back_counted(client: ServiceBusClient, queue
             receiver.abandon_message(message)
 
 
+@pytest.mark.parametrize("undeliverable_here", [False, True])
+def test_abandon_and_defer_may_modify_properties(
+    client: ServiceBusClient, queue: str, undeliverable_here: bool
+) -> None:
+    # The Python SDK has no argument for it; other SDKs send it as the annotations of a modified outcome.
+    send(client, queue, ServiceBusMessage("a", application_properties={"old": 1, "kept": "x"}))
+    with client.get_queue_receiver(queue) as receiver:
+        [message] = receive(receiver)
+        receiver._handler.settle_messages(
+            message._delivery_id,
+            message._delivery_tag,
+            "modified",
+            delivery_failed=True,
+            undeliverable_here=undeliverable_here,
+            message_annotations={b"old": 2, b"new": "y"},
+            await_outcome=True,
+        )
+        [again] = receiver.receive_deferred_messages(1) if undeliverable_here else receive(receiver)
+        assert again.application_properties == {b"old": 2, b"kept": b"x", b"new": b"y"}
+
+
 def test_too_many_deliveries_dead_letter(client: ServiceBusClient, make_queue: MakeQueue) -> None:
     queue = make_queue(max_delivery_count=2)
     send(client, queue, ServiceBusMessage("a", application_properties={"kept": 1}))

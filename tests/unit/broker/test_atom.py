@@ -55,7 +55,8 @@ def test_what_the_broker_has_not_is_refused(name: str) -> None:
     [
         ("<a", "not XML"),
         (
-            f'<e><QueueDescription xmlns="{atom.SERVICE_BUS}"><MaxDeliveryCount>x</MaxDeliveryCount></QueueDescription></e>',
+            f'<e><QueueDescription xmlns="{atom.SERVICE_BUS}"><MaxDeliveryCount>x</MaxDeliveryCount>'
+            "</QueueDescription></e>",
             "MaxDeliveryCount is 'x'",
         ),
     ],

@@ -21,7 +21,7 @@ from framebrush_broker.store import FileStore, MemoryStore
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="framebrush-broker", description="A Service Bus stand-in for development and tests."
+        prog="python -m framebrush_broker", description="A Service Bus stand-in for development and tests."
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")

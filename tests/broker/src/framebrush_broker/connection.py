@@ -148,6 +148,7 @@ class Connection(asyncio.Protocol):
         if link := getattr(event.link, "broker_link", None):
             self._end(link)
         event.link.close()
+        event.link.free()
 
     def detach(self, link: Link, error: BrokerError) -> None:
         """End a link from this side."""

@@ -153,6 +153,7 @@ class Outgoing(Link):
         if self.engine.credit > 0:
             self.server.waiting(self.queue)[self] = None
             self.server.pump(self.queue)
+            self.server.touch(self.queue)
             self.engine.drained()
         if self.engine.credit <= 0:
             self.server.waiting(self.queue).pop(self, None)

@@ -11,6 +11,7 @@ from framebrush_broker.errors import MessageTooLarge, QueueNotFound
 from framebrush_broker.links import Outgoing
 from framebrush_broker.namespace import Namespace
 from framebrush_broker.queue import Queue
+from framebrush_broker.store import MemoryStore
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Server:
         self._talking: set[Connection] = set()
         self._settling = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._listeners: list[asyncio.Server] = []
 
     # --- life
@@ -48,18 +50,20 @@ class Server:
         self.loop = asyncio.get_running_loop()
         listener = await self.loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=512)
         self._listeners.append(listener)
-        self._set_timer()
+        self._on_timer()
         return int(listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Hang up on all clients and close the store."""
+        """Close the store and hang up on all clients."""
         for listener in self._listeners:
             listener.close()
+        self.namespace.commit()
+        # What clients hold comes back after a restart as if never delivered, so the hang-up is not kept.
+        store, self.namespace.store = self.namespace.store, MemoryStore()
+        store.close()
         for connection in list(self.connections):
             connection.close("The broker is shutting down.")
         await asyncio.sleep(0)
-        self.namespace.commit()
-        self.namespace.store.close()
 
     def call(self, function: Callable[[], T], timeout_s: float = 10) -> T:
         """Run `function` in the event loop from another thread, and return or raise what it does once it is durable."""
@@ -122,32 +126,30 @@ class Server:
 
     def _settle(self) -> None:
         self._settling = False
-        while self._touched:
-            queue = self._touched.pop()
-            self.pump(queue)
-            if queue.dead_letters is not queue:
-                self.pump(queue.dead_letters)
+        touched, self._touched = self._touched, set()
+        for queue in touched:
+            self._run(queue)
         self.namespace.commit()
         talking, self._talking = self._talking, set()
         for connection in talking:
             connection.flush()
-        self._set_timer()
 
-    def _set_timer(self) -> None:
-        queues = [declared.queue for declared in self.namespace]
-        times = [t for queue in queues for t in (queue.next_event(), queue.dead_letters.next_event()) if t is not None]
+    def _run(self, queue: Queue) -> None:
+        for each in {queue, queue.dead_letters}:
+            self.pump(each)
+            self._call_by(each.next_event())
+
+    def _call_by(self, when: float | None) -> None:
+        """Let `_on_timer` be called at `when`, in seconds since the epoch, or before."""
+        if when is None or (self._timer and self._timer_at <= when):
+            return
         if self._timer:
             self._timer.cancel()
-            self._timer = None
-        if times:
-            self._timer = self.loop.call_later(max(0.0, min(times) - self.namespace.clock()), self._on_timer)
+        self._timer_at = when
+        self._timer = self.loop.call_later(max(0.0, when - self.namespace.clock()), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        now = self.namespace.clock()
         for declared in self.namespace:
-            for queue in (declared.queue, declared.queue.dead_letters):
-                if (due := queue.next_event()) is not None and due <= now:
-                    queue.advance(now)
-                    self.touch(queue)
+            self._run(declared.queue)
         self._settle_soon()
