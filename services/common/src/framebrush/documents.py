@@ -1,5 +1,6 @@
 """The base of everything written as JSON: messages, manifest, status, report."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -42,9 +43,12 @@ class Document(Model):
             raise InvalidMessage(f"{cls.__name__}: {explain(error)}") from None
 
 
-def explain(error: ValidationError) -> str:
-    """One line for a person: ``field: what is wrong`` for each finding, the first five."""
-    findings = [f"{'.'.join(map(str, e['loc'])) or 'document'}: {e['msg']}" for e in error.errors(include_url=False)]
+def explain(error: ValidationError, name: Callable[[str], str] = str) -> str:
+    """One line for a person: ``field: what is wrong`` for each finding, the first five; ``name`` spells the field."""
+    findings = [
+        f"{name('.'.join(map(str, found['loc'])))}: " * bool(found["loc"]) + found["msg"].removeprefix("Value error, ")
+        for found in error.errors(include_url=False)
+    ]
     more = f" (and {len(findings) - 5} more)" if len(findings) > 5 else ""
     return "; ".join(findings[:5]) + more
 

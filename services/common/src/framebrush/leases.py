@@ -116,9 +116,11 @@ class LeaseKeeper:
         try:
             yield
         finally:
-            lease.release()
-            with self._guard:
-                self._leases.discard(lease)
+            try:
+                lease.release()
+            finally:  # an interrupt on its way strikes in release() at the latest
+                with self._guard:
+                    self._leases.discard(lease)
 
     def drain(self) -> None:
         """Interrupt every handler that is still at work."""

@@ -76,4 +76,4 @@ def load(cls: type[S]) -> S:
     try:
         return cls()
     except ValidationError as error:
-        raise SystemExit(f"settings: {explain(error)}") from None
+        raise SystemExit(f"settings: {explain(error, lambda field: f'FRAMEBRUSH_{field.upper()}')}") from None
