@@ -1,0 +1,143 @@
+"""What is no message, and what the person who sent it is told."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from framebrush.documents import Document
+from framebrush.errors import InvalidMessage
+from framebrush.messages import Message, RunEncoded, decode
+from framebrush.requests import Trigger
+
+GOLDEN = Path(__file__).with_name("golden")
+
+
+def fields(message: Document) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(message.encode())
+    return content
+
+
+def refusal(queue: str, content: object) -> str:
+    with pytest.raises(InvalidMessage) as caught:
+        decode(queue, json.dumps(content).encode(), input_container="input")
+    return str(caught.value)
+
+
+def event(form: str, **changes: object) -> bytes:
+    content = json.loads((GOLDEN / f"{form}.json").read_bytes())
+    return json.dumps(content | changes).encode()
+
+
+@pytest.fixture(params=["event_grid_event", "cloud_event"])
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_an_unknown_version_is_named(message: Message, version: object) -> None:
+    assert "version: Input should be 1" in refusal(message.queue, fields(message) | {"version": version})
+
+
+def test_documents_of_another_version_are_refused(contract: tuple[str, Document]) -> None:
+    _, document = contract
+    with pytest.raises(InvalidMessage, match="version: Input should be 1"):
+        type(document).decode(json.dumps(fields(document) | {"version": 2}).encode())
+
+
+def test_every_required_field_is_named_when_missing(message: Message) -> None:
+    required = {name for name, field in type(message).model_fields.items() if field.is_required()}
+    for name in required:
+        content = fields(message)
+        del content[name]
+        assert f"{name}: Field required" in refusal(message.queue, content)
+
+
+def test_an_unknown_field_is_named(message: Message) -> None:
+    assert "colour: Extra inputs are not permitted" in refusal(message.queue, fields(message) | {"colour": "red"})
+
+
+def test_every_malformed_field_is_named(message: Message) -> None:
+    for name in set(type(message).model_fields) - {"kind"}:
+        assert re.search(rf"\b{name}\b.*: ", refusal(message.queue, fields(message) | {name: {"no": "such thing"}}))
+
+
+def test_numbers_in_text_are_refused(message: Message) -> None:
+    if "segment" in type(message).model_fields:
+        assert "segment: Input should be a valid integer" in refusal(message.queue, fields(message) | {"segment": "1"})
+
+
+def test_a_message_in_the_wrong_queue_is_told_its_own() -> None:
+    text = refusal("splits", fields(RunEncoded(run_id="a")))
+    assert text == "splits: kind: run_encoded belongs to the queue scored"
+
+
+def test_an_unknown_kind_is_named() -> None:
+    assert "'no_such_kind'" in refusal("frames", {"version": 1, "kind": "no_such_kind", "run_id": "a"})
+
+
+def test_offsets_must_fit_the_frames() -> None:
+    content = fields(RunEncoded(run_id="a")) | {"kind": "pack_ready", "segment": 0, "frames": {"first": 0, "count": 2}}
+    assert "offsets: expected 3, got 2" in refusal("frames", content | {"offsets": [0, 512]})
+    assert "offsets: must increase" in refusal("frames", content | {"offsets": [0, 512, 512]})
+
+
+def test_an_output_in_an_unknown_format_is_refused_with_the_known_ones() -> None:
+    content = {"input": {"container": "input", "name": "a.mp4"}, "output": {"container": "output", "name": "a.avi"}}
+    assert "output: the name must end in one of .mp4, .m4v, .mov, .mkv" in refusal("triggers", content)
+
+
+@pytest.mark.parametrize("container", ["ab", "Input", "a--b", "-ab", "ab-", "a" * 64, "a-" * 40 + "a", "../x"])
+def test_a_container_that_azure_would_refuse_is_refused(container: str) -> None:
+    assert "input.container: " in refusal("triggers", {"input": {"container": container, "name": "a.mp4"}})
+
+
+def test_what_is_not_json_says_so() -> None:
+    with pytest.raises(InvalidMessage, match="trigger: not JSON: Expecting value"):
+        Trigger.decode(b"make it nice", input_container="input")
+
+
+def test_one_bad_member_makes_an_array_invalid() -> None:
+    good = {"input": {"container": "input", "name": "a.mp4"}}
+    assert "expected an object, got int" in refusal("triggers", [good, 7])
+
+
+def test_events_of_other_containers_are_left_out(form: str) -> None:
+    assert Trigger.decode(event(form), input_container="elsewhere").requests == ()
+
+
+def test_other_events_are_refused(form: str) -> None:
+    name = "type" if form == "cloud_event" else "eventType"
+    body = event(form, **{name: "Microsoft.Storage.BlobDeleted"})
+    with pytest.raises(
+        InvalidMessage, match=f"event: {name}: expected Microsoft.Storage.BlobCreated, got 'Microsoft.Storage.BlobDel"
+    ):
+        Trigger.decode(body, input_container="input")
+
+
+@pytest.mark.parametrize("api", ["CreateFile", "SftpCreate"])
+def test_a_file_that_is_announced_before_it_is_written_is_left_out(form: str, api: str) -> None:
+    assert Trigger.decode(event(form, data={"api": api}), input_container="input").requests == ()
+
+
+@pytest.mark.parametrize("subject", [None, 7, "", "/blobServices/default/containers/input", "input/a.mp4"])
+def test_an_event_without_a_blob_is_refused(form: str, subject: object) -> None:
+    with pytest.raises(InvalidMessage, match="event: subject: expected /blobServices/default/containers/"):
+        Trigger.decode(event(form, subject=subject), input_container="input")
+
+
+def test_an_event_without_data_is_refused(form: str) -> None:
+    with pytest.raises(InvalidMessage, match="event: data: expected an object"):
+        Trigger.decode(event(form, data=None), input_container="input")
+
+
+@pytest.mark.parametrize(
+    ("encoded", "name"),
+    [("a%20b.mp4", "a b.mp4"), ("d/%C3%A9t%C3%A9.mp4", "d/été.mp4"), ("été.mp4", "été.mp4"), ("50%.mp4", "50%.mp4")],
+)
+def test_url_encoded_blob_names_are_decoded(form: str, encoded: str, name: str) -> None:
+    body = event(form, subject=f"/blobServices/default/containers/input/blobs/{encoded}")
+    (request,) = Trigger.decode(body, input_container="input").requests
+    assert request.input.name == name

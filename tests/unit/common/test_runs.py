@@ -1,0 +1,197 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from framebrush.documents import BlobRef, FrameRange
+from framebrush.errors import BlobNotFound, Conflict
+from framebrush.manifest import Failure, Manifest, Progress, State, Status
+from framebrush.runs import Runs, frames_of, unchanged, work_metadata
+from framebrush.testing import MemoryStore
+
+GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def first_status(run_id: str = "a", state: State = State.PLANNING) -> Status:
+    source = BlobRef(container="input", name="a.mp4")
+    return Status(run_id=run_id, state=state, created=NOW, updated=NOW, input=source, model="identity")
+
+
+@pytest.fixture
+def runs() -> Runs:
+    return Runs(MemoryStore(), "work")
+
+
+@pytest.fixture
+def running(runs: Runs) -> Runs:
+    runs.create(first_status(state=State.RUNNING).model_copy(update={"frames": 140}))
+    return runs
+
+
+def together(count: int, function: Callable[[int], object]) -> list[object]:
+    """Results of a function called by ``count`` threads at once."""
+    start = threading.Barrier(count)
+
+    def call(number: int) -> object:
+        start.wait()
+        return function(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(call, range(count)))
+
+
+def test_one_of_many_creates_a_run(runs: Runs) -> None:
+    assert sorted(together(8, lambda _: runs.create(first_status()))) == [False] * 7 + [True]
+
+
+def test_one_of_many_ends_a_run(running: Runs) -> None:
+    states = [State.SUCCEEDED, State.FAILED, State.CANCELLED]
+    won = together(12, lambda number: running.end("a", states[number % 3], failed_frames=number))
+    assert won.count(True) == 1
+    status = running.status("a")
+    assert status.failed_frames == won.index(True)
+    assert status.state is states[won.index(True) % 3]
+
+
+def test_no_update_is_lost(running: Runs) -> None:
+    def count(_: int) -> None:
+        for _ in range(20):
+            running.update("a", lambda status: status.model_copy(update={"failed_frames": status.failed_frames + 1}))
+
+    together(6, count)
+    assert running.status("a").failed_frames == 120
+
+
+def test_an_update_that_changes_nothing_writes_nothing(running: Runs) -> None:
+    etag = running.store.stat(running.blobs("a").status).etag
+    running.update("a", lambda status: None)
+    running.update("a", lambda status: status)
+    assert running.store.stat(running.blobs("a").status).etag == etag
+
+
+def test_an_update_tells_when(running: Runs) -> None:
+    before = datetime.now(UTC)
+    running.update("a", lambda status: status.model_copy(update={"frames": 7}))
+    assert running.status("a").updated >= before
+
+
+def test_a_run_that_has_ended_stays_as_it_ended(running: Runs) -> None:
+    running.end("a", State.SUCCEEDED)
+    ended = running.status("a")
+    assert not running.fail("a", Failure(reason="late", description=""))
+    running.update("a", lambda status: status.model_copy(update={"progress": Progress(split=9)}))
+    assert running.status("a") == ended
+
+
+def test_a_failed_run_says_why_and_can_be_opened_again(running: Runs) -> None:
+    failure = Failure(reason="frame_failed", description="frame 3")
+    assert running.fail("a", failure)
+    assert running.status("a").error == failure
+    assert not running.active("a")
+    running.reopen("a")
+    status = running.status("a")
+    assert (status.state, status.error, status.ended) == (State.RUNNING, None, None)
+    assert running.fail("a", failure)
+
+
+def test_a_run_that_failed_before_it_was_planned_is_planned_again(runs: Runs) -> None:
+    runs.create(first_status())
+    runs.fail("a", Failure(reason="blob_not_found", description=""))
+    runs.reopen("a")
+    assert runs.status("a").state is State.PLANNING
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED])
+def test_only_failed_runs_are_opened_again(running: Runs, state: State) -> None:
+    running.end("a", state)
+    running.reopen("a")
+    assert running.status("a").state is state
+
+
+def test_of_two_who_open_a_run_again_one_is_told(running: Runs) -> None:
+    running.fail("a", Failure(reason="r", description=""))
+
+    class Racing(MemoryStore):
+        def __init__(self, inner: Runs) -> None:
+            self.__dict__ = inner.store.__dict__
+
+        def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
+            data = super().read(ref, start, length, etag=etag)
+            running.reopen("a")
+            return data
+
+    with pytest.raises(Conflict):
+        Runs(Racing(running), "work").reopen("a")
+    assert running.status("a").state is State.RUNNING
+
+
+def test_a_run_that_does_not_exist(runs: Runs) -> None:
+    assert not runs.active("a")
+    for ask in (runs.status, runs.manifest, runs.reopen):
+        with pytest.raises(BlobNotFound, match="work/runs/a/"):
+            ask("a")
+    with pytest.raises(BlobNotFound):
+        runs.end("a", State.FAILED)
+
+
+def test_ids_lists_all_runs_with_their_states(running: Runs) -> None:
+    running.create(first_status("b"))
+    running.create(first_status("c"))
+    running.end("c", State.CANCELLED)
+    running.store.write(running.blobs("d").manifest, b"no status, no run")
+    assert list(running.ids()) == [("a", State.RUNNING), ("b", State.PLANNING), ("c", State.CANCELLED)]
+
+
+def test_measure_counts_what_is_in_blob(runs: Runs) -> None:
+    manifest = Manifest.decode((GOLDEN / "manifest.json").read_bytes())
+    blobs = runs.blobs(manifest.run_id)
+    runs.store.write(blobs.manifest, manifest.encode())
+    assert runs.measure(manifest.run_id) == (Progress(), {})
+
+    def wrote(ref: BlobRef, begin: int, seconds: int) -> None:
+        started, ended = NOW + timedelta(seconds=begin), NOW + timedelta(seconds=begin + seconds)
+        runs.store.write(ref, b"", metadata={"started": started.isoformat(), "ended": ended.isoformat()})
+
+    wrote(blobs.pack(0, FrameRange(first=0, count=16)), 0, 2)
+    wrote(blobs.pack(1, FrameRange(first=0, count=9)), 1, 3)
+    wrote(blobs.styled(0, FrameRange(first=0, count=2)), 3, 1)
+    wrote(blobs.encoded(1), 10, 5)
+    runs.store.write(blobs.timeline(0), b"")
+    runs.store.write(blobs.encoded_report(1), b"")
+    progress, stages = runs.measure(manifest.run_id)
+    assert progress == Progress(split=25, scored=2, encoded=manifest.segments[1].frames)
+    assert (stages["split"].started, stages["split"].ended) == (NOW, NOW + timedelta(seconds=4))
+    assert {name: stage.busy for name, stage in stages.items()} == {"split": 5, "scored": 1, "encoded": 5}
+
+
+def test_names_tell_the_frames(runs: Runs) -> None:
+    frames = FrameRange(first=123456, count=7)
+    for ref in (runs.blobs("a").pack(3, frames), runs.blobs("a").styled(3, frames)):
+        assert frames_of(ref) == frames
+        assert "/00003/" in ref.name
+    with pytest.raises(ValueError, match=r"work/runs/a/manifest\.json is not a pack"):
+        frames_of(runs.blobs("a").manifest)
+
+
+def test_intermediates_are_frames_and_segments_but_no_documents(runs: Runs) -> None:
+    blobs, frames = runs.blobs("a"), FrameRange(first=0, count=1)
+    for ref in (blobs.pack(0, frames), blobs.styled(0, frames), blobs.encoded(0)):
+        assert ref.name.startswith(blobs.intermediate_prefixes)
+    for ref in (blobs.manifest, blobs.status, blobs.report, blobs.timeline(0), blobs.encoded_report(0)):
+        assert not ref.name.startswith(blobs.intermediate_prefixes)
+
+
+def test_work_metadata_tells_begin_and_end() -> None:
+    metadata = work_metadata(NOW)
+    assert datetime.fromisoformat(metadata["started"]) == NOW
+    assert datetime.fromisoformat(metadata["ended"]) > NOW
+
+
+def test_documents_are_compared_but_for_the_time_they_were_written() -> None:
+    manifest = Manifest.decode((GOLDEN / "manifest.json").read_bytes())
+    assert unchanged(manifest, manifest.model_copy(update={"created": NOW}))
+    assert not unchanged(manifest, manifest.model_copy(update={"model": "identity"}))
