@@ -12,7 +12,7 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from azure.storage.blob import BlobServiceClient, LinearRetry
 from prometheus_client import Counter
 
 from framebrush.documents import BlobRef
@@ -33,7 +33,7 @@ class AzureBlobs:
     def __init__(self, settings: StorageSettings) -> None:
         # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
         options: dict[str, Any] = {
-            "retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=2),
+            "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
             "connection_timeout": 5,
             "read_timeout": 30,
             "max_block_size": BLOCK,
@@ -53,7 +53,9 @@ class AzureBlobs:
         """See :meth:`framebrush.store.Store.read`."""
         client = self._service.get_blob_client(ref.container, ref.name)
         with _translated(ref):
-            data = client.download_blob(start, length, **_matching(etag)).readall()
+            # An empty blob has no bytes, so no range from 0 either.
+            offset = None if start == 0 and length is None else start
+            data: bytes = client.download_blob(offset, length, **_matching(etag)).readall()
         _read.inc(len(data))
         return data
 
@@ -91,7 +93,8 @@ class AzureBlobs:
         with _translated(container):
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"]):
                 ref = BlobRef(container=container, name=found.name)
-                yield BlobInfo(ref, found.size, found.etag, found.last_modified, found.metadata or {})
+                etag = '"' + found.etag.strip('"') + '"'  # listings leave the quotes out
+                yield BlobInfo(ref, found.size, etag, found.last_modified, found.metadata or {})
 
     def delete(self, refs: Iterable[BlobRef]) -> None:
         """See :meth:`framebrush.store.Store.delete`."""
