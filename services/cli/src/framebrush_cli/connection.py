@@ -44,14 +44,21 @@ class Connection:
     @cached_property
     def settings(self) -> Settings:
         """Where blobs and queues are."""
-        return settings_from(Settings, self._environment(), self._overrides())
+        found = settings_from(Settings, self._environment(), self._overrides())
+        secret = found.servicebus_connection_string
+        if secret and not secret.get_secret_value().lower().startswith("endpoint="):
+            raise CommandFailed("the Service Bus connection string is malformed: it begins with Endpoint=sb://")
+        return found
 
     @cached_property
     def store(self) -> "AzureBlobs":
         """The blobs."""
         from framebrush.blobs import AzureBlobs  # a second to import
 
-        return AzureBlobs(self.storage)
+        try:
+            return AzureBlobs(self.storage)
+        except ValueError as error:  # what the SDK says of a connection string
+            raise CommandFailed(f"storage: {error}") from None
 
     @cached_property
     def runs(self) -> "Runs":

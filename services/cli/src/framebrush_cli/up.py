@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -120,18 +119,22 @@ def _launch(home: Home, scorers: int) -> None:
         home.azurite.mkdir(exist_ok=True)
         for log in home.logs.glob("*.log"):
             log.unlink()
-        with home.log("supervisor").open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - ourselves
-                [sys.executable, "-m", "framebrush_cli.supervisor", str(home.path), str(locks[0])],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")},
-                pass_fds=locks,
-                start_new_session=True,
-            )
+        for lock in locks:
+            os.set_inheritable(lock, True)
+        # Not subprocess: this process will outlive us, and a Popen object wants to be waited for.
+        supervisor = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", "framebrush_cli.supervisor", str(home.path), str(locks[0])],
+            {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(home.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
         os.truncate(locks[0], 0)
-        os.write(locks[0], str(process.pid).encode())
+        os.write(locks[0], str(supervisor).encode())
     finally:
         for lock in locks:
             os.close(lock)

@@ -1,0 +1,163 @@
+"""The command itself, as a process, against real backends; the test plays the services."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from framebrush.blobs import AzureBlobs
+from framebrush.broker import body_of, connect
+from framebrush.documents import BlobRef
+from framebrush.manifest import Failure, State, Status
+from framebrush.requests import Options, RunRequest, derive_run_id
+from framebrush.runs import Runs
+from framebrush.settings import Settings
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def framebrush(settings: Settings, tmp_path: Path) -> Command:
+    """Runs the command in an empty folder; with ``code`` checks its exit code."""
+    secrets = (settings.storage_connection_string, settings.servicebus_connection_string)
+    assert secrets[0]
+    assert secrets[1]
+    own = {
+        "FRAMEBRUSH_STORAGE_CONNECTION_STRING": secrets[0].get_secret_value(),
+        "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": secrets[1].get_secret_value(),
+        "FRAMEBRUSH_INPUT_CONTAINER": settings.input_container,
+        "FRAMEBRUSH_WORK_CONTAINER": settings.work_container,
+        "FRAMEBRUSH_OUTPUT_CONTAINER": settings.output_container,
+        "FRAMEBRUSH_DEFAULT_MODEL": "mosaic",
+    }
+
+    def run(*arguments: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            [sys.executable, "-m", "framebrush_cli", *arguments],
+            cwd=tmp_path, env={**os.environ, **own, **variables}, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert result.returncode == code, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        return result
+
+    return run
+
+
+@pytest.fixture
+def runs(settings: Settings) -> Runs:
+    return Runs(AzureBlobs(settings), settings.work_container)
+
+
+def begin(runs: Runs, run_id: str, settings: Settings, *, frames: int = 0) -> None:
+    now = datetime.now(UTC)
+    source = BlobRef(container=settings.input_container, name="film.mp4")
+    state = State.RUNNING if frames else State.PLANNING
+    status = Status(run_id=run_id, state=state, created=now, updated=now, input=source, model="mosaic", frames=frames)
+    assert runs.create(status)
+
+
+def test_submit_uploads_and_sends_the_request_that_the_splitter_would_make(
+    framebrush: Command, settings: Settings, tmp_path: Path, runs: Runs
+) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"frames")
+    run_id = framebrush("submit", "film.mp4", "--crf", "30").stdout.strip()
+
+    source = BlobRef(container=settings.input_container, name="film.mp4")
+    info = runs.store.stat(source)
+    options = Options(model="mosaic", crf=30)
+    assert run_id == derive_run_id(source, info.etag, options, None)
+    with connect(settings) as client, client.get_queue_receiver("triggers") as receiver:
+        [message] = receiver.receive_messages(1, max_wait_time=5)
+        receiver.complete_message(message)
+    request = RunRequest.decode(body_of(message))
+    assert (request.run_id, request.input, request.options) == (run_id, source, options)
+
+    begin(runs, run_id, settings)
+    again = framebrush("submit", "film.mp4", "--crf", "30").stdout
+    assert again.startswith(f"exists already: {run_id}: planning")
+    runs.fail(run_id, Failure(reason="invalid_video", description="no picture in it"))
+    again = framebrush("submit", "film.mp4", "--crf", "30", code=1).stdout
+    assert f"{run_id}: failed" in again
+    assert f"framebrush dlq replay --run {run_id}" in again
+    assert framebrush("submit", "film.mp4", "--crf", "31").stdout.strip() != run_id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["none.mp4"], "none.mp4: no such file here"),
+        (["empty.mp4"], "empty.mp4 is empty"),
+        (["film.mp4", "--crf", "77"], "crf: "),
+        (["film.mp4", "--style", "a", "--model", "b"], "--style and --model"),
+        (["film.mp4", "--output", "film.avi"], "output: .*must end in one of .mp4"),
+        (["film.mp4", "--run-id", "No Good"], "run_id: "),
+    ],
+)
+def test_what_cannot_be_submitted_is_one_line(
+    framebrush: Command, runs: Runs, settings: Settings, tmp_path: Path, arguments: list[str], complaint: str
+) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"frames")
+    (tmp_path / "empty.mp4").touch()
+    [line] = framebrush("submit", *arguments, code=1).stderr.splitlines()
+    assert re.search(complaint, line)
+    assert line.startswith("error: ")
+    assert list(runs.store.list(settings.input_container)) == [], "nothing is uploaded"
+
+
+def test_a_run_to_its_end(framebrush: Command, runs: Runs, settings: Settings, tmp_path: Path) -> None:
+    begin(runs, "film-1", settings, frames=9)
+    assert "film-1: running" in framebrush("status", "film").stdout
+    framebrush("get", "film", code=1)
+    output = BlobRef(container=settings.output_container, name="folder/film.mp4")
+    runs.store.write(output, b"styled")
+    runs.end("film-1", State.SUCCEEDED, output=output)
+
+    assert "film-1: succeeded" in framebrush("watch", "film-1").stdout
+    framebrush("get", "film-1")
+    assert (tmp_path / "film.mp4").read_bytes() == b"styled"
+    assert "film.mp4 exists: --force" in framebrush("get", "film-1", code=1).stderr
+    framebrush("get", "film-1", "--force", "-o", "film.mp4")
+    assert "has succeeded already" in framebrush("cancel", "film-1", code=1).stderr
+    [listed] = json.loads(framebrush("runs", "--json").stdout)
+    assert (listed["run_id"], listed["state"]) == ("film-1", "succeeded")
+
+
+def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
+    begin(runs, "film-1", settings)
+    framebrush("cancel", "film-1")
+    framebrush("cancel", "film-1")
+    assert runs.status("film-1").state is State.CANCELLED
+    assert "film-1: cancelled" in framebrush("watch", "film-1", code=1).stdout
+
+
+def test_backends_that_are_away_are_one_line(framebrush: Command) -> None:
+    storage = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=Yg==;BlobEndpoint=http://127.0.0.1:1/a;"
+    result = framebrush("runs", "--storage-connection-string", storage, code=1)
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: storage: ")
+    bus = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true"
+    result = framebrush("dlq", "list", "--servicebus-connection-string", bus, code=1)
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: service bus: ")
+
+
+def test_connection_strings_that_are_none_are_one_line(framebrush: Command) -> None:
+    for flag, command in (
+        ("--storage-connection-string", ["runs"]),
+        ("--servicebus-connection-string", ["dlq", "list"]),
+    ):
+        [line] = framebrush(*command, flag, "nonsense", code=1).stderr.splitlines()
+        assert line.startswith("error: ")
+
+
+def test_help_names_every_command(framebrush: Command) -> None:
+    text = framebrush("--help").stdout
+    for command in ("up", "down", "submit", "watch", "status", "get", "cancel", "runs", "dlq"):
+        assert command in text
+    assert framebrush("--version").stdout.startswith("framebrush ")
