@@ -116,6 +116,22 @@ def test_idle_costs_nothing() -> None:
         assert cpu_time_s(broker.pid) - before <= 0.1
 
 
+def test_closed_connections_leave_nothing_in_memory() -> None:
+    with running_broker(["q"]) as broker:
+        sizes = []
+        for _ in range(2):
+            for _ in range(50):
+                connection = BlockingConnection(f"amqp://127.0.0.1:{broker.ports['amqp']}", timeout=10)
+                connection.create_sender("q").send(proton.Message(body="x"))
+                receiver = connection.create_receiver("q")
+                receiver.receive(10)
+                receiver.accept()
+                connection.close()  # without detaching the links first
+            [line] = [x for x in Path(f"/proc/{broker.pid}/status").read_text().splitlines() if x.startswith("VmRSS")]
+            sizes.append(int(line.split()[1]))
+        assert sizes[1] - sizes[0] < 600, f"{sizes} kB after 50 and 100 connections"
+
+
 def test_amqp_over_tls(broker: BrokerProcess, certificate: Path, queue: str) -> None:
     domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
     domain.set_trusted_ca_db(str(certificate))

@@ -78,8 +78,7 @@ class Connection(asyncio.Protocol):
         if self._tick:
             self._tick.cancel()
         for link in list(self.links):
-            link.closed()
-        self.links.clear()
+            self._end(link)
         self._wire.unbind()
         self._engine.free()
         self._events.release()
@@ -158,6 +157,7 @@ class Connection(asyncio.Protocol):
         self.server.wake(self)
 
     def _end(self, link: Link) -> None:
+        # proton's object and ours hold each other, one of them in C, where Python's collector does not look.
         link.engine.broker_link = None
         self.links.discard(link)
         link.closed()
