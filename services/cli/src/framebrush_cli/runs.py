@@ -29,8 +29,18 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
     if not found:
         out.print("No runs yet: [bold]framebrush submit VIDEO[/]")
         return
+    # Ids are there to be copied and states to be read: on a narrow terminal the others give way.
+    id_width = max(len(status.run_id) for status in found)
     table = Table(
-        Column("run", no_wrap=True), "state", "input", "model", "frames", "created", "took", box=None, pad_edge=False
+        Column("run", min_width=id_width),
+        Column("state", min_width=9),
+        Column("input", no_wrap=True),
+        "model",
+        "frames",
+        "created",
+        "took",
+        box=None,
+        pad_edge=False,
     )
     for status in found:
         took = duration((status.ended - status.created).total_seconds()) if status.ended else ""
