@@ -1,10 +1,10 @@
 """Small synthetic videos, and what to compare of a video."""
 
-import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ def facts(video: Path | bytes) -> Facts:
             (
                 packet.pts * packet.time_base,
                 packet.duration * packet.time_base,
-                hashlib.sha256(bytes(packet)).hexdigest(),
+                sha256(bytes(packet)).hexdigest(),
             )
             for packet in (container.demux(others) if others else ())
             if packet.size

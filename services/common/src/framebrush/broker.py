@@ -1,7 +1,7 @@
 """Azure Service Bus: connections, and messages to and from the wire."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -64,6 +64,16 @@ class Outbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def open(self, queues: Iterable[str]) -> None:
+        """Connect to queues ahead of the first message.
+
+        Raises:
+            Unavailable: the broker is away, or a queue does not exist.
+        """
+        with translated():
+            for queue in queues:
+                self._sender(queue)
 
     def send(self, message: Message) -> None:
         """Send one message; it is the broker's when this returns.

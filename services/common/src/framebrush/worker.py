@@ -50,18 +50,20 @@ class Consumer:
     queue: str
     handler: Handler
     concurrency: int = 1
+    sends: tuple[str, ...] = ()
+    """Queues that the handler's messages go to: the SDK takes half a second to open each, better before the first."""
 
 
 class Worker:
     """Consumes queues with a thread, a connection and at most one message per slot."""
 
-    def __init__(self, consumers: Iterable[Consumer], settings: Settings) -> None:
+    def __init__(self, consumers: Iterable[Consumer], settings: Settings, policy: RetryPolicy | None = None) -> None:
         self._settings = settings
-        self._policy = RetryPolicy(max_attempts=settings.max_attempts)
+        policy = policy or RetryPolicy(max_attempts=settings.max_attempts)
         self._leases = LeaseKeeper(settings.message_timeout)
         self._stop = threading.Event()
         self._slots = [
-            _Slot(consumer, number, settings, self._policy, self._leases, self._stop)
+            _Slot(consumer, number, settings, policy, self._leases, self._stop)
             for consumer in consumers
             for number in range(consumer.concurrency)
         ]
@@ -142,6 +144,7 @@ class _Slot(threading.Thread):
             client.get_queue_receiver(self.consumer.queue) as receiver,
         ):
             self.connected = True
+            outbox.open(self.consumer.sends)
             while not self._stop_event.is_set():
                 for received in receiver.receive_messages(max_message_count=1, max_wait_time=1):
                     self._process(receiver, outbox, received)

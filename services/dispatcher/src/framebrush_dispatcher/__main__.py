@@ -17,7 +17,12 @@ def main() -> None:
         Periodic("tracker", settings.track_interval, Tracker(Runs(store, settings.work_container))),
         Periodic("dead letters", settings.dead_letter_interval, DeadLetterWatch(settings, dispatcher)),
     ]
-    run_service(settings, [Consumer("frames", dispatcher, settings.concurrency)], store, background=background)
+    run_service(
+        settings,
+        [Consumer("frames", dispatcher, settings.concurrency, sends=("batches",))],
+        store,
+        background=background,
+    )
 
 
 if __name__ == "__main__":

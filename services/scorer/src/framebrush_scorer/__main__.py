@@ -12,7 +12,7 @@ def main() -> None:
     scorer = Scorer(store, settings)
     run_service(
         settings,
-        [Consumer("batches", scorer, settings.concurrency)],
+        [Consumer("batches", scorer, settings.concurrency, sends=("scored",))],
         store,
         prepare=lambda: scorer.warm_up(settings.default_model),
     )

@@ -10,7 +10,14 @@ def main() -> None:
     """Consume triggers and splits until told to stop."""
     settings, store = start("splitter", SplitterSettings)
     splitter = Splitter(store, settings)
-    run_service(settings, [Consumer("triggers", splitter), Consumer("splits", splitter, settings.concurrency)], store)
+    run_service(
+        settings,
+        [
+            Consumer("triggers", splitter, sends=("splits",)),
+            Consumer("splits", splitter, settings.concurrency, sends=("frames",)),
+        ],
+        store,
+    )
 
 
 if __name__ == "__main__":

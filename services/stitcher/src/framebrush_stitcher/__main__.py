@@ -9,7 +9,9 @@ from framebrush_stitcher.settings import StitcherSettings
 def main() -> None:
     """Consume what was scored until told to stop."""
     settings, store = start("stitcher", StitcherSettings)
-    run_service(settings, [Consumer("scored", Stitcher(store, settings), settings.concurrency)], store)
+    run_service(
+        settings, [Consumer("scored", Stitcher(store, settings), settings.concurrency, sends=("scored",))], store
+    )
 
 
 if __name__ == "__main__":
