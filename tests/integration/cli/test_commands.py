@@ -147,15 +147,6 @@ def test_backends_that_are_away_are_one_line(framebrush: Command) -> None:
     assert line.startswith("error: service bus: ")
 
 
-def test_connection_strings_that_are_none_are_one_line(framebrush: Command) -> None:
-    for flag, command in (
-        ("--storage-connection-string", ["runs"]),
-        ("--servicebus-connection-string", ["dlq", "list"]),
-    ):
-        [line] = framebrush(*command, flag, "nonsense", code=1).stderr.splitlines()
-        assert line.startswith("error: ")
-
-
 def test_help_names_every_command(framebrush: Command) -> None:
     text = framebrush("--help").stdout
     for command in ("up", "down", "submit", "watch", "status", "get", "cancel", "runs", "dlq"):

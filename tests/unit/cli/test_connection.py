@@ -11,7 +11,7 @@ from framebrush_cli.stack import Home, Stack, acquire
 
 LOCAL = {
     "FRAMEBRUSH_STORAGE_CONNECTION_STRING": "local storage",
-    "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": "local bus",
+    "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": "Endpoint=sb://local",
     "FRAMEBRUSH_DEFAULT_MODEL": "mosaic",
 }
 
@@ -53,7 +53,7 @@ def test_variables_come_before_the_local_stack(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_flag_overrules_the_other_way_to_the_same_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAMEBRUSH_STORAGE_CONNECTION_STRING", "from the environment")
-    monkeypatch.setenv("FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING", "bus")
+    monkeypatch.setenv("FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING", "Endpoint=sb://bus")
     settings = Connection({"storage_account_url": "https://b.blob.core.windows.net"}).settings
     assert settings.storage_account_url == "https://b.blob.core.windows.net"
     assert settings.storage_connection_string is None
@@ -75,3 +75,11 @@ def test_nothing_to_talk_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_state_file_is_for_its_owner_only(stack: Home) -> None:
     assert stack.state.stat().st_mode & 0o077 == 0
     assert json.loads(stack.state.read_text())["environment"] == LOCAL
+
+
+def test_a_malformed_connection_string_is_named() -> None:
+    with pytest.raises(CommandFailed, match="storage: Connection string"):
+        _ = Connection({"storage_connection_string": "nonsense"}).store
+    both = {"storage_connection_string": "x", "servicebus_connection_string": "nonsense"}
+    with pytest.raises(CommandFailed, match="the Service Bus connection string is malformed"):
+        _ = Connection(both).settings

@@ -46,8 +46,8 @@ class Connection:
         """Where blobs and queues are."""
         found = settings_from(Settings, self._environment(), self._overrides())
         secret = found.servicebus_connection_string
-        if secret and not secret.get_secret_value().lower().startswith("endpoint="):
-            raise CommandFailed("the Service Bus connection string is malformed: it begins with Endpoint=sb://")
+        if secret and "endpoint=sb://" not in secret.get_secret_value().lower():
+            raise CommandFailed("the Service Bus connection string is malformed: it holds no Endpoint=sb://…")
         return found
 
     @cached_property

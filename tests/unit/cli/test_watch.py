@@ -1,0 +1,95 @@
+import io
+import threading
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from framebrush.documents import BlobRef, FrameRange
+from framebrush.errors import Unavailable
+from framebrush.manifest import Failure, State, Status
+from framebrush.runs import Runs, work_metadata
+from framebrush_cli import watch
+from framebrush_cli.display import duration, size
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "INTERVAL", 0.01)
+
+
+def text(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def later(action: Callable[[], object]) -> None:
+    threading.Timer(0.3, action).start()
+
+
+def test_progress_comes_from_the_blobs(runs: Runs, make_status: Callable[[str], Status], console: Console) -> None:
+    status = make_status("film-1")
+    runs.create(status.model_copy(update={"frames": 48}))
+    pack = runs.blobs("film-1").pack(0, FrameRange(first=0, count=32))
+    runs.store.write(pack, b"", metadata=work_metadata(status.created))
+    output = BlobRef(container="output", name="film.mp4")
+    later(lambda: runs.end("film-1", State.SUCCEEDED, output=output))
+    assert watch.follow(runs, "film-1", console).state is State.SUCCEEDED
+    assert "film-1: running: split 32/48, scored 0/48, encoded 0/48" in text(console)
+    assert "48 frames" in text(console)
+    assert "output output/film.mp4" in text(console)
+
+
+def test_a_run_that_no_splitter_has_seen_is_waited_for(
+    runs: Runs, make_status: Callable[[str], Status], console: Console
+) -> None:
+    def play() -> None:
+        runs.create(make_status("film-1"))
+        runs.fail("film-1", Failure(reason="invalid_video", description="no picture in it"))
+
+    later(play)
+    assert watch.follow(runs, "film-1", console).state is State.FAILED
+    assert "film-1: queued" in text(console)
+    assert "invalid_video: no picture in it" in text(console)
+
+
+def test_storage_may_be_away_for_a_while(
+    runs: Runs, make_status: Callable[[str], Status], console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.create(make_status("film-1"))
+    status, failures = runs.status, iter([True, True])
+
+    def flaky(run_id: str) -> Status:
+        if next(failures, False):
+            raise Unavailable("storage: no answer")
+        return status(run_id)
+
+    monkeypatch.setattr(runs, "status", flaky)
+    later(lambda: runs.end("film-1", State.CANCELLED))
+    assert watch.follow(runs, "film-1", console).state is State.CANCELLED
+    assert "storage: no answer; trying again" in text(console)
+
+    monkeypatch.setattr(watch, "PATIENCE", 0.0)
+    failures = iter([True] * 100)
+    with pytest.raises(Unavailable):
+        watch.follow(runs, "film-1", console)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")],
+)
+def test_durations(seconds: float, expected: str) -> None:
+    assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(999, "999 B"), (1500, "1.5 kB"), (2e6, "2.0 MB"), (5.5e12, "5500.00 GB")]
+)
+def test_sizes(count: float, expected: str) -> None:
+    assert size(count) == expected
