@@ -55,10 +55,8 @@ class Dispatcher:
         failure = Failure(reason=failed.reason, description=failed.description)
         try:
             ended = self._runs.fail(failed.run_id, failure)
-        except BlobNotFound:  # it failed before it had a status
-            if not isinstance(item, Trigger):
-                raise
-            ended = self._runs.create(_stillborn(failed, item, failure))
+        except BlobNotFound:  # there is no status yet, or never was such a run
+            ended = isinstance(item, Trigger) and self._runs.create(_stillborn(failed, item, failure))
         if ended:
             log.warning("run failed: %s: %s", failure.reason, failure.description)
 
