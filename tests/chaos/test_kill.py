@@ -1,0 +1,102 @@
+"""kill -9 of each part in mid-run: the video that comes out is, byte for byte, that of an undisturbed run."""
+
+import random
+import time
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from azure.servicebus import ServiceBusSubQueue
+from support.system import System
+from support.video import facts, make_video
+
+from framebrush.broker import Outbox, connect
+from framebrush.documents import BlobRef
+from framebrush.manifest import State
+from framebrush.messages import QUEUES
+from framebrush.requests import Options, RunRequest
+
+SEED = 20261102
+FRAMES = 250
+#: What the victim works on: it is killed when some of it is done, and most is not.
+STAGE = {"splitter": "split", "dispatcher": "split", "scorer": "scored", "stitcher": "encoded", "broker": "scored"}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """About 10 s with irregular frame times, keyframes every 30 frames, and stereo sound."""
+    times, time = list[int](), 0
+    for _ in range(FRAMES):
+        times.append(time)
+        time += random.Random(SEED + time).choice([256, 512, 512, 768])
+    path = tmp_path_factory.mktemp("source") / "source.mp4"
+    return make_video(path, size=(160, 120), pts=times, time_base=Fraction(1, 12800), gop=30)
+
+
+class Run:
+    """A run of the source under a name of its own."""
+
+    def __init__(self, system: System, source: Path, name: str) -> None:
+        self.system, self.runs, self.run_id = system, system.runs, f"chaos-{name}"
+        settings = system.settings
+        self.output = BlobRef(container=settings.output_container, name=f"{name}.mp4")
+        blob = BlobRef(container=settings.input_container, name=f"{name}.mp4")
+        self.runs.store.write(blob, source.read_bytes())
+        options = Options(model="identity", batch_frames=4, preset="veryfast")
+        request = RunRequest(run_id=self.run_id, input=blob, output=self.output, options=options)
+        with connect(settings) as client, Outbox(client) as outbox:
+            outbox.send(request)
+
+    def wait_for(self, stage: str, frames: int) -> None:
+        """Until so many frames are past a stage, and not all of them."""
+        end = time.monotonic() + 60
+        while True:
+            if self.runs.active(self.run_id):
+                progress = self.runs.measure(self.run_id)[0].model_dump()
+                if progress[stage] >= frames:
+                    break
+            assert time.monotonic() < end, f"{self.run_id} does not get there"
+        assert progress["encoded"] < FRAMES, "too late: the run was almost through"
+
+    def finish(self) -> bytes:
+        """The output, when the run has succeeded."""
+        end = time.monotonic() + 90
+        while (status := self.runs.status(self.run_id)).state in (State.PLANNING, State.RUNNING):
+            assert time.monotonic() < end, f"{self.run_id} stands still: {status.progress}"
+            time.sleep(0.05)
+        assert status.state is State.SUCCEEDED, status.error
+        return self.runs.store.read(self.output)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(system: System, source: Path) -> bytes:
+    output = Run(system, source, "undisturbed").finish()
+    wanted, found = facts(source), facts(output)
+    assert (found.times, found.copied) == (wanted.times, wanted.copied)
+    return output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", STAGE)
+def test_a_killed_process_changes_nothing(system: System, source: Path, undisturbed: bytes, victim: str) -> None:
+    share = random.Random(f"{SEED}/{victim}").uniform(0.05, 0.5)
+    run = Run(system, source, victim)
+    run.wait_for(STAGE[victim], int(FRAMES * share))
+    system.kill(victim)
+    assert run.runs.active(run.run_id), "too late: the run was through"
+    system.start(victim)
+    output = run.finish()
+    assert facts(output) == facts(undisturbed)
+    assert output == undisturbed
+    system.wait(victim)
+    progress, _ = run.runs.measure(run.run_id)
+    assert progress.model_dump() == {"split": FRAMES, "scored": FRAMES, "encoded": FRAMES}
+
+
+@pytest.mark.slow
+def test_nothing_was_put_aside(system: System, undisturbed: bytes) -> None:
+    with connect(system.settings) as client, ExitStack() as stack:
+        for queue in QUEUES:
+            receiver = stack.enter_context(client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER))
+            assert receiver.peek_messages(10, sequence_number=1) == []
