@@ -126,9 +126,10 @@ class Outbox:
 
 def body_of(received: ServiceBusReceivedMessage) -> bytes:
     """The body, whatever it was sent as."""
+    body: Any = received.body
     if received.body_type is AmqpMessageBodyType.DATA:
-        return b"".join(received.body)
-    return str(received).encode()
+        return b"".join(body)
+    return body if isinstance(body, bytes) else str(received).encode()  # a string arrives as bytes, too
 
 
 def _text(value: Any) -> Any:

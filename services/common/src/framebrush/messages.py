@@ -31,11 +31,14 @@ class _RunMessage(Document):
     queue: ClassVar[str]
     kind: str
     run_id: RunId
+    round: Index = 0
+    """How often the run was reopened; a message hands it on to those that follow from it. It keeps their ids apart from
+    the same messages of an earlier round, which duplicate detection still remembers."""
 
     @property
     def message_id(self) -> str:
         """Derived from the content alone: the same step says the same thing twice under one id."""
-        return f"{self.run_id}/{self.kind}{self._item()}"
+        return f"{self.run_id}/{self.kind}{self._item()}" + (f"@{self.round}" if self.round else "")
 
     def _item(self) -> str:
         return ""

@@ -53,10 +53,10 @@ class BrokerSettings(BaseSettings):
 class Settings(StorageSettings, BrokerSettings):
     """What every service and the command line understand."""
 
-    default_model: ModelName = "oil"
+    default_model: ModelName = "gouache"
     """Model of a run that names none, such as a dropped blob."""
-    message_timeout: Annotated[float, Field(gt=0)] = 300.0
-    """Seconds that one message may take."""
+    message_timeout: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds that one message may take; the longest is a segment of a video with few keyframes."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
     """Failed attempts after which a message is dead-lettered."""
     drain_grace: Annotated[float, Field(ge=0)] = 30.0
