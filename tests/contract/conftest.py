@@ -135,7 +135,7 @@ DOCUMENTS: dict[str, Document] = {
 
 CONTRACTS: dict[str, Document] = {**MESSAGES, **DOCUMENTS}
 
-DROPPED = RunRequest(input=BlobRef(container="input", name="trips/Old Harbour.mp4"))
+DROPPED = RunRequest(input=BlobRef(container="input", name="trips/Old Harbour.mp4"), announced=True)
 TRIGGERS = {
     "event_grid_event": (DROPPED,),
     "cloud_event": (DROPPED,),

@@ -44,6 +44,7 @@ class Pipeline:
         }
         self.order = order
         self.waiting = deque[Message]()
+        self.sent: set[str] = set()
         self.handled: list[Message] = []
         self.dead: list[tuple[Message, PermanentError]] = []
 
@@ -57,6 +58,12 @@ class Pipeline:
         """Queue a request."""
         self.waiting.append(RunRequest(input=ref, run_id=run_id, output=output, options=Options(**options)))
 
+    def send(self, message: Message) -> None:
+        """Queue a message, unless one of this id was queued before: the broker's duplicate detection."""
+        if message.message_id not in self.sent:
+            self.sent.add(message.message_id)
+            self.waiting.append(message)
+
     def step(self) -> Message:
         """Handle one message, over the wire format; a permanent error becomes a dead letter and a notice."""
         self.waiting.rotate(-self.order(len(self.waiting)))
@@ -65,7 +72,7 @@ class Pipeline:
             try:
                 received = decode(message.queue, message.encode(), input_container="input")
                 for outgoing in self.handlers[message.queue](received):
-                    self.waiting.append(outgoing)
+                    self.send(outgoing)
             except PermanentError as error:
                 self._bury(message, error)
         self.handled.append(message)
@@ -83,7 +90,7 @@ class Pipeline:
                 description=str(error),
                 body=message.encode().decode(),
             )
-            self.waiting.append(notice)
+            self.send(notice)
 
     def run(self) -> Status:
         """Handle all messages; the status of the last run."""

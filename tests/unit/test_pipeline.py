@@ -14,6 +14,7 @@ from framebrush.documents import BlobRef
 from framebrush.errors import PermanentError
 from framebrush.manifest import Report, State
 from framebrush.messages import BatchReady, PackReady, RunEncoded, SegmentScored
+from framebrush.requests import SUBMITTED, RunRequest
 
 SMALL = {"segment_frames": 10}
 
@@ -204,3 +205,38 @@ def test_an_unknown_model_fails_the_run(clip: Path) -> None:
     assert status.state is State.FAILED
     assert status.error is not None and status.error.reason == "unknown_model"
     assert "no-such-style" in status.error.description and "identity" in status.error.description
+
+
+def test_a_failed_run_goes_on_when_reopened(clip: Path) -> None:
+    plain = run(clip, batch_frames=4)
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()), batch_frames=4)
+    scorer = pipeline.handlers["batches"]
+
+    def broken(message: object) -> object:
+        if isinstance(message, BatchReady) and message.segment == 2:
+            raise PermanentError("out of order")
+        return scorer(message)  # type: ignore[arg-type]
+
+    pipeline.handlers["batches"] = broken  # type: ignore[assignment]
+    status = pipeline.run()
+    assert (status.state, status.round) == (State.FAILED, 0)
+    pipeline.handlers["batches"] = scorer
+    for _ in range(2):  # as two dead letters of the run being replayed
+        for message in pipeline.runs.reopen(status.run_id):
+            pipeline.send(message)
+    status = pipeline.run()
+    assert (status.state, status.round, status.error) == (State.SUCCEEDED, 1, None)
+    assert pipeline.output() == plain.output()
+    assert pipeline.runs.reopen(status.run_id) == []
+
+
+def test_a_submitted_blob_starts_no_second_run(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = BlobRef(container="input", name=clip.name)
+    pipeline.store.write(ref, clip.read_bytes(), metadata={SUBMITTED: "true"})
+    pipeline.waiting.append(RunRequest(input=ref, announced=True))
+    pipeline.step()
+    assert list(pipeline.runs.ids()) == []
+    pipeline.submit(ref)
+    assert pipeline.run().state is State.SUCCEEDED

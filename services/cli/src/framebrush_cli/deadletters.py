@@ -16,7 +16,7 @@ from azure.servicebus import (
     ServiceBusSubQueue,
 )
 
-from framebrush.broker import ATTEMPTS, COPIES, RUN, body_of, connect, translated
+from framebrush.broker import ATTEMPTS, COPIES, RUN, Outbox, body_of, connect, translated
 from framebrush.errors import BlobNotFound, Conflict
 from framebrush.messages import QUEUES, find_run_id
 from framebrush.runs import Runs
@@ -97,16 +97,20 @@ def replay(settings: BrokerSettings, runs: Runs, selection: Selection) -> Iterat
     Raises:
         Unavailable: the broker is away; what was not yielded may have been sent, and is still a dead letter.
     """
+    reopened = set[str | None]()
     for queue, letters in groupby(peek(settings, selection), attrgetter("queue")):
         with (
             translated(),
             connect(settings) as client,
             client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver,
             client.get_queue_sender(queue) as sender,
+            Outbox(client) as outbox,
         ):
             for message in _take(receiver, {letter.sequence for letter in letters}):
                 letter = _letter(queue, message)
-                _reopen(runs, letter)
+                if letter.run_id not in reopened:
+                    _reopen(runs, letter, outbox)
+                    reopened.add(letter.run_id)
                 _send_again(sender, letter, message)
                 # Last: a crash before this line leaves a duplicate, which changes nothing, and never a loss.
                 receiver.complete_message(message)
@@ -130,11 +134,12 @@ def _take(receiver: ServiceBusReceiver, wanted: set[int]) -> Iterator[ServiceBus
             receiver.abandon_message(message)
 
 
-def _reopen(runs: Runs, letter: DeadLetter) -> None:
-    """Let the letter's run go on; messages of a failed run would be passed over."""
+def _reopen(runs: Runs, letter: DeadLetter, outbox: Outbox) -> None:
+    """Let the letter's run go on; messages of a failed run would be passed over, and were while it was failed."""
     while letter.run_id is not None:
         try:
-            runs.reopen(letter.run_id)
+            for message in runs.reopen(letter.run_id):
+                outbox.send(message)
         except Conflict:  # somebody else wrote the status at the same time
             continue
         except BlobNotFound:  # not planned yet, or deleted

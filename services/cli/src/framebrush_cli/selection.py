@@ -24,11 +24,7 @@ def resolve(runs: "Runs", text: str) -> str:
     """
     if not re.fullmatch(RUN_ID_PATTERN, text):
         raise CommandFailed(f"{text!r} is no run id: `framebrush runs` lists them")
-    found = [
-        blob.ref.name.split("/")[1]
-        for blob in runs.store.list(runs.container, f"runs/{text}")
-        if blob.ref.name.endswith("/status.json")
-    ]
+    found = [run_id for run_id, _ in runs.ids(text)]
     if text in found or len(found) == 1:
         return text if text in found else found[0]
     if not found:

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from framebrush.documents import BlobRef
 from framebrush.errors import BlobNotFound, Conflict
+from framebrush.requests import SUBMITTED
 from framebrush.store import BlobInfo, Store
 from framebrush_cli.display import err
 from framebrush_cli.errors import CommandFailed
@@ -56,7 +57,7 @@ def _upload(store: Store, container: str, path: Path) -> BlobInfo:
             if _content(store, ref) is None:
                 try:
                     with progress.open(path, "rb", description="uploading") as file:
-                        store.write(ref, file, metadata={DIGEST: digest}, if_absent=True)
+                        store.write(ref, file, metadata={DIGEST: digest, SUBMITTED: "true"}, if_absent=True)
                 except Conflict:  # somebody else was faster; with the same video, most likely
                     pass
             if _content(store, ref) == digest:

@@ -178,6 +178,8 @@ class Status(Document):
     created: datetime
     updated: datetime
     ended: datetime | None = None
+    round: Index = 0
+    """How often the run was reopened after it failed."""
     input: BlobRef
     model: ModelName
     output: BlobRef | None = None

@@ -12,6 +12,9 @@ from pydantic import Field, field_validator
 from framebrush.documents import BlobRef, Document, Model, ModelName, RunId
 from framebrush.errors import InvalidMessage
 
+SUBMITTED = "framebrush_submitted"
+"""Metadata of a blob that comes with a request of its own: its creation alone starts no run."""
+
 #: Containers a run can write, by the extension of the output's name.
 OUTPUT_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
@@ -49,6 +52,8 @@ class RunRequest(Document):
     """Derived from blob, ETag and options when absent, so that the same trigger twice is one run."""
     input: BlobRef
     options: Options = Options()
+    announced: bool = False
+    """By an event: storage said that the blob was created, nobody asked for this run in particular."""
     output: BlobRef | None = None
     """Beside the input's name in the output container when absent."""
 
@@ -123,5 +128,5 @@ def _from_event(item: dict[str, Any], event_type: Any, field: str, input_contain
         raise InvalidMessage("event: data: expected an object")
     if data.get("api") in INCOMPLETE_APIS or match[1] != input_container:
         return None
-    body = {"input": {"container": match[1], "name": unquote(match[2])}}
+    body = {"input": {"container": match[1], "name": unquote(match[2])}, "announced": True}
     return RunRequest.decode(json.dumps(body).encode())

@@ -9,7 +9,11 @@ from functools import lru_cache
 from framebrush.documents import BlobRef, Document, FrameRange
 from framebrush.errors import BlobNotFound, Conflict
 from framebrush.manifest import Failure, Manifest, Progress, State, Status, Timeline, Timing
+from framebrush.messages import SegmentPlanned
 from framebrush.store import BlobInfo, Store
+
+STATUS_PREFIX = "status/"
+"""What the names of all runs' status begin with."""
 
 _RANGE = re.compile(r"/(\d{5})/(\d{6})-(\d{2})\.tar$")
 
@@ -31,8 +35,8 @@ class RunBlobs:
 
     @property
     def status(self) -> BlobRef:
-        """How the run stands."""
-        return self._ref("status.json")
+        """How the run stands; beside the other runs', so that listing them does not list their frames."""
+        return BlobRef(container=self.container, name=f"{STATUS_PREFIX}{self.run_id}.json")
 
     @property
     def manifest(self) -> BlobRef:
@@ -124,11 +128,10 @@ class Runs:
         except BlobNotFound:
             return False
 
-    def ids(self) -> Iterator[tuple[str, State]]:
-        """All runs and their states."""
-        for blob in self.store.list(self.container, "runs/"):
-            if blob.ref.name.endswith("/status.json"):
-                yield blob.ref.name.split("/")[1], State(blob.metadata["state"])
+    def ids(self, prefix: str = "") -> Iterator[tuple[str, State]]:
+        """The runs whose ids begin with ``prefix``, and their states."""
+        for blob in self.store.list(self.container, STATUS_PREFIX + prefix):
+            yield blob.ref.name.removeprefix(STATUS_PREFIX).removesuffix(".json"), State(blob.metadata["state"])
 
     def create(self, status: Status) -> bool:
         """Write a run's first status; False if the run exists already."""
@@ -175,19 +178,29 @@ class Runs:
         """End a run as failed, once."""
         return self.end(run_id, State.FAILED, error=failure)
 
-    def reopen(self, run_id: str) -> None:
-        """Let a failed run go on where it stopped, after its dead letters are sent again.
+    def reopen(self, run_id: str) -> list[SegmentPlanned]:
+        """Let a failed run go on where it stopped.
+
+        While it was failed, its messages were passed over. The messages returned make all that is missing again; what
+        is there already is found and not done twice. There are none before the run is planned, or once it has ended
+        otherwise.
 
         Raises:
             BlobNotFound: no such run.
+            Conflict: somebody else changed the status at the same time.
         """
         ref = self.blobs(run_id).status
         info = self.store.stat(ref)
         status = Status.decode(self.store.read(ref, etag=info.etag))
         if status.state is State.FAILED:
             state = State.RUNNING if status.frames else State.PLANNING
-            changes = {"state": state, "ended": None, "error": None, "updated": datetime.now(UTC)}
-            self._write(status.model_copy(update=changes), if_match=info.etag)
+            changes = {"state": state, "round": status.round + 1, "ended": None, "error": None}
+            status = status.model_copy(update={**changes, "updated": datetime.now(UTC)})
+            self._write(status, if_match=info.etag)
+        if status.state is not State.RUNNING:
+            return []
+        segments = range(len(self.manifest(run_id).segments))
+        return [SegmentPlanned(run_id=run_id, segment=segment, round=status.round) for segment in segments]
 
     def _write(self, status: Status, *, if_match: str | None) -> None:
         # The state goes into the metadata too: a listing then tells which runs are active.

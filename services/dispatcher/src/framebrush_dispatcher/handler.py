@@ -82,7 +82,7 @@ class Dispatcher:
             pack.add_failure(FrameFailure(frame=frame, error=f"{failed.reason}: {failed.description}"))
         metadata = work_metadata(started)
         self._store.write(blobs.styled(batch.segment, batch.frames), pack.finish(), metadata=metadata)
-        return BatchScored(run_id=batch.run_id, segment=batch.segment, frames=batch.frames)
+        return BatchScored(run_id=batch.run_id, round=batch.round, segment=batch.segment, frames=batch.frames)
 
 
 def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:

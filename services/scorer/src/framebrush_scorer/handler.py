@@ -67,7 +67,7 @@ class Scorer:
             started = datetime.now(UTC)
             pack = self._score(message, self._runs.manifest(message.run_id))
             self._store.write(ref, pack, metadata=work_metadata(started))
-        yield BatchScored(run_id=message.run_id, segment=message.segment, frames=message.frames)
+        yield BatchScored(run_id=message.run_id, round=message.round, segment=message.segment, frames=message.frames)
 
     def _score(self, batch: BatchReady, manifest: Manifest) -> bytes:
         ref = self._runs.blobs(batch.run_id).pack(batch.segment, batch.pack)

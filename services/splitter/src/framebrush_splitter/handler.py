@@ -13,7 +13,7 @@ from framebrush.messages import Incoming, Message, PackReady, SegmentPlanned
 from framebrush.packs import PackWriter
 from framebrush.parallel import ordered_map
 from framebrush.reader import BlobReader
-from framebrush.requests import RunRequest, Trigger, derive_run_id
+from framebrush.requests import SUBMITTED, RunRequest, Trigger, derive_run_id
 from framebrush.runs import Runs, unchanged, work_metadata
 from framebrush.store import BlobInfo, Store
 from framebrush.telemetry import bind_run, frames_in, frames_out
@@ -54,6 +54,9 @@ class Splitter:
             source, missing = self._store.stat(request.input), None
         except BlobNotFound as error:
             source, missing = None, error
+        if request.announced and source is not None and SUBMITTED in source.metadata:
+            log.info("%s comes with a request of its own", request.input)
+            return
         etag = source.etag if source else ""
         run_id = request.run_id or derive_run_id(request.input, etag, options, request.output)
         bind_run(run_id)
@@ -72,10 +75,10 @@ class Splitter:
                 update={"state": State.RUNNING, "frames": manifest.frames, "output": manifest.output}
             )
 
-        self._runs.update(run_id, planned)
+        round_ = self._runs.update(run_id, planned).round
         log.info("planned", extra={"data": {"frames": manifest.frames, "segments": len(manifest.segments)}})
         for segment in range(len(manifest.segments)):
-            yield SegmentPlanned(run_id=run_id, segment=segment)
+            yield SegmentPlanned(run_id=run_id, segment=segment, round=round_)
 
     def _write_once(self, manifest: Manifest) -> Manifest:
         """Write the manifest, or accept the one that is there if it says the same."""
@@ -143,7 +146,7 @@ class Splitter:
             first = 0
             for offsets in timeline.offsets:
                 frames = FrameRange(first=first, count=len(offsets) - 1)
-                yield PackReady(run_id=message.run_id, segment=message.segment, frames=frames, offsets=offsets)
+                yield _ready(message, frames, offsets)
                 first = frames.stop
 
     def _decode(self, message: SegmentPlanned) -> Iterator[Message]:
@@ -181,9 +184,15 @@ class Splitter:
         ref = self._runs.blobs(message.run_id).pack(message.segment, frames)
         self._store.write(ref, pack.finish(), metadata=work_metadata(started))
         frames_out.inc(frames.count)
-        return PackReady(run_id=message.run_id, segment=message.segment, frames=frames, offsets=tuple(pack.offsets))
+        return _ready(message, frames, tuple(pack.offsets))
 
     def _reader(self, ref: BlobRef, size: int, etag: str) -> BlobReader:
         if size == 0:
             raise InvalidVideo(f"{ref} is empty (0 bytes)")
         return BlobReader(self._store, ref, size, etag)
+
+
+def _ready(message: SegmentPlanned, frames: FrameRange, offsets: tuple[int, ...]) -> PackReady:
+    return PackReady(
+        run_id=message.run_id, round=message.round, segment=message.segment, frames=frames, offsets=offsets
+    )

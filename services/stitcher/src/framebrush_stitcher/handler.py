@@ -66,7 +66,7 @@ class Stitcher:
         prefix = self._runs.blobs(message.run_id).styled_prefix(message.segment)
         scored = sum(frames_of(blob.ref).count for blob in self._store.list(self._runs.container, prefix))
         if scored >= self._runs.manifest(message.run_id).segments[message.segment].frames:
-            yield SegmentScored(run_id=message.run_id, segment=message.segment)
+            yield SegmentScored(run_id=message.run_id, round=message.round, segment=message.segment)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
         run_id, segment, blobs = message.run_id, message.segment, self._runs.blobs(message.run_id)
@@ -87,14 +87,14 @@ class Stitcher:
                 with path.open("rb") as file:
                     self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))
             frames_out.inc(timeline.frames)
-        return SegmentEncoded(run_id=run_id, segment=segment)
+        return SegmentEncoded(run_id=run_id, round=message.round, segment=segment)
 
     def _notice_encoded(self, message: SegmentEncoded) -> Iterator[RunEncoded]:
         blobs = self._runs.blobs(message.run_id)
         encoded = {blob.ref for blob in self._store.list(self._runs.container, f"{blobs.prefix}encoded/")}
         segments = range(len(self._runs.manifest(message.run_id).segments))
         if all(blobs.encoded(segment) in encoded for segment in segments):
-            yield RunEncoded(run_id=message.run_id)
+            yield RunEncoded(run_id=message.run_id, round=message.round)
 
     def _join(self, run_id: str) -> None:
         started, manifest, blobs = datetime.now(UTC), self._runs.manifest(run_id), self._runs.blobs(run_id)
