@@ -1,5 +1,6 @@
 """A broker with short locks, and workers on it."""
 
+import gc
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ LOCK = 3.0
 """Seconds."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cleaners() -> Iterator[Callable[[ExitStack], object]]:
     """Closes what a test has opened while the next one runs: the SDK takes a second for every connection."""
     with ThreadPoolExecutor(4) as pool:
@@ -27,6 +28,7 @@ def cleaners() -> Iterator[Callable[[ExitStack], object]]:
         yield lambda stack: closings.append(pool.submit(stack.close))
         for each in closings:
             each.result()
+    gc.collect()  # sockets that the SDK leaves open warn here, not in a test of another module
 
 
 @pytest.fixture
