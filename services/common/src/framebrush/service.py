@@ -5,15 +5,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import TypeVar
 
 from framebrush.blobs import AzureBlobs
 from framebrush.errors import FramebrushError
 from framebrush.health import serve_health
+from framebrush.messages import Incoming, Message
 from framebrush.settings import Settings, load
 from framebrush.store import Store
 from framebrush.telemetry import configure_logging
-from framebrush.worker import Consumer, Worker
+from framebrush.worker import Consumer, Handler, Worker
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
@@ -40,6 +42,30 @@ class Periodic(threading.Thread):
         self._stop_event.set()
 
 
+class Deferred:
+    """A handler that is made while the worker connects: what it imports takes as long as that, or longer."""
+
+    def __init__(self, make: Callable[[], Handler]) -> None:
+        self._make = make
+        self._made: Future[Handler] = Future()
+
+    def load(self) -> None:
+        """Make the handler.
+
+        Raises:
+            Exception: what making it raised; messages that wait for it fail alike.
+        """
+        try:
+            self._made.set_result(self._make())
+        except Exception as error:
+            self._made.set_exception(error)
+            raise
+
+    def __call__(self, message: Incoming) -> Iterable[Message]:
+        """Handle a message once the handler is there."""
+        return self._made.result()(message)
+
+
 class StorageProbe:
     """Whether storage answers, asked at most every few seconds."""
 
@@ -63,31 +89,32 @@ class StorageProbe:
 
 def run_service(
     settings: Settings,
+    handler: Deferred,
     consumers: Iterable[Consumer],
     store: AzureBlobs,
     *,
     background: Iterable[Periodic] = (),
-    prepare: Callable[[], None] = lambda: None,
 ) -> None:
     """Consume until SIGTERM or SIGINT, then drain.
 
-    ``prepare`` runs before the first message, while /livez answers already.
-
     Raises:
-        SystemExit: preparation failed, or a handler did not end in time.
+        SystemExit: the handler could not be made, or did not end in time.
     """
-    stop = threading.Event()
+    stop, loaded = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     worker, storage, background = Worker(consumers, settings), StorageProbe(store), list(background)
-    server = serve_health(
-        settings.http_host, settings.http_port, live=worker.live, ready=lambda: worker.ready() or storage()
-    )
+
+    def ready() -> str | None:
+        return worker.ready() or storage() or (None if loaded.is_set() else "loading")
+
+    server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
+    worker.start()
     try:
-        prepare()
+        handler.load()
     except FramebrushError as error:
         raise SystemExit(f"cannot start: {error}") from None
-    worker.start()
+    loaded.set()
     for periodic in background:
         periodic.start()
     log.info("started", extra={"data": {"port": server.server_address[1]}})

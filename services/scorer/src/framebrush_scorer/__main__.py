@@ -1,21 +1,23 @@
 """Runs the scorer: ``python -m framebrush_scorer``."""
 
-from framebrush.service import run_service, start
-from framebrush.worker import Consumer
-from framebrush_scorer.handler import Scorer
+from framebrush.service import Deferred, run_service, start
+from framebrush.worker import Consumer, Handler
 from framebrush_scorer.settings import ScorerSettings
 
 
 def main() -> None:
     """Consume batches until told to stop."""
     settings, store = start("scorer", ScorerSettings)
-    scorer = Scorer(store, settings)
-    run_service(
-        settings,
-        [Consumer("batches", scorer, settings.concurrency, sends=("scored",))],
-        store,
-        prepare=lambda: scorer.warm_up(settings.default_model),
-    )
+
+    def make() -> Handler:
+        from framebrush_scorer.handler import Scorer
+
+        scorer = Scorer(store, settings)
+        scorer.warm_up(settings.default_model)
+        return scorer
+
+    handler = Deferred(make)
+    run_service(settings, handler, [Consumer("batches", handler, settings.concurrency, sends=("scored",))], store)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,25 @@
 """Runs the splitter: ``python -m framebrush_splitter``."""
 
-from framebrush.service import run_service, start
-from framebrush.worker import Consumer
-from framebrush_splitter.handler import Splitter
+from framebrush.service import Deferred, run_service, start
+from framebrush.worker import Consumer, Handler
 from framebrush_splitter.settings import SplitterSettings
 
 
 def main() -> None:
     """Consume triggers and splits until told to stop."""
     settings, store = start("splitter", SplitterSettings)
-    splitter = Splitter(store, settings)
-    run_service(
-        settings,
-        [
-            Consumer("triggers", splitter, sends=("splits",)),
-            Consumer("splits", splitter, settings.concurrency, sends=("frames",)),
-        ],
-        store,
-    )
+
+    def make() -> Handler:
+        from framebrush_splitter.handler import Splitter
+
+        return Splitter(store, settings)
+
+    handler = Deferred(make)
+    consumers = [
+        Consumer("triggers", handler, sends=("splits",)),
+        Consumer("splits", handler, settings.concurrency, sends=("frames",)),
+    ]
+    run_service(settings, handler, consumers, store)
 
 
 if __name__ == "__main__":
