@@ -99,9 +99,12 @@ def test_what_is_not_json_says_so() -> None:
         Trigger.decode(b"make it nice", input_container="input")
 
 
-def test_one_bad_member_makes_an_array_invalid() -> None:
+def test_one_bad_member_of_an_array_leaves_the_others_good() -> None:
     good = {"input": {"container": "input", "name": "a.mp4"}}
-    assert "expected an object, got int" in refusal("triggers", [good, 7])
+    trigger = Trigger.decode(json.dumps([good, 7]).encode(), input_container="input")
+    assert [request.input.name for request in trigger.requests] == ["a.mp4"]
+    assert trigger.problems == ("[1] trigger: expected an object, got int",)
+    assert "[0] trigger: expected an object" in refusal("triggers", [7, 8])
 
 
 def test_events_of_other_containers_are_left_out(form: str) -> None:
@@ -134,10 +137,20 @@ def test_an_event_without_data_is_refused(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("encoded", "name"),
-    [("a%20b.mp4", "a b.mp4"), ("d/%C3%A9t%C3%A9.mp4", "d/été.mp4"), ("été.mp4", "été.mp4"), ("50%.mp4", "50%.mp4")],
+    ("escaped", "subject", "name"),
+    [
+        ("a%20b.mp4", "a b.mp4", "a b.mp4"),
+        ("d/%C3%A9t%C3%A9.mp4", "d/été.mp4", "d/été.mp4"),
+        ("50%25.mp4", "50%.mp4", "50%.mp4"),
+        ("a%2520b.mp4", "a%20b.mp4", "a%20b.mp4"),
+        ("%F0%9F%92%8E.mp4", "��.mp4", "💎.mp4"),
+    ],
 )
-def test_url_encoded_blob_names_are_decoded(form: str, encoded: str, name: str) -> None:
-    body = event(form, subject=f"/blobServices/default/containers/input/blobs/{encoded}")
-    (request,) = Trigger.decode(body, input_container="input").requests
-    assert request.input.name == name
+def test_the_blob_is_named_by_the_url_which_is_escaped(form: str, escaped: str, subject: str, name: str) -> None:
+    subject = f"/blobServices/default/containers/input/blobs/{subject}"
+    for host in ("a.blob.core.windows.net", "127.0.0.1:10000/devstoreaccount1"):
+        data = {"api": "PutBlob", "url": f"https://{host}/input/{escaped}"}
+        (request,) = Trigger.decode(event(form, subject=subject, data=data), input_container="input").requests
+        assert request.input.name == name
+    (request,) = Trigger.decode(event(form, subject=subject, data={}), input_container="input").requests
+    assert request.input.name == subject.rpartition("/blobs/")[2]  # without a URL, the subject as it is

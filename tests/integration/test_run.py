@@ -145,7 +145,7 @@ def test_a_dropped_blob_is_a_run(system: System, tmp_path: Path) -> None:
         "specversion": "1.0",
         "type": "Microsoft.Storage.BlobCreated",
         "source": "/subscriptions/0/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/a",
-        "subject": "/blobServices/default/containers/input/blobs/holiday/day%20one.mp4",
+        "subject": "/blobServices/default/containers/input/blobs/holiday/day one.mp4",
         "id": "1",
         "time": "2026-01-01T00:00:00Z",
         "data": {"api": "PutBlob", "eTag": etag, "url": "https://a.blob.core.windows.net/input/holiday/day%20one.mp4"},

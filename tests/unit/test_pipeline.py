@@ -1,5 +1,6 @@
 """Whole runs through the four handlers, in memory."""
 
+import json
 import random
 from collections.abc import Callable
 from fractions import Fraction
@@ -11,10 +12,10 @@ from support.pipeline import Pipeline
 from support.video import facts, frames, psnr
 
 from framebrush.documents import BlobRef
-from framebrush.errors import PermanentError
+from framebrush.errors import InvalidMessage, PermanentError
 from framebrush.manifest import Report, State
 from framebrush.messages import BatchReady, PackReady, RunEncoded, SegmentScored
-from framebrush.requests import SUBMITTED, RunRequest
+from framebrush.requests import SUBMITTED, RunRequest, Trigger
 
 SMALL = {"segment_frames": 10}
 
@@ -240,3 +241,14 @@ def test_a_submitted_blob_starts_no_second_run(clip: Path) -> None:
     assert list(pipeline.runs.ids()) == []
     pipeline.submit(ref)
     assert pipeline.run().state is State.SUCCEEDED
+
+
+def test_the_good_members_of_an_array_are_runs(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = pipeline.put(clip.name, clip.read_bytes())
+    good = {"run_id": "good", "input": ref.model_dump()}
+    trigger = Trigger.decode(json.dumps([good, {"run_id": "bad"}]).encode(), input_container="input")
+    outgoing = pipeline.handlers["triggers"](trigger)
+    assert next(outgoing) == RunRequest(run_id="good", input=ref)
+    with pytest.raises(InvalidMessage, match=r"\[1\] .*input: Field required"):
+        next(outgoing)

@@ -50,7 +50,7 @@ def test_failures_come_back_beside_the_frames(frames: dict[int, bytes], error: s
 def test_a_pack_is_a_tar_file_that_any_tool_reads() -> None:
     pack, _ = pack_of({0: b"first", 1: b"second"})
     with tarfile.open(fileobj=io.BytesIO(pack)) as tar:
-        assert tar.getnames() == ["000000.jpg", "000001.jpg"]
+        assert tar.getnames() == ["00000000.jpg", "00000001.jpg"]
         assert {member.mtime for member in tar} == {0}
 
 

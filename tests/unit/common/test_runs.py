@@ -177,7 +177,7 @@ def test_names_tell_the_frames(runs: Runs) -> None:
     frames = FrameRange(first=123456, count=7)
     for ref in (runs.blobs("a").pack(3, frames), runs.blobs("a").styled(3, frames)):
         assert frames_of(ref) == frames
-        assert "/00003/" in ref.name
+        assert "/000003/00123456-07" in ref.name
     with pytest.raises(ValueError, match=r"work/runs/a/manifest\.json is not a pack"):
         frames_of(runs.blobs("a").manifest)
 

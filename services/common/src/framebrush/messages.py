@@ -90,7 +90,7 @@ class ItemFailed(_RunMessage):
     """Its message id."""
     reason: Annotated[str, Field(max_length=128)]
     description: Annotated[str, Field(max_length=4096)]
-    body: Annotated[str, Field(max_length=65536)]
+    body: Annotated[str, Field(max_length=32768)]
     """The message itself, for what can be saved of it."""
 
     def _item(self) -> str:

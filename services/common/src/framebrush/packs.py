@@ -1,6 +1,6 @@
-"""Packs: tar files of frames, ``NNNNNN.jpg`` in order, in the convention of WebDataset.
+"""Packs: tar files of frames, ``NNNNNNNN.jpg`` in order, in the convention of WebDataset.
 
-A frame that could not be scored has a ``NNNNNN.error.json`` beside the original, or in its place.
+A frame that could not be scored has a ``NNNNNNNN.error.json`` beside the original, or in its place.
 """
 
 import io
@@ -26,12 +26,12 @@ class PackWriter:
 
     def add_frame(self, index: int, image: bytes) -> None:
         """Add a frame's JPEG."""
-        self._add(f"{index:06}.jpg", image)
+        self._add(f"{index:08}.jpg", image)
         self.offsets.append(self._tar.offset)
 
     def add_failure(self, failure: FrameFailure) -> None:
         """Record that a frame could not be scored."""
-        self._add(f"{failure.frame:06}.error.json", failure.encode())
+        self._add(f"{failure.frame:08}.error.json", failure.encode())
 
     def finish(self) -> bytes:
         """The pack's bytes."""

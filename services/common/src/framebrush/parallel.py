@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
     with ThreadPoolExecutor(threads, thread_name_prefix="map") as pool:
         try:
             for item in items:
-                pending.append(pool.submit(function, item))
+                pending.append(pool.submit(copy_context().run, function, item))  # with the run in log lines
                 if len(pending) > 2 * threads:
                     yield pending.popleft().result()
             while pending:

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, field_validator
 
@@ -74,6 +74,8 @@ class Trigger(Model):
     """One message of the triggers queue: none, one or several requests."""
 
     requests: tuple[RunRequest, ...]
+    problems: tuple[str, ...] = ()
+    """What is wrong with the other members of an array."""
 
     @property
     def run_id(self) -> str | None:
@@ -87,15 +89,24 @@ class Trigger(Model):
         Events of other containers than ``input_container`` are left out: outputs must not start runs.
 
         Raises:
-            InvalidMessage: naming the field.
+            InvalidMessage: naming the field, if none of an array's members is a trigger.
         """
         try:
             content = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise InvalidMessage(f"trigger: not JSON: {error}") from None
         items = content if isinstance(content, list) else [content]
-        requests = (_request(item, input_container) for item in items)
-        return cls(requests=tuple(request for request in requests if request is not None))
+        requests, problems = list[RunRequest](), list[str]()
+        for number, item in enumerate(items):
+            try:
+                request = _request(item, input_container)
+            except InvalidMessage as error:
+                problems.append(f"[{number}] {error}" if len(items) > 1 else str(error))
+            else:
+                requests += [request] if request is not None else []
+        if problems and not requests:
+            raise InvalidMessage("; ".join(problems)[:2048])
+        return cls(requests=tuple(requests), problems=tuple(problems))
 
 
 def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
@@ -128,5 +139,7 @@ def _from_event(item: dict[str, Any], event_type: Any, field: str, input_contain
         raise InvalidMessage("event: data: expected an object")
     if data.get("api") in INCOMPLETE_APIS or match[1] != input_container:
         return None
-    body = {"input": {"container": match[1], "name": unquote(match[2])}, "announced": True}
+    # The URL is escaped. The subject is not, and characters outside of the basic plane are lost in it.
+    _, found, path = urlsplit(str(data.get("url", ""))).path.partition(f"/{match[1]}/")
+    body = {"input": {"container": match[1], "name": unquote(path) if found else match[2]}, "announced": True}
     return RunRequest.decode(json.dumps(body).encode())

@@ -15,7 +15,7 @@ from framebrush.store import BlobInfo, Store
 STATUS_PREFIX = "status/"
 """What the names of all runs' status begin with."""
 
-_RANGE = re.compile(r"/(\d{5})/(\d{6})-(\d{2})\.tar$")
+_RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +45,27 @@ class RunBlobs:
 
     def timeline(self, segment: int) -> BlobRef:
         """The times of a segment's frames; there when the segment is decoded to its end."""
-        return self._ref(f"timelines/{segment:05}.json")
+        return self._ref(f"timelines/{segment:06}.json")
 
     def pack(self, segment: int, frames: FrameRange) -> BlobRef:
         """Decoded frames."""
-        return self._ref(f"frames/{segment:05}/{frames.first:06}-{frames.count:02}.tar")
+        return self._ref(f"frames/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
 
     def styled(self, segment: int, frames: FrameRange) -> BlobRef:
         """Scored frames."""
-        return self._ref(f"styled/{segment:05}/{frames.first:06}-{frames.count:02}.tar")
+        return self._ref(f"styled/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
 
     def styled_prefix(self, segment: int) -> str:
         """What the names of a segment's styled packs begin with."""
-        return f"{self.prefix}styled/{segment:05}/"
+        return f"{self.prefix}styled/{segment:06}/"
 
     def encoded(self, segment: int) -> BlobRef:
         """An encoded segment."""
-        return self._ref(f"encoded/{segment:05}.nut")
+        return self._ref(f"encoded/{segment:06}.nut")
 
     def encoded_report(self, segment: int) -> BlobRef:
         """What encoding a segment told; there before the segment is."""
-        return self._ref(f"reports/{segment:05}.json")
+        return self._ref(f"reports/{segment:06}.json")
 
     @property
     def report(self) -> BlobRef:

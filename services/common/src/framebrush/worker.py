@@ -225,6 +225,6 @@ class _Slot(threading.Thread):
                 item=str(received.message_id)[:128],
                 reason=decision.reason,
                 description=decision.description[:4096],
-                body=body_of(received).decode(errors="replace")[:65536],
+                body=body_of(received).decode(errors="replace")[:32768],
             )
         )

@@ -73,7 +73,7 @@ class DeadLetterWatch:
             item=str(letter.message_id)[:128],
             reason=(letter.dead_letter_reason or "dead_lettered")[:128],
             description=(letter.dead_letter_error_description or "the broker gave no description")[:4096],
-            body=body.decode(errors="replace")[:65536],
+            body=body.decode(errors="replace")[:32768],
         )
         with run_context(run_id):
             try:

@@ -45,8 +45,8 @@ class Dispatcher:
 
     def _failed(self, failed: ItemFailed) -> Iterator[Message]:
         """Apply the run's policy: replace the frames of a lost batch, or end the run with the reason."""
-        if failed.reason == RunExists.reason:
-            return
+        if failed.source == "triggers" and failed.reason in (RunExists.reason, InvalidMessage.reason):
+            return  # it names a run that is not its own, or might
         item = self._item(failed)
         if isinstance(item, BatchReady) and self._policy(failed.run_id) != "fail":
             if self._runs.active(failed.run_id):

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from av.video.frame import VideoFrame
 
 from framebrush.documents import BlobRef, FrameRange
-from framebrush.errors import BlobNotFound, Conflict, InvalidVideo, LimitExceeded, PermanentError, RunExists
+from framebrush.errors import (
+    BlobNotFound,
+    Conflict,
+    InvalidMessage,
+    InvalidVideo,
+    LimitExceeded,
+    PermanentError,
+    RunExists,
+)
 from framebrush.manifest import Manifest, Source, State, Status, Timeline
 from framebrush.messages import Incoming, Message, PackReady, SegmentPlanned
 from framebrush.packs import PackWriter
@@ -37,10 +45,12 @@ class Splitter:
     def __call__(self, message: Incoming) -> Iterator[Message]:
         """Do one step."""
         match message:
-            case Trigger(requests=(request,)):
+            case Trigger(requests=(request,), problems=()):
                 yield from self._start(request)
-            case Trigger(requests=requests):
+            case Trigger(requests=requests, problems=problems):
                 yield from requests  # one message each: a bad one among them fails alone
+                if problems:
+                    raise InvalidMessage("; ".join(problems)[:2048])
             case SegmentPlanned():
                 yield from self._split(message)
             case _:

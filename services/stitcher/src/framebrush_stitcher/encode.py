@@ -1,6 +1,5 @@
 """Encoding one segment."""
 
-import threading
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -8,11 +7,9 @@ from pathlib import Path
 import av
 from av.codec.context import Flags
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
-from framebrush.colors import CONVERSION, full_range, matrix
-from framebrush.images import Image
+from framebrush.colors import full_range
 from framebrush.manifest import Manifest, Timeline, VideoProperties
 
 MBTREE_PIXELS = 640 * 360
@@ -25,29 +22,6 @@ def pixel_format(video: VideoProperties, requested: str) -> str:
     if requested == "auto":
         return "yuv444p" if video.width % 2 or video.height % 2 else "yuv420p"
     return requested
-
-
-class FrameConverter:
-    """Turns images into frames for the encoder; may be called by several threads."""
-
-    def __init__(self, video: VideoProperties, pixel_format: str) -> None:
-        self._format, self._matrix, self._range = pixel_format, matrix(video), full_range(video)
-        self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
-
-    def __call__(self, image: Image) -> VideoFrame:
-        """One image (H, W, 3), blue first, as a frame."""
-        if not hasattr(self._local, "reformatter"):
-            self._local.reformatter = VideoReformatter()
-        frame: VideoFrame = self._local.reformatter.reformat(
-            VideoFrame.from_ndarray(image, format="bgr24"),
-            format=self._format,
-            src_color_range=ColorRange.JPEG,
-            dst_colorspace=self._matrix,
-            dst_color_range=self._range,
-            interpolation=CONVERSION,
-            threads=1,
-        )
-        return frame
 
 
 def encode_segment(

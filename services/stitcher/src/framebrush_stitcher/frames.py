@@ -1,10 +1,15 @@
 """A segment's styled frames, in order, out of its packs."""
 
+import threading
 from collections.abc import Iterator, Sequence
 
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, VideoReformatter
+
+from framebrush.colors import CONVERSION, full_range, matrix
 from framebrush.documents import BlobRef
 from framebrush.errors import PermanentError
-from framebrush.images import Image, InvalidImage, decode_jpeg
+from framebrush.images import InvalidImage, decode_jpeg
 from framebrush.manifest import FrameFailure, VideoProperties
 from framebrush.packs import read_pack
 from framebrush.parallel import ordered_map
@@ -17,34 +22,61 @@ class NoFrames(PermanentError):
     reason = "no_frames"
 
 
+class FrameDecoder:
+    """Turns JPEG into frames for the encoder; may be called by several threads."""
+
+    def __init__(self, video: VideoProperties, pixel_format: str) -> None:
+        self._video, self._format = video, pixel_format
+        self._matrix, self._range = matrix(video), full_range(video)
+        self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
+
+    def __call__(self, data: bytes) -> VideoFrame:
+        """One frame.
+
+        Raises:
+            InvalidImage: not an image, or of another size than the video.
+        """
+        image = decode_jpeg(data, self._video.height, self._video.width)
+        if not hasattr(self._local, "reformatter"):
+            self._local.reformatter = VideoReformatter()
+        frame: VideoFrame = self._local.reformatter.reformat(
+            VideoFrame.from_ndarray(image, format="bgr24"),
+            format=self._format,
+            src_color_range=ColorRange.JPEG,
+            dst_colorspace=self._matrix,
+            dst_color_range=self._range,
+            interpolation=CONVERSION,
+            threads=1,
+        )
+        return frame
+
+
 class StyledFrames:
-    """Iterates over a segment's images, one pack in memory and one on its way.
+    """Iterates over a segment's frames, a few of them and a few packs in memory.
 
     A frame that is not in its pack repeats the one before it; at the beginning, the first one that there is.
     """
 
-    def __init__(
-        self, store: Store, packs: Sequence[BlobRef], count: int, video: VideoProperties, threads: int
-    ) -> None:
-        self._store, self._packs, self._count, self._video, self._threads = store, packs, count, video, threads
+    def __init__(self, store: Store, packs: Sequence[BlobRef], count: int, decoder: FrameDecoder, threads: int) -> None:
+        self._store, self._packs, self._count, self._decoder, self._threads = store, packs, count, decoder, threads
         self.failures: dict[int, FrameFailure] = {}
         """Frames that are not styled, and why; complete after the iteration."""
 
-    def __iter__(self) -> Iterator[Image]:
-        """Images (H, W, 3), blue first, as many as the segment has frames.
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """As many frames as the segment has; a repeated one is the same object again.
 
         Raises:
             NoFrames: the segment has none.
         """
         due, held = 0, None
-        for index, image in ordered_map(self._decode, self._jpegs(), self._threads):
-            if image is None:
+        for index, frame in ordered_map(self._decode, self._jpegs(), self._threads):
+            if frame is None:
                 continue
-            held = image if held is None else held
+            held = frame if held is None else held
             for _ in range(due, index):
                 yield held
-            yield image
-            due, held = index + 1, image
+            yield frame
+            due, held = index + 1, frame
         if held is None:
             raise NoFrames(f"none of {self._count} frames could be scored")
         for _ in range(due, self._count):
@@ -56,10 +88,10 @@ class StyledFrames:
             self.failures.update((failure.frame, failure) for failure in failures)
             yield from sorted(frames.items())
 
-    def _decode(self, item: tuple[int, bytes]) -> tuple[int, Image | None]:
+    def _decode(self, item: tuple[int, bytes]) -> tuple[int, VideoFrame | None]:
         index, data = item
         try:
-            return index, decode_jpeg(data, self._video.height, self._video.width)
+            return index, self._decoder(data)
         except InvalidImage as error:
             self.failures.setdefault(index, FrameFailure(frame=index, error=str(error)))
             return index, None

@@ -26,14 +26,13 @@ from framebrush.manifest import (
     Timing,
 )
 from framebrush.messages import BatchScored, Incoming, Message, RunEncoded, SegmentEncoded, SegmentScored
-from framebrush.parallel import ordered_map
 from framebrush.reader import BlobReader
 from framebrush.requests import OUTPUT_FORMATS
 from framebrush.runs import Runs, frames_of, work_metadata
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
-from framebrush_stitcher.encode import FrameConverter, encode_segment, pixel_format
-from framebrush_stitcher.frames import StyledFrames
+from framebrush_stitcher.encode import encode_segment, pixel_format
+from framebrush_stitcher.frames import FrameDecoder, StyledFrames
 from framebrush_stitcher.join import check, join
 from framebrush_stitcher.settings import StitcherSettings
 
@@ -76,13 +75,12 @@ class Stitcher:
             started, manifest = datetime.now(UTC), self._runs.manifest(run_id)
             timeline = self._runs.timeline(run_id, segment)
             packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
-            images = StyledFrames(self._store, packs, timeline.frames, manifest.video, self._settings.decode_threads)
-            converter = FrameConverter(manifest.video, pixel_format(manifest.video, manifest.options.pixel_format))
+            decoder = FrameDecoder(manifest.video, pixel_format(manifest.video, manifest.options.pixel_format))
+            frames = StyledFrames(self._store, packs, timeline.frames, decoder, self._settings.decode_threads)
             with self._scratch() as folder:
-                frames = ordered_map(converter, images, self._settings.decode_threads)
                 path = folder / "segment.nut"
                 reorder = encode_segment(frames, timeline, manifest, path, self._settings.encode_threads)
-                told = EncodedSegment(reorder=reorder, failures=tuple(images.failures.values()))
+                told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
                 self._store.write(blobs.encoded_report(segment), told.encode())
                 with path.open("rb") as file:
                     self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))
