@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Results in the order of the items, computed by ``threads`` threads at most two items each ahead.
+    """Results in the order of the items, computed by ``threads`` threads; at most one item more than that is in hand.
 
     The built-in ``Executor.map`` would take in all items at once.
 
@@ -23,7 +23,7 @@ def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) ->
         try:
             for item in items:
                 pending.append(pool.submit(copy_context().run, function, item))  # with the run in log lines
-                if len(pending) > 2 * threads:
+                if len(pending) > threads:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()

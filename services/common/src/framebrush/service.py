@@ -1,6 +1,5 @@
 """Runs a service: the part of ``__main__`` that is the same for all."""
 
-import ctypes
 import logging
 import signal
 import threading
@@ -12,6 +11,7 @@ from typing import TypeVar
 from framebrush.blobs import AzureBlobs
 from framebrush.errors import FramebrushError
 from framebrush.health import serve_health
+from framebrush.memory import bound_arenas
 from framebrush.messages import Incoming, Message
 from framebrush.settings import Settings, load
 from framebrush.store import Store
@@ -129,16 +129,6 @@ def run_service(
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
-
-
-def bound_arenas() -> None:
-    """Keep memory from spreading: glibc gives every thread an arena of its own, and each keeps what it once had.
-
-    With two, a stitcher of 720p frames peaks about 60 MB lower, at the same speed (mallopt(3), M_ARENA_MAX).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(-8, 2)
 
 
 def start(name: str, settings: type[S]) -> tuple[S, AzureBlobs]:

@@ -25,6 +25,7 @@ from framebrush.manifest import (
     Timeline,
     Timing,
 )
+from framebrush.memory import trim
 from framebrush.messages import BatchScored, Incoming, Message, RunEncoded, SegmentEncoded, SegmentScored
 from framebrush.reader import BlobReader
 from framebrush.requests import OUTPUT_FORMATS
@@ -85,6 +86,7 @@ class Stitcher:
                 with path.open("rb") as file:
                     self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))
             frames_out.inc(timeline.frames)
+            trim()  # an encoder of 720p frames holds 200 MB, and the next one may run in another thread
         return SegmentEncoded(run_id=run_id, round=message.round, segment=segment)
 
     def _notice_encoded(self, message: SegmentEncoded) -> Iterator[RunEncoded]:
