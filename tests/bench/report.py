@@ -1,0 +1,90 @@
+"""The figures as ``docs/benchmarks.md``."""
+
+from pathlib import Path
+from typing import Any
+
+TEMPLATE = """# Benchmarks
+
+Written by `make bench` on {date}. Machine: {machine}. Clip: {clip}, 1280x720, {frames} frames, 25 frames/s, with sound.
+Absolute times vary between machines and between runs; the ratios are taken within one run.
+
+## Each stage alone
+
+Every service by itself on the whole clip, one after the other, as a process with the broker and Azurite beside it.
+
+| service | model | frames/s | start to ready | peak memory | what limits it |
+|---|---|---:|---:|---:|---|
+{stages}
+
+A scorer with `{style}` reaches **{scorer_share:.0%}** of the bare model's {bare:.2f} frames/s, that is of the model
+called in a loop on arrays in memory.
+
+## The whole
+
+| what | seconds | against ffmpeg |
+|---|---:|---:|
+| `identity`, from trigger to the end of the run (median of {times}) | {wall:.2f} | **{ratio:.2f}** |
+| ffmpeg: decode → JPEG files → H.264 with the same settings, sound copied (median) | {ffmpeg:.2f} | 1 |
+| `{style}`, once | {styled:.1f} | |
+
+Single runs, `identity` against ffmpeg in turns: {pairs}.
+
+## Memory against the length of the video
+
+Peak resident set in MB, `identity`, 1280x720.
+
+| service | 10 s | 2 min | ratio |
+|---|---:|---:|---:|
+{memory}
+
+## The local broker
+
+One message at a time, {processes} client processes on the same cores, 200 further connections open.
+
+| what | messages/s |
+|---|---:|
+| sent | {sent:.0f} |
+| received and completed | {settled:.0f} |
+"""
+
+LIMITS = {
+    "splitter": "JPEG encoding and colour conversion",
+    "dispatcher": "nothing: it reads and writes messages",
+    "scorer": "the model; with identity, JPEG both ways",
+    "stitcher": "x264",
+}
+
+
+def write(result: dict[str, Any], style: str, path: Path) -> None:
+    """Write the page."""
+    rows, frames = list[str](), result["frames"]
+    for model in ("identity", style):
+        for name, stage in result[f"stages {model}"].items():
+            if model == style and name != "scorer":
+                continue
+            speed = f"{frames / stage['seconds']:.1f}" if stage["seconds"] else "-"
+            shown = f"`{model}`" if name == "scorer" else ""
+            start, memory = stage["startup"], stage["memory"]
+            rows.append(f"| {name} | {shown} | {speed} | {start:.1f} s | {memory:.0f} MB | {LIMITS[name]} |")
+    whole, long, short = result["identity"], result["memory"]["120"], result["memory"]["10"]
+    text = TEMPLATE.format(
+        date=result["date"],
+        machine=result["machine"],
+        clip=result["clip"],
+        frames=frames,
+        style=style,
+        stages="\n".join(rows),
+        bare=result["bare model"],
+        scorer_share=frames / result[f"stages {style}"]["scorer"]["seconds"] / result["bare model"],
+        times=len(whole["walls"]),
+        wall=sorted(whole["walls"])[len(whole["walls"]) // 2],
+        ffmpeg=sorted(whole["ffmpeg"])[len(whole["ffmpeg"]) // 2],
+        ratio=whole["ratio"],
+        pairs=", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(whole["walls"], whole["ffmpeg"], strict=True)),
+        styled=result["styled wall"],
+        memory="\n".join(f"| {n} | {short[n]:.0f} | {long[n]:.0f} | {long[n] / short[n]:.2f} |" for n in short),
+        processes=2,
+        sent=result["broker"]["sent"],
+        settled=result["broker"]["settled"],
+    )
+    path.write_text(text + (Path(__file__).with_name("notes.md").read_text()))
