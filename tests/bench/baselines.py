@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from framebrush.memory import keep_blocks
 from framebrush.requests import Options
 
 
@@ -44,6 +45,7 @@ def time_model(video: Path, model: str, frames: int) -> float:
     """See :func:`bare_model`."""
     from framebrush_scorer.models import load
 
+    keep_blocks()  # as the scorer does
     with av.open(str(video)) as container:
         images = np.stack([frame.to_ndarray(format="rgb24") for frame in islice(container.decode(video=0), frames)])
     loaded = load(model)

@@ -11,7 +11,6 @@ from typing import TypeVar
 from framebrush.blobs import AzureBlobs
 from framebrush.errors import FramebrushError
 from framebrush.health import serve_health
-from framebrush.memory import bound_arenas
 from framebrush.messages import Incoming, Message
 from framebrush.settings import Settings, load
 from framebrush.store import Store
@@ -133,7 +132,6 @@ def run_service(
 
 def start(name: str, settings: type[S]) -> tuple[S, AzureBlobs]:
     """Settings, logs and storage of a service."""
-    bound_arenas()
     loaded = load(settings)
     configure_logging(name, loaded.log_level)
     return loaded, AzureBlobs(loaded)

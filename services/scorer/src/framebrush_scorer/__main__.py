@@ -1,5 +1,6 @@
 """Runs the scorer: ``python -m framebrush_scorer``."""
 
+from framebrush.memory import keep_blocks
 from framebrush.service import Deferred, run_service, start
 from framebrush.worker import Consumer, Handler
 from framebrush_scorer.settings import ScorerSettings
@@ -7,6 +8,7 @@ from framebrush_scorer.settings import ScorerSettings
 
 def main() -> None:
     """Consume batches until told to stop."""
+    keep_blocks()
     settings, store = start("scorer", ScorerSettings)
 
     def make() -> Handler:

@@ -1,5 +1,6 @@
 """Runs the splitter: ``python -m framebrush_splitter``."""
 
+from framebrush.memory import bound_arenas
 from framebrush.service import Deferred, run_service, start
 from framebrush.worker import Consumer, Handler
 from framebrush_splitter.settings import SplitterSettings
@@ -7,6 +8,7 @@ from framebrush_splitter.settings import SplitterSettings
 
 def main() -> None:
     """Consume triggers and splits until told to stop."""
+    bound_arenas()
     settings, store = start("splitter", SplitterSettings)
 
     def make() -> Handler:

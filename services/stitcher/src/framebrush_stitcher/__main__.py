@@ -1,5 +1,6 @@
 """Runs the stitcher: ``python -m framebrush_stitcher``."""
 
+from framebrush.memory import bound_arenas
 from framebrush.service import Deferred, run_service, start
 from framebrush.worker import Consumer, Handler
 from framebrush_stitcher.settings import StitcherSettings
@@ -7,6 +8,7 @@ from framebrush_stitcher.settings import StitcherSettings
 
 def main() -> None:
     """Consume what was scored until told to stop."""
+    bound_arenas()
     settings, store = start("stitcher", StitcherSettings)
 
     def make() -> Handler:
