@@ -23,9 +23,10 @@ def keep_blocks() -> None:
     """Keep every freed block for the next of its size.
 
     A network on a CPU takes and frees blocks of many megabytes in every layer; it is 10 to 20 % faster if they are not
-    mapped anew each time, and needs no more memory for it.
+    mapped anew each time, and needs no more memory for it. Only the main arena can keep them, so there is no other.
     """
     if hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_ARENA_MAX, 1)
         _libc.mallopt(_M_MMAP_MAX, 0)
         _libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 

@@ -215,7 +215,7 @@ class Runs:
     def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
         """How far the stages are, from the blobs that exist."""
         blobs, manifest = self.blobs(run_id), None
-        counts, times = {"split": 0, "scored": 0, "encoded": 0}, dict[str, list[BlobInfo]]()
+        counts, timings = {"split": 0, "scored": 0, "encoded": 0}, dict[str, Timing]()
         for blob in self.store.list(self.container, blobs.prefix):
             kind = blob.ref.name.removeprefix(blobs.prefix).partition("/")[0]
             match kind:
@@ -228,8 +228,8 @@ class Runs:
                 case _:
                     continue
             counts[stage] += frames
-            times.setdefault(stage, []).append(blob)
-        return Progress(**counts), {stage: _timing(found) for stage, found in times.items()}
+            timings[stage] = _add(timings.get(stage), blob)
+        return Progress(**counts), timings
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
@@ -237,15 +237,14 @@ def work_metadata(started: datetime) -> dict[str, str]:
     return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat()}
 
 
-def _timing(blobs: list[BlobInfo]) -> Timing:
-    spans = [
-        (datetime.fromisoformat(blob.metadata["started"]), datetime.fromisoformat(blob.metadata["ended"]))
-        for blob in blobs
-    ]
+def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
+    """A stage's timing with one more output of its."""
+    started, ended = (datetime.fromisoformat(blob.metadata[name]) for name in ("started", "ended"))
+    busy = (ended - started).total_seconds()
+    if timing is None:
+        return Timing(started=started, ended=ended, busy=busy)
     return Timing(
-        started=min(start for start, _ in spans),
-        ended=max(end for _, end in spans),
-        busy=round(sum((end - start).total_seconds() for start, end in spans), 3),
+        started=min(timing.started, started), ended=max(timing.ended, ended), busy=round(timing.busy + busy, 6)
     )
 
 

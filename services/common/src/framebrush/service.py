@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from framebrush.blobs import AzureBlobs
 from framebrush.errors import FramebrushError
-from framebrush.health import serve_health
+from framebrush.health import Check, serve_health
 from framebrush.messages import Incoming, Message
 from framebrush.settings import Settings, load
 from framebrush.store import Store
@@ -45,18 +44,17 @@ class Periodic(threading.Thread):
 class Deferred:
     """A handler that is made while the worker connects: what it imports takes as long as that, or longer."""
 
-    def __init__(self, make: Callable[[], Handler]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._made: Future[Handler] = Future()
 
-    def load(self) -> None:
+    def load(self, make: Callable[[], Handler]) -> None:
         """Make the handler.
 
         Raises:
             Exception: what making it raised; messages that wait for it fail alike.
         """
         try:
-            self._made.set_result(self._make())
+            self._made.set_result(make())
         except Exception as error:
             self._made.set_exception(error)
             raise
@@ -88,50 +86,58 @@ class StorageProbe:
 
 
 def run_service(
-    settings: Settings,
-    handler: Deferred,
-    consumers: Iterable[Consumer],
-    store: AzureBlobs,
-    *,
-    background: Iterable[Periodic] = (),
+    name: str,
+    settings_class: type[S],
+    make: Callable[[S, Store], Handler],
+    consumers: Callable[[S, Handler], Iterable[Consumer]],
+    background: Callable[[S, Store, Handler], Iterable[Periodic]] = lambda *_: (),
 ) -> None:
     """Consume until SIGTERM or SIGINT, then drain.
 
+    Args:
+        name: As logs show it.
+        settings_class: Read from the environment.
+        make: Makes the handler; imports what is slow to import itself, while the worker connects.
+        consumers: The queues to consume.
+        background: What else to do from time to time.
+
     Raises:
-        SystemExit: the handler could not be made, or did not end in time.
+        SystemExit: a setting is missing, the handler could not be made, or it did not end in time.
     """
     stop, loaded = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    worker, storage, background = Worker(consumers, settings), StorageProbe(store), list(background)
+    settings = load(settings_class)
+    configure_logging(name, settings.log_level)
+    handler = Deferred()
+    worker, checks = Worker(consumers(settings, handler), settings), list[Check]()
+    checks += [worker.ready, lambda: None if loaded.is_set() else "loading"]
 
     def ready() -> str | None:
-        return worker.ready() or storage() or (None if loaded.is_set() else "loading")
+        return next(filter(None, (check() for check in checks)), None)
 
     server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
     worker.start()
+    from framebrush.blobs import AzureBlobs  # half a second to import: the worker connects meanwhile
+
+    store = AzureBlobs(settings)
+    checks.append(StorageProbe(store))
     try:
-        handler.load()
+        handler.load(lambda: make(settings, store))
     except FramebrushError as error:
         raise SystemExit(f"cannot start: {error}") from None
     loaded.set()
-    for periodic in background:
-        periodic.start()
+    threads = list(background(settings, store, handler))
+    for thread in threads:
+        thread.start()
     log.info("started", extra={"data": {"port": server.server_address[1]}})
     stop.wait()
     log.info("draining")
-    for periodic in background:
-        periodic.stop()
+    for thread in threads:
+        thread.stop()
     drained = worker.drain()
     server.shutdown()
     log.info("ended" if drained else "ended with a handler still at work")
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
-
-
-def start(name: str, settings: type[S]) -> tuple[S, AzureBlobs]:
-    """Settings, logs and storage of a service."""
-    loaded = load(settings)
-    configure_logging(name, loaded.log_level)
-    return loaded, AzureBlobs(loaded)

@@ -1,25 +1,35 @@
 """Runs the dispatcher: ``python -m framebrush_dispatcher``."""
 
+from framebrush.memory import bound_arenas
 from framebrush.runs import Runs
-from framebrush.service import Deferred, Periodic, run_service, start
-from framebrush.worker import Consumer
+from framebrush.service import Periodic, run_service
+from framebrush.store import Store
+from framebrush.worker import Consumer, Handler
 from framebrush_dispatcher.deadletters import DeadLetterWatch
 from framebrush_dispatcher.handler import Dispatcher
 from framebrush_dispatcher.settings import DispatcherSettings
 from framebrush_dispatcher.tracker import Tracker
 
 
-def main() -> None:
-    """Consume frames until told to stop; meanwhile track runs and watch for dead letters."""
-    settings, store = start("dispatcher", DispatcherSettings)
-    handler = Deferred(lambda: Dispatcher(store, settings))
-    background = [
-        Periodic("tracker", settings.track_interval, Tracker(Runs(store, settings.work_container))),
-        Periodic("dead letters", settings.dead_letter_interval, DeadLetterWatch(settings, handler)),
+def make(settings: DispatcherSettings, store: Store) -> Handler:
+    """The handler."""
+    return Dispatcher(store, settings)
+
+
+def consumers(settings: DispatcherSettings, handler: Handler) -> list[Consumer]:
+    """One queue."""
+    return [Consumer("frames", handler, settings.concurrency, sends=("batches",))]
+
+
+def background(settings: DispatcherSettings, store: Store, handler: Handler) -> list[Periodic]:
+    """Tracks runs, and watches for dead letters."""
+    tracker, watch = Tracker(Runs(store, settings.work_container)), DeadLetterWatch(settings, handler)
+    return [
+        Periodic("tracker", settings.track_interval, tracker),
+        Periodic("dead letters", settings.dead_letter_interval, watch),
     ]
-    consumer = Consumer("frames", handler, settings.concurrency, sends=("batches",))
-    run_service(settings, handler, [consumer], store, background=background)
 
 
 if __name__ == "__main__":
-    main()
+    bound_arenas()
+    run_service("dispatcher", DispatcherSettings, make, consumers, background)

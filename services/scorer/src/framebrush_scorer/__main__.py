@@ -1,26 +1,26 @@
 """Runs the scorer: ``python -m framebrush_scorer``."""
 
 from framebrush.memory import keep_blocks
-from framebrush.service import Deferred, run_service, start
+from framebrush.service import run_service
+from framebrush.store import Store
 from framebrush.worker import Consumer, Handler
 from framebrush_scorer.settings import ScorerSettings
 
 
-def main() -> None:
-    """Consume batches until told to stop."""
-    keep_blocks()
-    settings, store = start("scorer", ScorerSettings)
+def make(settings: ScorerSettings, store: Store) -> Handler:
+    """The handler, with the default model loaded."""
+    from framebrush_scorer.handler import Scorer
 
-    def make() -> Handler:
-        from framebrush_scorer.handler import Scorer
+    scorer = Scorer(store, settings)
+    scorer.warm_up(settings.default_model)
+    return scorer
 
-        scorer = Scorer(store, settings)
-        scorer.warm_up(settings.default_model)
-        return scorer
 
-    handler = Deferred(make)
-    run_service(settings, handler, [Consumer("batches", handler, settings.concurrency, sends=("scored",))], store)
+def consumers(settings: ScorerSettings, handler: Handler) -> list[Consumer]:
+    """One queue."""
+    return [Consumer("batches", handler, settings.concurrency, sends=("scored",))]
 
 
 if __name__ == "__main__":
-    main()
+    keep_blocks()
+    run_service("scorer", ScorerSettings, make, consumers)

@@ -1,8 +1,9 @@
 """The scorer's step: a batch of frames in, a styled pack out."""
 
 import logging
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
 from tarfile import TarError
@@ -33,15 +34,16 @@ class FrameFailed(PermanentError):
 
 
 class Scorer:
-    """Handles the queue ``batches``; called by several threads, of which one at a time is in the model.
+    """Handles the queue ``batches``; called by several threads.
 
-    The others meanwhile download and decode the next batch, or encode and upload the last.
+    The model has a thread of its own, since OpenMP keeps a team of threads for every thread that computes. While it
+    works on a batch, the callers download and decode the next, or encode and upload the last.
     """
 
     def __init__(self, store: Store, settings: ScorerSettings) -> None:
         self._store, self._threads = store, settings.codec_threads
         self._runs = Runs(store, settings.work_container)
-        self._model_guard = threading.Lock()
+        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 
         @lru_cache(maxsize=4)
         def load_model(name: str) -> FrameModel:
@@ -51,8 +53,7 @@ class Scorer:
 
     def warm_up(self, name: str) -> None:
         """Load a model before the first batch asks for it."""
-        with self._model_guard:
-            self._load_model(name)
+        self._model_thread.submit(self._load_model, name).result()
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
         """Score a batch, unless that is done."""
@@ -109,8 +110,8 @@ class Scorer:
         if not good:
             return decoded
         frames = np.stack(good)
-        with self._model_guard:
-            results = iter(score(self._load_model(name), frames))
+        done = self._model_thread.submit(copy_context().run, lambda: score(self._load_model(name), frames))
+        results = iter(done.result())
         return [item if isinstance(item, str) else next(results) for item in decoded]
 
     def _add(

@@ -1,28 +1,27 @@
 """Runs the splitter: ``python -m framebrush_splitter``."""
 
 from framebrush.memory import bound_arenas
-from framebrush.service import Deferred, run_service, start
+from framebrush.service import run_service
+from framebrush.store import Store
 from framebrush.worker import Consumer, Handler
 from framebrush_splitter.settings import SplitterSettings
 
 
-def main() -> None:
-    """Consume triggers and splits until told to stop."""
-    bound_arenas()
-    settings, store = start("splitter", SplitterSettings)
+def make(settings: SplitterSettings, store: Store) -> Handler:
+    """The handler of both queues."""
+    from framebrush_splitter.handler import Splitter
 
-    def make() -> Handler:
-        from framebrush_splitter.handler import Splitter
+    return Splitter(store, settings)
 
-        return Splitter(store, settings)
 
-    handler = Deferred(make)
-    consumers = [
+def consumers(settings: SplitterSettings, handler: Handler) -> list[Consumer]:
+    """Plans one run at a time, decodes several segments."""
+    return [
         Consumer("triggers", handler, sends=("splits",)),
         Consumer("splits", handler, settings.concurrency, sends=("frames",)),
     ]
-    run_service(settings, handler, consumers, store)
 
 
 if __name__ == "__main__":
-    main()
+    bound_arenas()
+    run_service("splitter", SplitterSettings, make, consumers)

@@ -6,6 +6,7 @@ same message id, of which the broker keeps one; and were it kept twice, the seco
 
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Stitcher:
     def __init__(self, store: Store, settings: StitcherSettings) -> None:
         self._store, self._settings = store, settings
         self._runs = Runs(store, settings.work_container)
+        self._encoders = threading.BoundedSemaphore(settings.encoders)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
         """Do one step, if the run still wants it."""
@@ -69,25 +71,28 @@ class Stitcher:
             yield SegmentScored(run_id=message.run_id, round=message.round, segment=message.segment)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
-        run_id, segment, blobs = message.run_id, message.segment, self._runs.blobs(message.run_id)
         try:
-            self._store.stat(blobs.encoded(segment))
+            self._store.stat(self._runs.blobs(message.run_id).encoded(message.segment))
         except BlobNotFound:
-            started, manifest = datetime.now(UTC), self._runs.manifest(run_id)
-            timeline = self._runs.timeline(run_id, segment)
-            packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
-            decoder = FrameDecoder(manifest.video, pixel_format(manifest.video, manifest.options.pixel_format))
-            frames = StyledFrames(self._store, packs, timeline.frames, decoder, self._settings.decode_threads)
-            with self._scratch() as folder:
-                path = folder / "segment.nut"
-                reorder = encode_segment(frames, timeline, manifest, path, self._settings.encode_threads)
-                told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
-                self._store.write(blobs.encoded_report(segment), told.encode())
-                with path.open("rb") as file:
-                    self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))
-            frames_out.inc(timeline.frames)
-            trim()  # an encoder of 720p frames holds 200 MB, and the next one may run in another thread
-        return SegmentEncoded(run_id=run_id, round=message.round, segment=segment)
+            with self._encoders:
+                self._encode_segment(message.run_id, message.segment)
+        return SegmentEncoded(run_id=message.run_id, round=message.round, segment=message.segment)
+
+    def _encode_segment(self, run_id: str, segment: int) -> None:
+        started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
+        manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
+        packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
+        decoder = FrameDecoder(manifest.video, pixel_format(manifest.video, manifest.options.pixel_format))
+        frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
+        with self._scratch() as folder:
+            path = folder / "segment.nut"
+            reorder = encode_segment(frames, timeline, manifest, path, settings.encode_threads)
+            told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
+            self._store.write(blobs.encoded_report(segment), told.encode())
+            with path.open("rb") as file:
+                self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))
+        frames_out.inc(timeline.frames)
+        trim()  # the next encoder may run in another thread, with another arena
 
     def _notice_encoded(self, message: SegmentEncoded) -> Iterator[RunEncoded]:
         blobs = self._runs.blobs(message.run_id)
