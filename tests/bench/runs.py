@@ -75,14 +75,17 @@ class Bench:
         return status
 
     def stages(self, video: Path, model: str) -> tuple[int, dict[str, Stage]]:
-        """Run one service after the other; the number of frames, and what each stage took."""
+        """Run one service after the other; the number of frames, and what each stage took.
+
+        Times come from what the stages record; asking often how far they are would slow them down.
+        """
         request, found, memory = self.upload(video, model), dict[str, Process](), dict[str, float]()
         run_id, timings = str(request.run_id), dict[str, Timing]()
         with connect(self.settings) as client, Outbox(client) as outbox:
             outbox.send(request)
         for name in SERVICES:
             with self.parts.running(name) as processes:
-                wait_for(lambda name=name: self._done(name, run_id, timings), f"the {name}", LONG)  # type: ignore[misc]
+                wait_for(lambda name=name: self._done(name, run_id, timings), f"the {name}", LONG, step=2)  # type: ignore[misc]
                 found[name], memory[name] = processes[name], processes[name].peak_memory()
         frames = self.runs.status(run_id).frames
         keys = {"splitter": "split", "scorer": "scored", "stitcher": "encoded"}
@@ -120,7 +123,7 @@ class Bench:
                 request = self.upload(video, model)
                 started = time.perf_counter()
                 outbox.send(request)
-                wait_for(lambda: self._ended(str(request.run_id)), "the run", LONG, step=0.05)  # noqa: B023
+                wait_for(lambda: self._ended(str(request.run_id)), "the run", LONG, step=0.1)  # noqa: B023
                 wall = time.perf_counter() - started
                 yield Whole(wall, {name: process.peak_memory() for name, process in processes.items()})
 

@@ -1,8 +1,10 @@
 """The scorer's step: a batch of frames in, a styled pack out."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +23,7 @@ from framebrush.runs import Runs, work_metadata
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
 from framebrush_scorer.models import FrameModel, load
+from framebrush_scorer.precision import choose_device
 from framebrush_scorer.scoring import score
 from framebrush_scorer.settings import ScorerSettings
 
@@ -44,6 +47,10 @@ class Scorer:
         self._store, self._threads = store, settings.codec_threads
         self._runs = Runs(store, settings.work_container)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        # A network on a CPU waits in every layer for its slowest thread: a core that decodes JPEG meanwhile costs it
+        # twice. There, batches take turns with the cores, and only reading and writing blobs goes on beside the model.
+        on_cpu = choose_device(settings.device).type == "cpu"
+        self._cores: AbstractContextManager[object] = threading.Lock() if on_cpu else nullcontext()
 
         @lru_cache(maxsize=4)
         def load_model(name: str) -> FrameModel:
@@ -89,10 +96,12 @@ class Scorer:
             bgr: Image = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
             return encode_jpeg(bgr, manifest.options.jpeg_quality)
 
-        decoded = list(ordered_map(decode, indices, self._threads))
-        results = self._apply(manifest.model, decoded)
+        with self._cores:
+            decoded = list(ordered_map(decode, indices, self._threads))
+            results = self._apply(manifest.model, decoded)
+            encoded = list(ordered_map(encode, results, self._threads))
         pack = PackWriter()
-        for index, result in zip(indices, ordered_map(encode, results, self._threads), strict=True):
+        for index, result in zip(indices, encoded, strict=True):
             self._add(pack, index, result, originals, manifest, batch)
         frames_out.inc(len(indices))
         return pack.finish()
