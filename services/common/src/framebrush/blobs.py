@@ -91,7 +91,7 @@ class AzureBlobs:
         """See :meth:`framebrush.store.Store.list`."""
         client = self._service.get_container_client(container)
         with _translated(container):
-            for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=1000):
+            for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=100):
                 ref = BlobRef(container=container, name=found.name)
                 etag = '"' + found.etag.strip('"') + '"'  # listings leave the quotes out
                 yield BlobInfo(ref, found.size, etag, found.last_modified, found.metadata or {})
