@@ -42,7 +42,7 @@ down: ## Stop the local stack.
 
 setup: .venv/.stamp $(AZURITE) ## Install everything into this folder; does nothing when up to date.
 
-test: setup ## Run all tests: unit, contract, integration.
+test: setup $(CLIP) ## Run all tests: unit, contract, integration.
 	@$(BIN)/pytest
 
 lint: .venv/.stamp ## Check style and types.
