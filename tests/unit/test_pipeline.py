@@ -14,7 +14,7 @@ from support.video import facts, frames, psnr
 from framebrush.documents import BlobRef
 from framebrush.errors import InvalidMessage, PermanentError
 from framebrush.manifest import Report, State
-from framebrush.messages import BatchReady, PackReady, RunEncoded, SegmentScored
+from framebrush.messages import BatchReady, ItemFailed, PackReady, RunEncoded, SegmentScored
 from framebrush.requests import SUBMITTED, RunRequest, Trigger
 
 SMALL = {"segment_frames": 10}
@@ -252,3 +252,23 @@ def test_the_good_members_of_an_array_are_runs(clip: Path) -> None:
     assert next(outgoing) == RunRequest(run_id="good", input=ref)
     with pytest.raises(InvalidMessage, match=r"\[1\] .*input: Field required"):
         next(outgoing)
+
+
+def test_a_lost_batch_that_was_scored_stays_as_it_is(clip: Path) -> None:
+    plain = run(clip, batch_frames=4, bad_frames="hold_previous")
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()), batch_frames=4, bad_frames="hold_previous")
+    while not isinstance(batch := pipeline.step(), BatchReady):
+        pass
+    notice = ItemFailed(
+        run_id=batch.run_id,
+        source="batches",
+        item=batch.message_id,
+        reason="MaxDeliveryCountExceeded",
+        description="the scorer was killed after it had written its pack",
+        body=batch.encode().decode(),
+    )
+    pipeline.send(notice)
+    status = pipeline.run()
+    assert (status.state, status.failed_frames) == (State.SUCCEEDED, 0)
+    assert pipeline.output() == plain.output()

@@ -13,7 +13,7 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 from azure.servicebus.exceptions import ServiceBusError
 
 from framebrush.errors import Unavailable
-from framebrush.messages import Message
+from framebrush.messages import ItemFailed, Message
 from framebrush.settings import BrokerSettings
 
 ATTEMPTS = "framebrush-attempts"
@@ -130,6 +130,20 @@ def body_of(received: ServiceBusReceivedMessage) -> bytes:
     if received.body_type is AmqpMessageBodyType.DATA:
         return b"".join(body)
     return body if isinstance(body, bytes) else str(received).encode()  # a string arrives as bytes, too
+
+
+def failure_notice(
+    queue: str, received: ServiceBusReceivedMessage, run_id: str, reason: str, description: str
+) -> ItemFailed:
+    """What the dispatcher is told of a message of a run that became a dead letter."""
+    return ItemFailed(
+        run_id=run_id,
+        source=queue,  # type: ignore[arg-type]  # one of QUEUES
+        item=str(received.message_id)[:128],
+        reason=reason[:128],
+        description=description[:4096],
+        body=body_of(received).decode(errors="replace")[:32768],
+    )
 
 
 def _text(value: Any) -> Any:

@@ -1,7 +1,11 @@
-"""Which matrix turns a video's YUV into RGB and back. Needs the extra ``framebrush[video]``."""
+"""A video's frames to images and back. Needs the extras ``framebrush[images,video]``."""
 
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+import threading
 
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from framebrush.images import Image
 from framebrush.manifest import VideoProperties
 
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
@@ -28,3 +32,38 @@ def full_range(video: VideoProperties) -> int:
     """The range of the samples: full if tagged so or in a format that means it, limited otherwise."""
     full = video.color_range == ColorRange.JPEG or video.pixel_format.startswith("yuvj")
     return ColorRange.JPEG if full else ColorRange.MPEG
+
+
+class Converter:
+    """Converts between a video's frames and images, with the same matrix and range both ways; for several threads."""
+
+    def __init__(self, video: VideoProperties) -> None:
+        self._matrix, self._range = matrix(video), full_range(video)
+        self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
+
+    def _reformat(self, frame: VideoFrame, pixel_format: str, **colors: int) -> VideoFrame:
+        if not hasattr(self._local, "reformatter"):
+            self._local.reformatter = VideoReformatter()
+        reformatter: VideoReformatter = self._local.reformatter
+        return reformatter.reformat(frame, format=pixel_format, interpolation=CONVERSION, threads=1, **colors)
+
+    def to_image(self, frame: VideoFrame) -> Image:
+        """A frame as an image (H, W, 3), blue first."""
+        image = self._reformat(
+            frame,
+            "bgr24",
+            src_colorspace=self._matrix,
+            src_color_range=self._range,
+            dst_color_range=ColorRange.JPEG,
+        )
+        return image.to_ndarray()  # type: ignore[return-value]  # uint8, by the format
+
+    def to_frame(self, image: Image, pixel_format: str) -> VideoFrame:
+        """An image (H, W, 3), blue first, as a frame."""
+        return self._reformat(
+            VideoFrame.from_ndarray(image, format="bgr24"),
+            pixel_format,
+            src_color_range=ColorRange.JPEG,
+            dst_colorspace=self._matrix,
+            dst_color_range=self._range,
+        )

@@ -11,10 +11,10 @@ from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 from azure.servicebus.exceptions import MessageLockLostError
 from prometheus_client import Counter, Gauge, Histogram
 
-from framebrush.broker import ATTEMPTS, Outbox, body_of, connect, number_property, translated
+from framebrush.broker import ATTEMPTS, Outbox, body_of, connect, failure_notice, number_property, translated
 from framebrush.errors import FramebrushError, Interrupt
 from framebrush.leases import LeaseKeeper
-from framebrush.messages import ITEM_FAILED, Incoming, ItemFailed, Message, decode, find_run_id
+from framebrush.messages import ITEM_FAILED, Incoming, Message, decode, find_run_id
 from framebrush.retry import Abandon, Complete, DeadLetter, Decision, Leave, Retry, RetryPolicy, decide
 from framebrush.settings import Settings
 from framebrush.telemetry import bind_run, current_run, run_context
@@ -218,13 +218,4 @@ class _Slot(threading.Thread):
         run_id = current_run()
         if run_id is None or received.subject == ITEM_FAILED:
             return
-        outbox.send(
-            ItemFailed(
-                run_id=run_id,
-                source=self.consumer.queue,  # type: ignore[arg-type]  # one of QUEUES
-                item=str(received.message_id)[:128],
-                reason=decision.reason,
-                description=decision.description[:4096],
-                body=body_of(received).decode(errors="replace")[:32768],
-            )
-        )
+        outbox.send(failure_notice(self.consumer.queue, received, run_id, decision.reason, decision.description))

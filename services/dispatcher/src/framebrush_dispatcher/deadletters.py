@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSubQueue
 
-from framebrush.broker import Outbox, body_of, connect, translated
+from framebrush.broker import Outbox, body_of, connect, failure_notice, translated
 from framebrush.errors import PermanentError, Unavailable
 from framebrush.messages import ITEM_FAILED, QUEUES, ItemFailed, Message, find_run_id
 from framebrush.settings import BrokerSettings
@@ -63,18 +63,12 @@ class DeadLetterWatch:
             return receiver.peek_messages(PAGE, sequence_number=first)
 
     def _report(self, queue: str, letter: ServiceBusReceivedMessage, outbox: Outbox) -> None:
-        body = body_of(letter)
-        run_id = find_run_id(body)
+        run_id = find_run_id(body_of(letter))
         if run_id is None or letter.subject == ITEM_FAILED:
             return
-        failed = ItemFailed(
-            run_id=run_id,
-            source=queue,  # type: ignore[arg-type]  # one of QUEUES
-            item=str(letter.message_id)[:128],
-            reason=(letter.dead_letter_reason or "dead_lettered")[:128],
-            description=(letter.dead_letter_error_description or "the broker gave no description")[:4096],
-            body=body.decode(errors="replace")[:32768],
-        )
+        reason = letter.dead_letter_reason or "dead_lettered"
+        description = letter.dead_letter_error_description or "the broker gave no description"
+        failed = failure_notice(queue, letter, run_id, reason, description)
         with run_context(run_id):
             try:
                 for message in self._handle(failed):

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from framebrush.errors import BlobNotFound, InvalidMessage, RunExists
+from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, RunExists
 from framebrush.manifest import Failure, FrameFailure, State, Status
 from framebrush.messages import BatchReady, BatchScored, Incoming, ItemFailed, Message, PackReady, decode
 from framebrush.packs import PackWriter, read_pack
@@ -50,7 +51,8 @@ class Dispatcher:
         item = self._item(failed)
         if isinstance(item, BatchReady) and self._policy(failed.run_id) != "fail":
             if self._runs.active(failed.run_id):
-                yield self._replace(item, failed)
+                self._replace(item, failed)
+                yield BatchScored(run_id=item.run_id, round=item.round, segment=item.segment, frames=item.frames)
             return
         failure = Failure(reason=failed.reason, description=failed.description)
         try:
@@ -69,8 +71,11 @@ class Dispatcher:
     def _policy(self, run_id: str) -> str:
         return self._runs.manifest(run_id).options.bad_frames
 
-    def _replace(self, batch: BatchReady, failed: ItemFailed) -> BatchScored:
-        """What a scorer would have written, had it found every frame of the batch to be bad."""
+    def _replace(self, batch: BatchReady, failed: ItemFailed) -> None:
+        """Write what a scorer would have written, had it found every frame of the batch to be bad.
+
+        A scorer that did its work before its message was lost has the first word.
+        """
         started, blobs = datetime.now(UTC), self._runs.blobs(batch.run_id)
         pack, originals = PackWriter(), dict[int, bytes]()
         if self._policy(batch.run_id) == "keep_original":
@@ -80,9 +85,9 @@ class Dispatcher:
             if frame in originals:
                 pack.add_frame(frame, originals[frame])
             pack.add_failure(FrameFailure(frame=frame, error=f"{failed.reason}: {failed.description}"))
-        metadata = work_metadata(started)
-        self._store.write(blobs.styled(batch.segment, batch.frames), pack.finish(), metadata=metadata)
-        return BatchScored(run_id=batch.run_id, round=batch.round, segment=batch.segment, frames=batch.frames)
+        ref, metadata = blobs.styled(batch.segment, batch.frames), work_metadata(started)
+        with suppress(Conflict):
+            self._store.write(ref, pack.finish(), metadata=metadata, if_absent=True)
 
 
 def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:

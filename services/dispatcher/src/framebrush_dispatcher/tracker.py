@@ -1,4 +1,4 @@
-"""Keeps ``status.json`` of the active runs up to date."""
+"""Keeps the status of the active runs up to date."""
 
 import logging
 import time

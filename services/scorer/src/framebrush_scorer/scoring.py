@@ -3,16 +3,13 @@
 import logging
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from framebrush.errors import FramebrushError, PermanentError
+from framebrush_scorer.frames import Frames
 from framebrush_scorer.models import FrameModel
 
 log = logging.getLogger(__name__)
-
-Frames = npt.NDArray[np.uint8]
-"""(B, H, W, 3) RGB."""
 
 
 class ModelFailed(PermanentError):

@@ -35,14 +35,10 @@ def open_video(reader: BlobReader) -> Iterator[tuple[InputContainer, VideoStream
             stream = next((s for s in streams if s is best), streams[0])
             stream.thread_type = "AUTO"
             yield container, stream
-    except (av.FFmpegError, ValueError, EOFError) as error:
+    except av.FFmpegError as error:
         if reader.failure is not None:
             raise reader.failure from error
-        raise InvalidVideo(f"{reader.name}: not a readable video: {_strerror(error)}") from error
-
-
-def _strerror(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+        raise InvalidVideo(f"{reader.name}: not a readable video: {error.strerror}") from error
 
 
 def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:

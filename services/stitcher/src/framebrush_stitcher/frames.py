@@ -1,12 +1,10 @@
 """A segment's styled frames, in order, out of its packs."""
 
-import threading
 from collections.abc import Iterator, Sequence
 
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, VideoReformatter
 
-from framebrush.colors import CONVERSION, full_range, matrix
+from framebrush.colors import Converter
 from framebrush.documents import BlobRef
 from framebrush.errors import PermanentError
 from framebrush.images import InvalidImage, decode_jpeg
@@ -26,9 +24,7 @@ class FrameDecoder:
     """Turns JPEG into frames for the encoder; may be called by several threads."""
 
     def __init__(self, video: VideoProperties, pixel_format: str) -> None:
-        self._video, self._format = video, pixel_format
-        self._matrix, self._range = matrix(video), full_range(video)
-        self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
+        self._video, self._format, self._converter = video, pixel_format, Converter(video)
 
     def __call__(self, data: bytes) -> VideoFrame:
         """One frame.
@@ -37,18 +33,7 @@ class FrameDecoder:
             InvalidImage: not an image, or of another size than the video.
         """
         image = decode_jpeg(data, self._video.height, self._video.width)
-        if not hasattr(self._local, "reformatter"):
-            self._local.reformatter = VideoReformatter()
-        frame: VideoFrame = self._local.reformatter.reformat(
-            VideoFrame.from_ndarray(image, format="bgr24"),
-            format=self._format,
-            src_color_range=ColorRange.JPEG,
-            dst_colorspace=self._matrix,
-            dst_color_range=self._range,
-            interpolation=CONVERSION,
-            threads=1,
-        )
-        return frame
+        return self._converter.to_frame(image, self._format)
 
 
 class StyledFrames:

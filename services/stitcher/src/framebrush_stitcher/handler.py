@@ -134,7 +134,7 @@ class Stitcher:
         try:
             with av.open(reader, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
                 join(paths, timelines, reorder, manifest, container, output, format_name)
-        except (av.FFmpegError, ValueError):
+        except av.FFmpegError:
             if reader.failure is not None:
                 raise reader.failure from None
             raise
