@@ -31,7 +31,7 @@ Single runs, `identity` against ffmpeg in turns: {pairs}.
 
 ## Memory against the length of the video
 
-Peak resident set in MB, `identity`, 1280x720.
+Peak resident set in MB, `identity`, 1280x720, measured on {memory_date}.
 
 | service | 10 s | 2 min | ratio |
 |---|---:|---:|---:|
@@ -82,6 +82,7 @@ def write(result: dict[str, Any], style: str, path: Path) -> None:
         ratio=whole["ratio"],
         pairs=", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(whole["walls"], whole["ffmpeg"], strict=True)),
         styled=result["styled wall"],
+        memory_date=result["memory"]["date"],
         memory="\n".join(f"| {n} | {short[n]:.0f} | {long[n]:.0f} | {long[n] / short[n]:.2f} |" for n in short),
         processes=2,
         sent=result["broker"]["sent"],
