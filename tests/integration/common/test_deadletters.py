@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from azure.servicebus import ServiceBusMessage
+from prometheus_client import REGISTRY
 from support.queues import Queues
 
 from framebrush.documents import BlobRef, FrameRange
@@ -17,6 +18,7 @@ from framebrush.messages import QUEUES, BatchScored, ItemFailed, Message, Segmen
 from framebrush.runs import Runs
 from framebrush.testing import MemoryStore
 from framebrush_broker.testing import running_broker
+from framebrush_dispatcher import deadletters
 from framebrush_dispatcher.deadletters import DeadLetterWatch
 from framebrush_dispatcher.handler import Dispatcher
 
@@ -62,6 +64,43 @@ def test_every_dead_letter_is_handled_once_and_stays(queues: Queues) -> None:
     assert len(failures) == 1
     assert len(queues.peek("splits", dead=True)) == 1
     assert [message.subject for message in queues.peek("scored")] == ["batch_scored"]
+
+
+def test_the_letters_that_lie_there_are_counted(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when a person has taken some away; beyond a limit new ones are handled all the same."""
+    handled = list[str]()
+
+    def handle(failed: ItemFailed) -> Iterator[Message]:
+        handled.append(failed.run_id)
+        yield from ()
+
+    def letters(queue: str) -> float | None:
+        return REGISTRY.get_sample_value("framebrush_dead_letters", {"queue": queue})
+
+    def lose_one_of(run_id: str) -> None:
+        queues.send(SegmentPlanned(run_id=run_id, segment=0))
+        lose(queues, "splits")
+
+    monkeypatch.setattr(deadletters, "PAGE", 2)
+    monkeypatch.setattr(deadletters, "COUNTED", 4)
+    watch = DeadLetterWatch(queues.settings(), handle)
+    watch()
+    assert letters("splits") == 0
+    for run_id in "abc":
+        lose_one_of(run_id)
+    watch()
+    assert (letters("splits"), letters("frames")) == (3, 0)
+    taken = queues.receiver("splits", dead=True)
+    (letter,) = taken.receive_messages(1, max_wait_time=5)
+    taken.complete_message(letter)
+    watch()
+    assert letters("splits") == 2
+    for run_id in "defg":
+        lose_one_of(run_id)
+    watch()
+    watch()
+    assert letters("splits") == 4
+    assert handled == list("abcdefg")
 
 
 def test_letters_of_no_run_or_of_one_that_is_gone_do_not_stop_the_watch(queues: Queues) -> None:

@@ -36,6 +36,13 @@ def settled(outcome: str, queue: str = "splits") -> float:
     return REGISTRY.get_sample_value("framebrush_messages_total", {"queue": queue, "outcome": outcome}) or 0.0
 
 
+def waits(queue: str = "splits") -> tuple[float, float]:
+    """How many messages were received, and how long they had waited altogether, in seconds."""
+    name = "framebrush_message_wait_seconds"
+    count, total = (REGISTRY.get_sample_value(f"{name}_{kind}", {"queue": queue}) for kind in ("count", "sum"))
+    return count or 0.0, total or 0.0
+
+
 class Recorder:
     """A handler that notes what it gets, and then does as the test says: once per call, the last again and again."""
 
@@ -58,6 +65,26 @@ def test_a_message_is_handled_and_gone(queues: Queues, work: Work) -> None:
     eventually(lambda: settled("completed") == before + 1)
     assert handler.seen == [PLANNED]
     assert queues.peek("splits") == []
+
+
+def test_the_time_that_a_message_waited_is_measured(queues: Queues, work: Work) -> None:
+    before, sent = waits(), time.monotonic()
+    queues.send(PLANNED)
+    eventually(lambda: time.monotonic() > sent + 1.5)
+    handler = Recorder()
+    work(handler)
+    eventually(lambda: handler.seen)
+    count, total = (after - earlier for after, earlier in zip(waits(), before, strict=True))
+    assert count == 1
+    assert 1.0 < total <= time.monotonic() - sent + 0.1
+
+
+def test_a_message_that_is_tried_again_waits_anew(queues: Queues, work: Work) -> None:
+    before, settled_before = waits(), settled("completed")
+    work(Recorder(ValueError("odd"), None))
+    queues.send(PLANNED)
+    eventually(lambda: settled("completed") == settled_before + 1)
+    assert waits()[0] == before[0] + 2
 
 
 def test_what_follows_is_sent_before_the_message_is_settled(queues: Queues, work: Work) -> None:

@@ -1,3 +1,5 @@
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -6,12 +8,13 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framebrush.health import serve_health
+from framebrush.health import HealthServer, serve_health
 
 
 @dataclass
 class Service:
     url: str = ""
+    server: HealthServer | None = None
     live: str | None = None
     ready: str | None = None
 
@@ -27,7 +30,7 @@ class Service:
 @pytest.fixture
 def service() -> Iterator[Service]:
     service = Service()
-    server = serve_health("127.0.0.1", 0, live=lambda: service.live, ready=lambda: service.ready)
+    server = service.server = serve_health("127.0.0.1", 0, live=lambda: service.live, ready=lambda: service.ready)
     service.url = f"http://127.0.0.1:{server.server_address[1]}"
     yield service
     server.shutdown()
@@ -55,6 +58,36 @@ def test_metrics_can_be_parsed(service: Service) -> None:
 
 def test_other_paths_name_the_right_ones(service: Service) -> None:
     assert service.get("/") == (404, "/metrics, /livez or /readyz\n")
+
+
+def read_since(service: Service, moment: float, seconds: float = 0.0) -> bool:
+    assert service.server is not None
+    return service.server.wait_read(moment, seconds)
+
+
+def test_it_remembers_when_metrics_were_read(service: Service) -> None:
+    before = time.monotonic()
+    assert read_since(service, float("-inf")), "a service that has counted nothing waits for nobody"
+    service.get("/readyz")
+    assert not read_since(service, before)
+    service.get("/metrics")
+    assert read_since(service, before, 5)
+    assert not read_since(service, time.monotonic())
+
+
+def test_who_waits_for_a_reader_goes_on_as_soon_as_there_was_one(service: Service) -> None:
+    now, done = time.monotonic(), list[bool]()
+    waiting = threading.Thread(target=lambda: done.append(read_since(service, now, 60)))
+    waiting.start()
+    service.get("/metrics")
+    waiting.join(20)
+    assert done == [True]
+
+
+def test_who_waits_in_vain_waits_no_longer_than_it_said(service: Service) -> None:
+    now = time.monotonic()
+    assert not read_since(service, now, 0.2)
+    assert 0.2 <= time.monotonic() - now < 10
 
 
 def test_a_port_that_is_taken(service: Service) -> None:

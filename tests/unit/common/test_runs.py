@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from framebrush.documents import BlobRef, FrameRange
 from framebrush.errors import BlobNotFound, Conflict
@@ -56,6 +57,42 @@ def test_one_of_many_ends_a_run(running: Runs) -> None:
     status = running.status("a")
     assert status.failed_frames == won.index(True)
     assert status.state is states[won.index(True) % 3]
+
+
+def counted_ends() -> dict[State, float]:
+    name = "framebrush_runs_ended_total"
+    return {state: REGISTRY.get_sample_value(name, {"state": state}) or 0.0 for state in State if state.ended}
+
+
+def test_a_run_that_ends_counts_once(running: Runs) -> None:
+    before, states = counted_ends(), [State.SUCCEEDED, State.FAILED]
+    together(12, lambda number: running.end("a", states[number % 2]))
+    running.fail("a", Failure(reason="late", description=""))
+    after = counted_ends()
+    ended = running.status("a").state
+    assert {state: after[state] - before[state] for state in after} == dict.fromkeys(after, 0.0) | {ended: 1.0}
+
+
+def test_a_run_that_is_created_as_failed_counts_and_one_that_begins_does_not(runs: Runs) -> None:
+    before = counted_ends()
+    runs.create(first_status("a"))
+    runs.create(first_status("a", State.FAILED))  # exists
+    assert counted_ends() == before
+    runs.create(first_status("b", State.FAILED))
+    assert counted_ends() == before | {State.FAILED: before[State.FAILED] + 1}
+
+
+def test_a_run_that_is_opened_again_counts_again_when_it_ends(running: Runs) -> None:
+    before = counted_ends()
+    for _ in range(2):
+        running.fail("a", Failure(reason="r", description=""))
+        running.reopen("a")
+    running.end("a", State.SUCCEEDED)
+    assert counted_ends() == {
+        State.FAILED: before[State.FAILED] + 2,
+        State.SUCCEEDED: before[State.SUCCEEDED] + 1,
+        State.CANCELLED: before[State.CANCELLED],
+    }
 
 
 def test_no_update_is_lost(running: Runs) -> None:

@@ -105,14 +105,19 @@ class AzureBlobs:
             except BlobNotFound:
                 continue
 
-    def create_containers(self, names: Iterable[str]) -> None:
-        """Create containers that do not exist yet."""
+    def create_containers(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Create containers that do not exist yet; the names of those."""
+        created: tuple[str, ...] = ()
         for name in names:
             try:
                 with _translated(name):
-                    self._service.create_container(name)
+                    # Asked first: who may use a container need not have the right to make one.
+                    if not self._service.get_container_client(name).exists():
+                        self._service.create_container(name)
+                        created += (name,)
             except Conflict:
                 continue
+        return created
 
     def ping(self) -> None:
         """See :meth:`framebrush.store.Store.ping`."""

@@ -1,6 +1,7 @@
 """``/metrics`` for Prometheus, ``/livez`` and ``/readyz`` for Kubernetes."""
 
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,7 +11,32 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else what is wrong in a few words."""
 
 
-def serve_health(host: str, port: int, *, live: Check, ready: Check) -> ThreadingHTTPServer:
+class HealthServer(ThreadingHTTPServer):
+    """Remembers when it was last asked for metrics."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._asked, self._read = float("-inf"), threading.Condition()
+
+    def note_read(self, asked: float) -> None:
+        """Metrics that were asked for at this moment, on the monotonic clock, have been read."""
+        with self._read:
+            self._asked = max(self._asked, asked)
+            self._read.notify_all()
+
+    def wait_read(self, since: float, timeout: float) -> bool:
+        """Wait until metrics as of ``since`` or later, on the monotonic clock, have been read.
+
+        Returns:
+            Whether they were, within ``timeout`` seconds.
+        """
+        with self._read:
+            return self._read.wait_for(lambda: self._asked >= since, timeout)
+
+
+def serve_health(host: str, port: int, *, live: Check, ready: Check) -> HealthServer:
     """Serve the three paths from a thread of their own; ``server_address`` of the result tells the port.
 
     Raises:
@@ -18,10 +44,14 @@ def serve_health(host: str, port: int, *, live: Check, ready: Check) -> Threadin
     """
 
     class Handler(BaseHTTPRequestHandler):
+        server: HealthServer
+
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
                 case "/metrics":
+                    asked = time.monotonic()
                     self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+                    self.server.note_read(asked)
                 case "/livez":
                     self._probe(live)
                 case "/readyz":
@@ -43,7 +73,6 @@ def serve_health(host: str, port: int, *, live: Check, ready: Check) -> Threadin
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Probes come every few seconds: not worth a line each."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
-    server.daemon_threads = True
+    server = HealthServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from prometheus_client import Counter
+
 from framebrush.documents import BlobRef, Document, FrameRange
 from framebrush.errors import BlobNotFound, Conflict
 from framebrush.manifest import Failure, Manifest, Progress, State, Status, Timeline, Timing
@@ -14,6 +16,10 @@ from framebrush.store import BlobInfo, Store
 
 STATUS_PREFIX = "status/"
 """What the names of all runs' status begin with."""
+
+_ended = Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
+for _state in (State.SUCCEEDED, State.FAILED):  # a person cancels, from the command line
+    _ended.labels(_state)
 
 _RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
 
@@ -139,6 +145,8 @@ class Runs:
             self._write(status, if_match=None)
         except Conflict:
             return False
+        if status.state.ended:
+            _ended.labels(status.state).inc()
         return True
 
     def update(self, run_id: str, change: Callable[[Status], Status | None]) -> Status:
@@ -172,6 +180,8 @@ class Runs:
             return status.model_copy(update={"state": state, "ended": now, **fields})
 
         self.update(run_id, change)
+        if won:
+            _ended.labels(state).inc()
         return won
 
     def fail(self, run_id: str, failure: Failure) -> bool:

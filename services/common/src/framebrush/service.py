@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from framebrush.errors import FramebrushError
-from framebrush.health import Check, serve_health
+from framebrush.health import Check, HealthServer, serve_health
 from framebrush.messages import Incoming, Message
 from framebrush.settings import Settings, load
 from framebrush.store import Store
@@ -92,7 +92,7 @@ def run_service(
     consumers: Callable[[S, Handler], Iterable[Consumer]],
     background: Callable[[S, Store, Handler], Iterable[Periodic]] = lambda *_: (),
 ) -> None:
-    """Consume until SIGTERM or SIGINT, then drain.
+    """Consume until SIGTERM or SIGINT, then drain, and linger until the last counts have been read.
 
     Args:
         name: As logs show it.
@@ -136,8 +136,18 @@ def run_service(
     for thread in threads:
         thread.stop()
     drained = worker.drain()
+    _linger(server, worker.last_settled, settings.metrics_linger)
     server.shutdown()
     log.info("ended" if drained else "ended with a handler still at work")
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
+
+
+def _linger(server: HealthServer, since: float, seconds: float) -> None:
+    """Wait until the counts as of ``since`` have been read from /metrics, at most so many seconds."""
+    if server.wait_read(since, 0) or not seconds:
+        return
+    log.info("waiting for the last counts to be read")
+    if not server.wait_read(since, seconds):
+        log.warning("nobody read the last counts from /metrics within %g s", seconds)

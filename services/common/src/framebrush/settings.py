@@ -61,6 +61,8 @@ class Settings(StorageSettings, BrokerSettings):
     """Failed attempts after which a message is dead-lettered."""
     drain_grace: Annotated[float, Field(ge=0)] = 30.0
     """Seconds after SIGTERM in which messages in hand are finished; then they are handed back."""
+    metrics_linger: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds, at most, for which a drained service waits for its last counts to be read from /metrics."""
     http_host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from outside the pod
     """Address of /metrics, /livez and /readyz."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 9090

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 from azure.servicebus.exceptions import MessageLockLostError
@@ -35,6 +36,12 @@ _seconds = Histogram(
     "Time to handle a message.",
     ["queue"],
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+)
+_wait = Histogram(
+    "framebrush_message_wait_seconds",
+    "Time from a message's arrival in its queue to its receipt.",
+    ["queue"],
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000),
 )
 _last = Gauge("framebrush_last_message_timestamp_seconds", "When a message was last settled (Unix time).", ["queue"])
 
@@ -87,6 +94,11 @@ class Worker:
         self._leases.stop()
         return not any(slot.is_alive() for slot in self._slots)
 
+    @property
+    def last_settled(self) -> float:
+        """When a message was last settled and counted, on the monotonic clock; minus infinity if none was."""
+        return max((slot.last_settled for slot in self._slots), default=float("-inf"))
+
     def _join(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         for slot in self._slots:
@@ -120,10 +132,12 @@ class _Slot(threading.Thread):
         stop: threading.Event,
     ) -> None:
         super().__init__(name=f"{consumer.queue}-{number}", daemon=True)
-        self.consumer, self.connected = consumer, False
+        self.consumer, self.connected, self.last_settled = consumer, False, float("-inf")
         self._settings, self._policy, self._leases, self._stop_event = settings, policy, leases, stop
         for outcome in OUTCOMES.values():
             _messages.labels(consumer.queue, outcome)  # zeros are exported, so that rates exist from the start
+        for metric in (_in_progress, _seconds, _wait):
+            metric.labels(consumer.queue)
 
     def run(self) -> None:
         """Consume until told to stop; after a broken connection begin again, ever more slowly up to 10 s."""
@@ -151,6 +165,8 @@ class _Slot(threading.Thread):
 
     def _process(self, receiver: ServiceBusReceiver, outbox: Outbox, received: ServiceBusReceivedMessage) -> None:
         queue, started = self.consumer.queue, time.monotonic()
+        if received.enqueued_time_utc is not None:  # by the broker's clock, which may differ from ours
+            _wait.labels(queue).observe(max(0.0, (datetime.now(UTC) - received.enqueued_time_utc).total_seconds()))
         attempts = number_property(received, ATTEMPTS) + (received.delivery_count or 0) + 1
         with run_context(None), _in_progress.labels(queue).track_inprogress():
             error = self._handle(receiver, outbox, received)
@@ -164,6 +180,7 @@ class _Slot(threading.Thread):
         _messages.labels(queue, OUTCOMES[type(decision)]).inc()
         _seconds.labels(queue).observe(time.monotonic() - started)
         _last.labels(queue).set_to_current_time()
+        self.last_settled = time.monotonic()
 
     def _handle(
         self, receiver: ServiceBusReceiver, outbox: Outbox, received: ServiceBusReceivedMessage

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSubQueue
+from prometheus_client import Gauge
 
 from framebrush.broker import Outbox, body_of, connect, failure_notice, translated
 from framebrush.errors import PermanentError, Unavailable
@@ -16,6 +17,10 @@ log = logging.getLogger(__name__)
 
 PAGE = 100
 """Messages to peek at a time."""
+COUNTED = 300
+"""Up to so many letters are counted anew at every look, since a person may have taken some away."""
+
+_letters = Gauge("framebrush_dead_letters", "Dead letters that lie in a queue, counted up to 300.", ["queue"])
 
 
 class DeadLetterWatch:
@@ -37,13 +42,23 @@ class DeadLetterWatch:
         try:
             outbox = self._outbox or self._connect()
             for queue, receiver in self._receivers.items():
-                while page := self._peek(receiver, self._seen[queue] + 1):
-                    for letter in page:
-                        self._report(queue, letter, outbox)
-                        self._seen[queue] = letter.sequence_number or 0
+                self._look(queue, receiver, outbox)
         except Unavailable:
             self._disconnect()
             raise
+
+    def _look(self, queue: str, receiver: ServiceBusReceiver, outbox: Outbox) -> None:
+        count, last = 0, 0
+        while page := self._peek(receiver, last + 1):
+            count += len(page)
+            for letter in page:
+                last = letter.sequence_number or 0
+                if last > self._seen[queue]:
+                    self._report(queue, letter, outbox)
+                    self._seen[queue] = last
+            if count >= COUNTED:
+                last = max(last, self._seen[queue])
+        _letters.labels(queue).set(min(count, COUNTED))
 
     def _connect(self) -> Outbox:
         with translated():

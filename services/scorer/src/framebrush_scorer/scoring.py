@@ -1,15 +1,19 @@
 """Frames through a model, such that one bad frame costs one frame."""
 
 import logging
+import time
 
 import numpy as np
 import torch
+from prometheus_client import Counter
 
 from framebrush.errors import FramebrushError, PermanentError
 from framebrush_scorer.frames import Frames
 from framebrush_scorer.models import FrameModel
 
 log = logging.getLogger(__name__)
+
+_model_seconds = Counter("framebrush_model_seconds_total", "Time that the model was at work.")
 
 
 class ModelFailed(PermanentError):
@@ -32,6 +36,7 @@ def score(model: FrameModel, frames: Frames) -> list[Frames | str]:
         OutOfMemory: a single frame does not fit.
         ModelFailed: the model returned something else than frames of the same shape.
     """
+    started = time.monotonic()
     try:
         scored = model(frames)
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -45,5 +50,7 @@ def score(model: FrameModel, frames: Frames) -> list[Frames | str]:
         if scored.shape != frames.shape or scored.dtype != np.uint8:
             raise ModelFailed(f"{model.name}: expected uint8 frames {frames.shape}, got {scored.dtype} {scored.shape}")
         return list(scored)
+    finally:
+        _model_seconds.inc(time.monotonic() - started)
     half = len(frames) // 2
     return score(model, frames[:half]) + score(model, frames[half:])

@@ -1,0 +1,61 @@
+"""Batches through a model that fails in every way a model can."""
+
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from prometheus_client import REGISTRY
+
+from framebrush_scorer.models import FrameModel
+from framebrush_scorer.scoring import ModelFailed, score
+
+Frames = NDArray[np.uint8]
+FRAMES: Frames = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)
+
+
+class Slow:
+    """Takes 50 ms a call; has memory for so many frames, and fails at frames that begin with ``bad``."""
+
+    name = "slow"
+
+    def __init__(self, room: int = 99, bad: int | None = None) -> None:
+        self.room, self.bad, self.calls = room, bad, 0
+
+    def __call__(self, frames: Frames) -> Frames:
+        self.calls += 1
+        time.sleep(0.05)
+        if len(frames) > self.room:
+            raise MemoryError
+        if self.bad is not None and self.bad in frames[:, 0, 0, 0]:
+            raise ValueError("bad frame")
+        return frames
+
+
+def model_seconds() -> float:
+    return REGISTRY.get_sample_value("framebrush_model_seconds_total") or 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "calls"),
+    [(Slow(), 1), (Slow(room=2), 3), (Slow(bad=24), 5)],
+    ids=["at once", "in halves, for lack of memory", "one by one, to find the bad frame"],
+)
+def test_time_in_the_model_counts_once_whatever_it_takes(model: Slow, calls: int) -> None:
+    before, started = model_seconds(), time.monotonic()
+    score(model, FRAMES)
+    took, counted = time.monotonic() - started, model_seconds() - before
+    assert model.calls == calls
+    assert 0.05 * calls <= counted <= took
+
+
+def test_a_model_that_fails_was_at_work_too() -> None:
+    def wrong(frames: Frames) -> Frames:
+        time.sleep(0.05)
+        return frames[:1]
+
+    model: FrameModel = type("Wrong", (), {"name": "wrong", "__call__": staticmethod(wrong)})()
+    before = model_seconds()
+    with pytest.raises(ModelFailed):
+        score(model, FRAMES)
+    assert model_seconds() - before >= 0.05
