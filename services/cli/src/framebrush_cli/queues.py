@@ -1,0 +1,171 @@
+"""Queues as a file declares them, and as Service Bus has them; the file is the local broker's, too."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceNotFoundError,
+)
+from azure.servicebus.management import QueueProperties, ServiceBusAdministrationClient
+from pydantic import Field, ValidationError
+
+from framebrush.documents import Model, explain
+from framebrush.errors import Unavailable
+from framebrush.settings import BrokerSettings
+from framebrush_cli.errors import CommandFailed
+
+
+class QueueOptions(Model):
+    """One queue; Service Bus itself refuses durations that are too short for it."""
+
+    lock_duration_s: Annotated[float, Field(gt=0, le=300)] = 60.0
+    """Seconds that a receiver holds a message."""
+    max_delivery_count: Annotated[int, Field(ge=1)] = 10
+    """Failed deliveries after which a message is dead-lettered."""
+    duplicate_detection_window_s: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that a message id is remembered; None is no duplicate detection."""
+    default_time_to_live_s: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which a message expires; None is never."""
+    dead_lettering_on_message_expiration: bool = False
+    """Whether an expired message goes to the dead letters."""
+    max_size_mb: Annotated[int, Field(ge=1)] = 1024
+    """Size of all messages above which sends are refused."""
+
+
+class _File(Model):
+    queues: dict[str, QueueOptions]
+
+
+def read_queues(path: Path) -> dict[str, QueueOptions]:
+    """The queues that a file declares, JSON or TOML by its suffix.
+
+    Raises:
+        CommandFailed: it cannot be read; the text names the file and the field.
+    """
+    try:
+        text = path.read_text("utf-8")
+        return _File.model_validate(json.loads(text) if path.suffix == ".json" else tomllib.loads(text)).queues
+    except ValidationError as error:
+        raise CommandFailed(f"{path}: {explain(error)}") from None
+    except (OSError, ValueError) as error:
+        raise CommandFailed(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+class Namespace:
+    """A Service Bus namespace, through its admin API; that speaks HTTPS only.
+
+    Raises:
+        CommandFailed: the settings lead to no admin API.
+    """
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        # Waiting is the caller's.
+        options: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 30}
+        if settings.servicebus_connection_string is not None:
+            secret = settings.servicebus_connection_string.get_secret_value()
+            if "usedevelopmentemulator=true" in secret.lower():
+                raise CommandFailed(
+                    "this connection string is for messages (UseDevelopmentEmulator=true): queues are made through "
+                    "HTTPS. The stack of `framebrush up` has its queues already"
+                )
+            try:
+                self._client = ServiceBusAdministrationClient.from_connection_string(secret, **options)
+            except ValueError as error:  # what the SDK says of a connection string
+                raise CommandFailed(f"service bus: {error}") from None
+        else:
+            from azure.identity import DefaultAzureCredential  # half a second to import, and only needed here
+
+            assert settings.servicebus_namespace is not None  # noqa: S101 - the settings' validator has seen to it
+            self._client = ServiceBusAdministrationClient(
+                settings.servicebus_namespace, DefaultAzureCredential(), **options
+            )
+        self.host = self._client.fully_qualified_namespace
+
+    def create(self, name: str, options: QueueOptions) -> QueueProperties | None:
+        """Create a queue; the properties of the one that exists already, which stays as it is.
+
+        Raises:
+            Unavailable: nobody answers yet.
+            CommandFailed: the answer is no.
+        """
+        with self._translated(name):
+            try:
+                return self._client.get_queue(name)
+            except ResourceNotFoundError:
+                pass
+            try:
+                self._client.create_queue(name, **_as_keywords(options))
+            except ResourceExistsError:  # somebody else was faster
+                return self._client.get_queue(name)
+        return None
+
+    @contextmanager
+    def _translated(self, queue: str) -> Iterator[None]:
+        try:
+            yield
+        except ClientAuthenticationError as error:
+            if error.status_code is None:  # no token, so nobody was asked
+                raise CommandFailed(f"service bus: {_reason(error)}") from error
+            raise CommandFailed(
+                f"service bus: {self.host} does not let us manage queues ({_reason(error)}): this needs the role "
+                "Azure Service Bus Data Owner, or a policy with the Manage claim"
+            ) from error
+        except HttpResponseError as error:
+            if error.status_code in (408, 429) or (error.status_code or 500) >= 500:
+                raise Unavailable(f"service bus: {self.host}: {_reason(error)}") from error
+            raise CommandFailed(f"service bus: queue {queue}: {_reason(error)}") from error
+        except AzureError as error:  # no connection or no answer
+            raise Unavailable(f"service bus: {self.host}: {_reason(error)}") from error
+
+
+def differences(declared: QueueOptions, found: QueueProperties) -> list[str]:
+    """What is not as declared, each in a few words."""
+    result = list[str]()
+    window = declared.duplicate_detection_window_s
+    if bool(found.requires_duplicate_detection) != (window is not None):
+        has = "has" if found.requires_duplicate_detection else "has no"
+        result.append(f"{has} duplicate detection, which cannot be changed: delete the queue and run this again")
+    elif window is not None:
+        result += _compare("duplicate detection window", found.duplicate_detection_history_time_window, window)
+    result += _compare("lock duration", found.lock_duration, declared.lock_duration_s)
+    if found.max_delivery_count != declared.max_delivery_count:
+        result.append(f"maximum delivery count {found.max_delivery_count} instead of {declared.max_delivery_count}")
+    return result
+
+
+def _compare(what: str, found: object, seconds: float) -> list[str]:
+    if not isinstance(found, timedelta) or found.total_seconds() == seconds:
+        return []
+    return [f"{what} {found.total_seconds():g} s instead of {seconds:g} s"]
+
+
+def _as_keywords(options: QueueOptions) -> dict[str, Any]:
+    """For the SDK, which takes durations as timedelta."""
+    keywords: dict[str, Any] = {
+        "lock_duration": timedelta(seconds=options.lock_duration_s),
+        "max_delivery_count": options.max_delivery_count,
+        "requires_duplicate_detection": options.duplicate_detection_window_s is not None,
+        "dead_lettering_on_message_expiration": options.dead_lettering_on_message_expiration,
+        "max_size_in_megabytes": options.max_size_mb,
+    }
+    if options.duplicate_detection_window_s is not None:
+        keywords["duplicate_detection_history_time_window"] = timedelta(seconds=options.duplicate_detection_window_s)
+    if options.default_time_to_live_s is not None:
+        keywords["default_message_time_to_live"] = timedelta(seconds=options.default_time_to_live_s)
+    return keywords
+
+
+def _reason(error: AzureError) -> str:
+    """The first line, without the object that urllib3 begins its own with."""
+    text = (str(error.message) or type(error).__name__).strip().splitlines()[0]
+    return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", text)

@@ -1,0 +1,69 @@
+"""``framebrush setup``: the queues and containers of an installation."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.markup import escape
+
+from framebrush.errors import Unavailable
+from framebrush_cli.connection import Connection, connected
+from framebrush_cli.display import err, out
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.plan import QUEUES
+
+T = TypeVar("T")
+PAUSE, REPEAT = 2.0, 15.0
+"""Seconds between two attempts, and between two lines that say the same."""
+
+
+@connected
+def setup(
+    connection: Connection,
+    queues: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Queues and their options, JSON or TOML.  [default: the five of framebrush]"),
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for backends that do not answer yet.")] = 120,
+) -> None:
+    """Create the queues and the containers that do not exist yet; what exists stays as it is.
+
+    Needs the right to manage queues: the role Azure Service Bus Data Owner, or a policy with the Manage claim.
+    """
+    from framebrush_cli.queues import Namespace, differences, read_queues  # a second to import
+
+    declared, settings, end = read_queues(queues or QUEUES), connection.settings, time.monotonic() + timeout
+    namespace = Namespace(settings)
+    for name, options in declared.items():
+        found = _patiently(lambda name=name, options=options: namespace.create(name, options), end)  # type: ignore[misc]
+        out.print(f"queue {escape(name)}: {'exists' if found else 'created'}")
+        for difference in differences(options, found) if found else ():
+            err.print(f"[yellow]warning:[/] queue {escape(name)}: {difference}")
+    for name in (settings.input_container, settings.work_container, settings.output_container):
+        created = _patiently(lambda name=name: connection.store.create_containers([name]), end)  # type: ignore[misc]
+        out.print(f"container {name}: {'created' if created else 'exists'}")
+
+
+def _patiently(attempt: Callable[[], T], end: float) -> T:
+    """Try until the backend answers; whoever waits reads why.
+
+    Raises:
+        CommandFailed: it did not until ``end``, on the monotonic clock, or never will.
+    """
+    said, when = "", 0.0
+    while True:
+        try:
+            return attempt()
+        except Unavailable as error:
+            text = str(error)
+            if "CERTIFICATE_VERIFY_FAILED" in text:
+                raise CommandFailed(f"{text}. A private CA is trusted if REQUESTS_CA_BUNDLE names its file") from error
+            now = time.monotonic()
+            if now >= end:
+                raise CommandFailed(f"{text}; --timeout is over") from error
+            if text != said or now >= when + REPEAT:
+                err.print(f"waiting for {escape(text)}")
+                said, when = text, now
+            time.sleep(min(PAUSE, end - now))
