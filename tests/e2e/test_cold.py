@@ -1,0 +1,56 @@
+"""From nothing to a styled video and back to nothing."""
+
+import numpy as np
+import pytest
+from support.cluster import Cluster
+from support.video import facts, frames, psnr
+
+from framebrush.documents import BlobRef
+from framebrush.manifest import State
+from framebrush.messages import QUEUES
+from framebrush_scorer.models import load
+
+pytestmark = [pytest.mark.core, pytest.mark.timeout(900)]
+
+
+def test_a_message_wakes_every_stage_and_the_video_comes_back_exact(
+    cluster: Cluster, clip: bytes, undisturbed: bytes
+) -> None:
+    assert facts(undisturbed) == facts(clip)
+    model = load("gouache")
+    before, after = frames(clip), frames(undisturbed)
+    assert len(before) == len(after) == 264
+    for index in (0, 100, 263):
+        assert psnr(before[index], after[index]) < 25
+        assert psnr(model(np.ascontiguousarray(before[index][None]))[0], after[index]) > 28
+
+
+def test_nothing_is_left_behind(cluster: Cluster, undisturbed: bytes) -> None:
+    blobs = cluster.runs.blobs("cold")
+    for prefix in blobs.intermediate_prefixes:
+        assert [str(each.ref) for each in cluster.blobs.list(blobs.container, prefix)] == []
+    for queue in QUEUES:
+        assert cluster.counts(queue)["DeadLetterMessageCount"] == 0
+
+
+def test_no_frame_is_lost_or_done_twice_by_the_metrics(cluster: Cluster, undisturbed: bytes) -> None:
+    """Summed over pods that exist no longer: each was read once more after its last message."""
+    for way in ("in", "out"):
+        found = cluster.query(f"sum by (service) (max_over_time(framebrush_frames_{way}_total[30m]))")
+        counts = {each["metric"]["service"]: float(each["value"][1]) for each in found}
+        assert {stage: counts[stage] for stage in ("splitter", "scorer", "stitcher")} == dict.fromkeys(
+            ("splitter", "scorer", "stitcher"), 264.0
+        ), counts
+
+
+def test_a_dropped_blob_announced_twice_is_one_run(cluster: Cluster, clip: bytes) -> None:
+    source, etag = cluster.put("dropped in.mp4", clip)
+    cluster.announce(source, etag)
+    cluster.announce(source, etag)
+    [run_id] = cluster.wait(
+        "the run of the dropped blob", lambda: [run for run, _ in cluster.runs.ids("dropped-in")] or None, 120
+    )
+    assert cluster.ended(run_id, 600).state is State.SUCCEEDED
+    assert [run for run, _ in cluster.runs.ids("dropped-in")] == [run_id]
+    ref = BlobRef(container="output", name="dropped in.gouache.mp4")
+    assert facts(cluster.blobs.read(ref)) == facts(clip)

@@ -1,0 +1,143 @@
+"""Whatever happens in the middle of a run: the video that comes out is, byte for byte, that of an undisturbed run."""
+
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.cluster import CONTEXT, OPTIONS, RELEASE, Cluster
+from support.video import facts
+
+from framebrush.manifest import State
+from framebrush.requests import Options
+
+pytestmark = pytest.mark.timeout(1200)
+
+GPU_NODE = "framebrush-worker"
+VALUES = ("charts/framebrush", "--values", "charts/framebrush/values-kind.yaml", "--reuse-values")
+
+
+def shell(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+
+
+def kill(component: str) -> Callable[[Cluster], None]:
+    def disturb(cluster: Cluster) -> None:
+        cluster.kill_pod(component)
+
+    return disturb
+
+
+def drain(cluster: Cluster) -> None:
+    """What AKS does to a spot node that it takes back."""
+    shell(
+        "kubectl", "--context", CONTEXT, "drain", GPU_NODE,
+        "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--grace-period=5", "--timeout=180s",
+    )  # fmt: skip
+    shell("kubectl", "--context", CONTEXT, "uncordon", GPU_NODE)
+
+
+def kill_node(cluster: Cluster) -> None:
+    shell("docker", "kill", GPU_NODE)
+    shell("docker", "start", GPU_NODE)
+    cluster.wait("the GPU node", lambda: _ready(cluster), 300)
+    shell("k8s/gpus", CONTEXT, GPU_NODE, "4")  # a kubelet that starts anew forgets devices that no plugin announces
+
+
+def _ready(cluster: Cluster) -> bool:
+    node = cluster.core.read_node(GPU_NODE)
+    return any(each.type == "Ready" and each.status == "True" for each in node.status.conditions)
+
+
+def scale_in(cluster: Cluster) -> None:
+    """From four scorers to one."""
+    name = next(name for name in cluster.deployments() if name.startswith("scorer"))
+    cluster.pause(f"{RELEASE}-{name}", 4)
+    cluster.wait("four scorers", lambda: cluster.deployments()[name].status.ready_replicas == 4, 300)
+    cluster.pause(f"{RELEASE}-{name}", 1)
+    cluster.wait("one scorer", lambda: len(cluster.pods("app.kubernetes.io/component=scorer")) == 1, 300)
+    cluster.pause(f"{RELEASE}-{name}", None)
+
+
+def upgrade(cluster: Cluster) -> None:
+    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "settings.logLevel=DEBUG")
+
+
+def upgrade_and_roll_back(cluster: Cluster) -> None:
+    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "settings.logLevel=WARNING")
+    cluster.helm("rollback", RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "disturb"),
+    [
+        pytest.param("killed-scorer", "scored", kill("scorer"), marks=pytest.mark.core),
+        ("killed-stitcher", "encoded", kill("stitcher")),
+        ("killed-broker", "scored", kill("broker")),
+        ("killed-storage", "scored", kill("azurite")),
+        ("drained-node", "scored", drain),
+        ("killed-node", "scored", kill_node),
+        ("scale-in", "scored", scale_in),
+        ("upgrade", "scored", upgrade),
+        ("rollback", "scored", upgrade_and_roll_back),
+    ],
+)
+def test_a_disturbance_changes_nothing(
+    cluster: Cluster,
+    clip: bytes,
+    undisturbed: bytes,
+    table: list[dict[str, Any]],
+    name: str,
+    stage: str,
+    disturb: Callable[[Cluster], None],
+) -> None:
+    source, _ = cluster.put(f"{name}.mp4", clip)
+    output = cluster.request(name, source, OPTIONS)
+
+    def half_way() -> bool:
+        progress = cluster.runs.measure(name)[0].model_dump() if cluster.status(name) else {stage: 0}
+        return bool(progress[stage] > 0)
+
+    cluster.wait(f"{name}: some frames {stage}", half_way, 300)
+    assert cluster.runs.active(name), "too late: the run was through"
+    disturb(cluster)
+    status = cluster.ended(name, 600)
+    assert status.state is State.SUCCEEDED, status.error
+    assert cluster.blobs.read(output) == undisturbed
+    assert status.ended is not None
+    table.append({"what": name, "result": "identical", "s": round((status.ended - status.created).total_seconds())})
+
+
+@pytest.mark.core
+def test_two_runs_at_once_and_one_trigger_twice(cluster: Cluster, clip: bytes, undisturbed: bytes) -> None:
+    source, _ = cluster.put("twice.mp4", clip)
+    other = Options(model="identity", batch_frames=8, preset="veryfast")
+    first = cluster.request("twice", source, OPTIONS)
+    cluster.request("twice", source, OPTIONS)
+    second = cluster.request("beside", source, other)
+    assert cluster.ended("twice", 600).state is State.SUCCEEDED
+    assert cluster.ended("beside", 600).state is State.SUCCEEDED
+    assert cluster.blobs.read(first) == undisturbed
+    beside = cluster.blobs.read(second)
+    assert facts(beside) == facts(clip)
+    assert beside != undisturbed
+
+
+def test_a_poison_video_harms_nobody_and_can_be_replayed(cluster: Cluster, clip: bytes, undisturbed: bytes) -> None:
+    poison, _ = cluster.put("poison.mp4", b"no video at all" * 100)
+    good, _ = cluster.put("unharmed.mp4", clip)
+    mended = cluster.request("poison", poison, OPTIONS)
+    output = cluster.request("unharmed", good, OPTIONS)
+    failed = cluster.ended("poison", 300)
+    assert failed.state is State.FAILED
+    assert failed.error is not None
+    assert failed.error.reason == "invalid_video"
+    assert cluster.counts("triggers")["DeadLetterMessageCount"] == 1
+    assert cluster.ended("unharmed", 600).state is State.SUCCEEDED
+    assert cluster.blobs.read(output) == undisturbed
+    cluster.blobs.write(poison, clip)
+    cluster.command("dlq", "replay", "--run", "poison")
+    assert cluster.ended("poison", 600).state is State.SUCCEEDED
+    assert cluster.blobs.read(mended) == undisturbed
+    assert cluster.counts("triggers")["DeadLetterMessageCount"] == 0
