@@ -26,7 +26,7 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format dashboards bench bench-images clean images push $(IMAGES:%=image-%)
+.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-images clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -63,7 +63,7 @@ push: ## Push the images: REGISTRY=NAME.azurecr.io, after `az acr login --name N
 
 setup: .venv/.stamp $(AZURITE) ## Install everything into this folder; does nothing when up to date.
 
-test: setup $(CLIP) ## Run all tests: unit, contract, integration.
+test: setup $(CLIP) ## Run all tests that need no cluster: unit, contract, chart, integration, chaos.
 	@$(BIN)/pytest
 
 e2e: ## Test in a kind cluster: make, test, delete it; SUITE=core for the short list, KEEP=1 to look around afterwards.
@@ -88,6 +88,9 @@ lint: .venv/.stamp ## Check style and types.
 format: .venv/.stamp ## Format the code and sort imports.
 	@$(BIN)/ruff check --fix --select I
 	@$(BIN)/ruff format
+
+chart: .venv/.stamp ## Make the tables in the chart's README and the rendered examples; needs helm.
+	@$(BIN)/python tests/chart/generate.py
 
 dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
 	@$(BIN)/python tests/tools/dashboards.py

@@ -3,18 +3,24 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.clips import demo
-from support.cluster import CONTEXT, NAMESPACE, OPTIONS, STAGES, Cluster
-from support.timeline import Recorder
+from support.cluster import CONTEXT, NAMESPACE, OPTIONS, Cluster
+from support.journey import Journey, journey, table
 
 from framebrush.manifest import State
 
 RESULTS = Path(".e2e")
+SHEET = Path(__file__).parents[1] / "tools" / "contact_sheet.py"
+
+Travel = Callable[[str], AbstractContextManager[Journey]]
 
 
 @pytest.fixture(scope="session")
@@ -43,49 +49,35 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def table() -> Iterator[list[dict[str, Any]]]:
-    """Rows of what was done and how it ended; printed at the end."""
+def travel(cluster: Cluster, results: Path) -> Iterator[Travel]:
+    """Begins a journey from zero to zero; at the end all of them stand in a table."""
     rows = list[dict[str, Any]]()
-    yield rows
-    RESULTS.joinpath("results.json").write_text(json.dumps(rows, indent=1) + "\n")
-    for row in rows:
-        print(" | ".join(str(value) for value in row.values()))
+    yield partial(journey, cluster, results, rows)
+    results.joinpath("results.json").write_text(json.dumps(rows, indent=1) + "\n")
+    results.joinpath("results.md").write_text(table(rows))
+    print("\n" + table(rows))
 
 
 @pytest.fixture(scope="session")
-def undisturbed(cluster: Cluster, clip: bytes, results: Path, table: list[dict[str, Any]]) -> bytes:
-    """The output of a run from zero to zero, in which nothing else happens."""
-    cluster.wait("all stages at zero", cluster.at_zero, 300)
-    recorder = Recorder(cluster.sample)
-    recorder.start()
+def cold(cluster: Cluster, clip: bytes, results: Path, travel: Travel) -> Journey:
+    """A run in which nothing else happens; its output is in ``undisturbed``."""
     source, _ = cluster.put("cold.mp4", clip)
-    sent = recorder.mark("message sent")
-    output = cluster.request("cold", source, OPTIONS)
-    status = cluster.ended("cold", 600)
-    done = recorder.mark("run ended")
-    cluster.wait("all stages back at zero", cluster.at_zero, 300)
-    zero = recorder.mark("all at zero")
-    timeline = recorder.stop()
-    timeline.write(results / "cold.json")
-    timeline.plot(results / "cold.png")
-    assert status.state is State.SUCCEEDED, status.error
-    data = cluster.blobs.read(output)
-    results.joinpath("cold.mp4").write_bytes(data)
-    scorer = timeline.first(lambda now: any(n for name, n in now.ready.items() if name.startswith("scorer")))
-    table.append(
-        {
-            "what": "cold run",
-            "result": "exact",
-            "message to done, s": round(done - sent),
-            "message to first scorer, s": scorer and round(scorer - sent),
-            "done to zero, s": round(zero - done),
-        }
-    )
-    for stage in STAGES:
-        assert timeline.first(lambda now, stage=stage: any(k.startswith(stage) and v for k, v in now.ready.items())), (
-            f"{stage} was never seen at work"
-        )
-    return data
+    with travel("cold") as cold:
+        output = cluster.request("cold", source, OPTIONS)
+        status = cold.ended()
+        assert status.state is State.SUCCEEDED, status.error
+        results.joinpath("cold.mp4").write_bytes(cluster.blobs.read(output))
+    before = results / "clip.mp4"
+    before.write_bytes(clip)
+    sheet = [sys.executable, SHEET, before, results / "cold.mp4", results / "cold-frames.png"]
+    subprocess.run(sheet, check=True, timeout=120)
+    return cold
+
+
+@pytest.fixture(scope="session")
+def undisturbed(cold: Journey, results: Path) -> bytes:
+    """The output of the cold run."""
+    return results.joinpath("cold.mp4").read_bytes()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from support.cluster import Cluster
+from support.cluster import GPU_NODE, RELEASE, STAGES, Cluster
+from support.journey import Journey
 from support.video import facts, frames, psnr
 
 from framebrush.documents import BlobRef
@@ -23,6 +24,33 @@ def test_a_message_wakes_every_stage_and_the_video_comes_back_exact(
     for index in (0, 100, 263):
         assert psnr(before[index], after[index]) < 25
         assert psnr(model(np.ascontiguousarray(before[index][None]))[0], after[index]) > 28
+
+
+def test_every_stage_worked_and_went(cold: Journey) -> None:
+    samples = cold.timeline.samples
+    peaks = {
+        stage: max(sum(count for name, count in each.ready.items() if name.startswith(stage)) for each in samples)
+        for stage in STAGES
+    }
+    assert all(peaks.values()), peaks
+    assert peaks["scorer"] > 1
+    assert not any(samples[-1].ready.values()), samples[-1]
+
+
+def test_scorers_are_on_the_gpu_node_and_nothing_else_is(cold: Journey) -> None:
+    places: dict[str, set[str]] = {stage: set() for stage in STAGES}
+    for sample in cold.timeline.samples:
+        for stage, nodes in sample.nodes.items():
+            places[stage] |= set(nodes)
+    assert places.pop("scorer") == {GPU_NODE}
+    assert all(places.values()), places
+    assert not any(GPU_NODE in nodes for nodes in places.values()), places
+
+
+def test_helm_test_sends_a_run_through(cluster: Cluster, undisturbed: bytes) -> None:
+    print(cluster.helm("test", RELEASE, "--timeout", "10m"))
+    ended = [cluster.runs.status(run_id) for run_id, _ in cluster.runs.ids("helm-test")]
+    assert [status.state for status in ended] == [State.SUCCEEDED]
 
 
 def test_nothing_is_left_behind(cluster: Cluster, undisturbed: bytes) -> None:

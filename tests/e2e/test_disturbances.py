@@ -2,10 +2,10 @@
 
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from support.cluster import CONTEXT, OPTIONS, RELEASE, Cluster
+from e2e.conftest import Travel
+from support.cluster import CONTEXT, GPU_NODE, OPTIONS, RELEASE, Cluster
 from support.video import facts
 
 from framebrush.manifest import State
@@ -13,7 +13,6 @@ from framebrush.requests import Options
 
 pytestmark = pytest.mark.timeout(1200)
 
-GPU_NODE = "framebrush-worker"
 VALUES = ("charts/framebrush", "--values", "charts/framebrush/values-kind.yaml", "--reuse-values")
 
 
@@ -22,9 +21,9 @@ def shell(*command: str) -> None:
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
 
 
-def kill(component: str) -> Callable[[Cluster], None]:
+def delete(component: str, *, grace: int | None = None) -> Callable[[Cluster], None]:
     def disturb(cluster: Cluster) -> None:
-        cluster.kill_pod(component)
+        print(f"  deleting {cluster.delete_pod(component, grace=grace)}")
 
     return disturb
 
@@ -61,21 +60,21 @@ def scale_in(cluster: Cluster) -> None:
 
 
 def upgrade(cluster: Cluster) -> None:
-    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "settings.logLevel=DEBUG")
+    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "defaults.settings.logLevel=DEBUG")
 
 
 def upgrade_and_roll_back(cluster: Cluster) -> None:
-    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "settings.logLevel=WARNING")
+    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "defaults.settings.logLevel=WARNING")
     cluster.helm("rollback", RELEASE)
 
 
 @pytest.mark.parametrize(
     ("name", "stage", "disturb"),
     [
-        pytest.param("killed-scorer", "scored", kill("scorer"), marks=pytest.mark.core),
-        ("killed-stitcher", "encoded", kill("stitcher")),
-        ("killed-broker", "scored", kill("broker")),
-        ("killed-storage", "scored", kill("azurite")),
+        pytest.param("killed-scorer", "scored", delete("scorer", grace=0), marks=pytest.mark.core),
+        ("killed-stitcher", "encoded", delete("stitcher", grace=0)),
+        ("deleted-broker", "scored", delete("broker")),
+        ("deleted-storage", "scored", delete("azurite")),
         ("drained-node", "scored", drain),
         ("killed-node", "scored", kill_node),
         ("scale-in", "scored", scale_in),
@@ -87,26 +86,43 @@ def test_a_disturbance_changes_nothing(
     cluster: Cluster,
     clip: bytes,
     undisturbed: bytes,
-    table: list[dict[str, Any]],
+    travel: Travel,
     name: str,
     stage: str,
     disturb: Callable[[Cluster], None],
 ) -> None:
     source, _ = cluster.put(f"{name}.mp4", clip)
-    output = cluster.request(name, source, OPTIONS)
 
     def half_way() -> bool:
         progress = cluster.runs.measure(name)[0].model_dump() if cluster.status(name) else {stage: 0}
         return bool(progress[stage] > 0)
 
-    cluster.wait(f"{name}: some frames {stage}", half_way, 300)
-    assert cluster.runs.active(name), "too late: the run was through"
-    disturb(cluster)
-    status = cluster.ended(name, 600)
-    assert status.state is State.SUCCEEDED, status.error
-    assert cluster.blobs.read(output) == undisturbed
-    assert status.ended is not None
-    table.append({"what": name, "result": "identical", "s": round((status.ended - status.created).total_seconds())})
+    with travel(name) as journey:
+        output = cluster.request(name, source, OPTIONS)
+        cluster.wait(f"{name}: some frames {stage}", half_way, 300)
+        assert cluster.runs.active(name), "too late: the run was through"
+        journey.mark("disturbed")
+        disturb(cluster)
+        journey.mark("left alone")
+        status = journey.ended()
+        assert status.state is State.SUCCEEDED, status.error
+        assert cluster.blobs.read(output) == undisturbed
+
+
+def test_messages_in_hand_need_not_be_counted(
+    cluster: Cluster, clip: bytes, undisturbed: bytes, travel: Travel
+) -> None:
+    """Service Bus is said to count them, and not to: the broker does either."""
+    source, _ = cluster.put("not-counted.mp4", clip)
+    cluster.helm("upgrade", RELEASE, *VALUES, "--set", "local.broker.countLocked=false", "--wait", "--timeout", "5m")
+    try:
+        with travel("not-counted") as journey:
+            output = cluster.request("not-counted", source, OPTIONS)
+            status = journey.ended()
+            assert status.state is State.SUCCEEDED, status.error
+            assert cluster.blobs.read(output) == undisturbed
+    finally:
+        cluster.helm("rollback", RELEASE, "--wait", "--timeout", "5m")
 
 
 @pytest.mark.core

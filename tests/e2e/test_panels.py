@@ -7,12 +7,14 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from support.cluster import NAMESPACE, PROMETHEUS, STAGES, Cluster
-from support.panels import Query, queries
+from support.dashboard import draw, legend
+from support.panels import Query, dashboards, queries
 from support.rules import alerts
 
 pytestmark = [pytest.mark.core, pytest.mark.timeout(300)]
@@ -42,7 +44,7 @@ def ask(path: str, **parameters: object) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def cold(cluster: Cluster, undisturbed: bytes) -> Window:
+def window(cluster: Cluster, undisturbed: bytes) -> Window:
     """From the beginning of the cold run until the last scrape of what it counted."""
     status = cluster.runs.status("cold")
     assert status.ended is not None
@@ -53,35 +55,41 @@ def cold(cluster: Cluster, undisturbed: bytes) -> Window:
 
 
 @pytest.fixture(scope="module")
-def pods(cold: Window) -> dict[str, list[list[tuple[float, float]]]]:
+def pods(window: Window) -> dict[str, list[list[tuple[float, float]]]]:
     """By stage, of every pod that there was in the cold run: when it was scraped, and when its process began."""
-    seconds = math.ceil(cold.end - cold.start + 120)
+    seconds = math.ceil(window.end - window.start + 120)
     selector = f'process_start_time_seconds{{namespace="{NAMESPACE}", service=~"{"|".join(STAGES)}"}}'
     found = dict[str, list[list[tuple[float, float]]]]()
-    for series in ask("query", query=f"{selector}[{seconds}s]", time=cold.end):
+    for series in ask("query", query=f"{selector}[{seconds}s]", time=window.end):
         scrapes = [(when, float(began)) for when, began in series["values"]]
-        if scrapes[-1][0] > cold.start:
+        if scrapes[-1][0] > window.start:
             found.setdefault(series["metric"]["service"], []).append(scrapes)
     return found
 
 
 @pytest.mark.parametrize("query", PANELS, ids=lambda query: f"{query.panel}: {query.legend}")
-def test_every_panel_has_something_to_show(cold: Window, query: Query) -> None:
-    found = ask("query_range", query=query.expression, start=cold.start, end=cold.end, step=SCRAPE)
+def test_every_panel_has_something_to_show(window: Window, query: Query) -> None:
+    found = ask("query_range", query=query.expression, start=window.start, end=window.end, step=SCRAPE)
     values = [float(value) for series in found for _, value in series["values"]]
     assert any(math.isfinite(value) for value in values), f"{query.panel} is empty: {query.expression}"
     for label in re.findall(r"{{(\w+)}}", query.legend):
         assert all(series["metric"].get(label) for series in found), f"{query.panel}: no label {label} in {found[:2]}"
 
 
-def test_panels_show_the_run(cold: Window) -> None:
+def test_panels_show_the_run(window: Window, results: Path) -> None:
     """Not only something, but what happened: peaks, as a person would read them off."""
+    answers = {
+        query: ask("query_range", query=query.expression, start=window.start, end=window.end, step=SCRAPE)
+        for query in PANELS
+    }
+    for name, board in dashboards().items():
+        draw(board, PANELS, answers.__getitem__, results / f"dashboard-{Path(name).stem}.png")
     peaks = dict[str, float]()
-    for query in PANELS:
-        for series in ask("query_range", query=query.expression, start=cold.start, end=cold.end, step=SCRAPE):
-            legend = re.sub(r"{{(\w+)}}", lambda label, series=series: series["metric"][label[1]], query.legend)
+    for query, answer in answers.items():
+        for series in answer:
             values = [float(value) for _, value in series["values"] if math.isfinite(float(value))]
-            peaks[f"{query.panel}: {legend}".removesuffix(": ")] = max(values, default=0.0)
+            name = f"{query.panel}: {legend(query.legend, series['metric'])}".removesuffix(": ")
+            peaks[name] = max(values, default=0.0)
     assert peaks["Active runs"] == 1
     assert 0 < peaks["Cost"] < peaks["Cost per hour now"]
     for stage in STAGES:
@@ -98,12 +106,14 @@ def test_panels_show_the_run(cold: Window) -> None:
             assert peak == 0, panel
 
 
-def test_every_service_was_scraped_all_the_time(cold: Window, pods: dict[str, list[list[tuple[float, float]]]]) -> None:
+def test_every_service_was_scraped_all_the_time(
+    window: Window, pods: dict[str, list[list[tuple[float, float]]]]
+) -> None:
     assert pods.keys() == set(STAGES)
     for stage, each in pods.items():
         for scrapes in each:
             first, began = scrapes[0]
-            assert first - began < 30 or first < cold.start, (
+            assert first - began < 30 or first < window.start, (
                 f"{stage}: first scraped {first - began:.0f} s after its start"
             )
             gaps = [later - earlier for (earlier, _), (later, _) in pairwise(scrapes)]
@@ -111,24 +121,24 @@ def test_every_service_was_scraped_all_the_time(cold: Window, pods: dict[str, li
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_alerts_can_be_evaluated_and_are_silent(cold: Window, alert: Any) -> None:
+def test_alerts_can_be_evaluated_and_are_silent(window: Window, alert: Any) -> None:
     """In a run in which nothing goes wrong; those that wait before they fire may be on their way."""
-    found = ask("query_range", query=alert.expression, start=cold.start, end=cold.end, step=SCRAPE)
+    found = ask("query_range", query=alert.expression, start=window.start, end=window.end, step=SCRAPE)
     ours = [series for series in found if series["metric"].get("namespace") == NAMESPACE]
     if not alert.waits:
         assert ours == []
 
 
-def test_alerts_look_at_what_exists(cold: Window) -> None:
+def test_alerts_look_at_what_exists(window: Window) -> None:
     """An alert that is silent because it asks for nothing that there is would be silent for ever."""
     for alert in ALERTS:
         for name in alert.names:
-            found = ask("query", query=f"count(last_over_time({name}[30m]))", time=cold.end)
+            found = ask("query", query=f"count(last_over_time({name}[30m]))", time=window.end)
             assert found, f"{alert.name}: there is no {name}"
 
 
-def test_the_run_was_counted_when_it_ended(cold: Window) -> None:
-    seconds = math.ceil(cold.end - cold.start)
+def test_the_run_was_counted_when_it_ended(window: Window) -> None:
+    seconds = math.ceil(window.end - window.start)
     expression = f'sum by (state) (max_over_time(framebrush_runs_ended_total{{namespace="{NAMESPACE}"}}[{seconds}s]))'
-    found = ask("query", query=expression, time=cold.end)
+    found = ask("query", query=expression, time=window.end)
     assert {series["metric"]["state"]: series["value"][1] for series in found} == {"succeeded": "1", "failed": "0"}

@@ -28,6 +28,7 @@ from framebrush_cli import azurite
 from support.timeline import Sample
 
 CONTEXT, NAMESPACE, RELEASE = "kind-framebrush", "framebrush", "framebrush"
+GPU_NODE = "framebrush-worker"
 STAGES = ("splitter", "dispatcher", "scorer", "stitcher")
 OPTIONS = Options(model="gouache", batch_frames=8, preset="veryfast")
 """Of the runs that are compared with each other."""
@@ -109,13 +110,17 @@ class Cluster:
         return list(self.core.list_namespaced_pod(NAMESPACE, label_selector=selector).items)
 
     def sample(self, seconds: float) -> Sample:
-        """Queues and replicas now."""
-        found = self.deployments()
+        """Queues, replicas and places now."""
+        found, nodes = self.deployments(), dict[str, list[str]]()
+        for pod in self.pods():
+            if pod.spec.node_name:
+                nodes.setdefault(pod.metadata.labels["app.kubernetes.io/component"], []).append(pod.spec.node_name)
         return Sample(
             seconds=round(seconds, 2),
             queues={queue: self.counts(queue)["ActiveMessageCount"] for queue in QUEUES},
             wanted={name: each.spec.replicas or 0 for name, each in found.items()},
             ready={name: each.status.ready_replicas or 0 for name, each in found.items()},
+            nodes=nodes,
         )
 
     def query(self, expression: str) -> list[dict[str, Any]]:
@@ -169,15 +174,20 @@ class Cluster:
 
     # --- disturbing
 
-    def kill_pod(self, component: str) -> str:
-        """Delete one pod of a component without a grace period, as a dying node does; returns its name."""
+    def delete_pod(self, component: str, *, grace: int | None = None) -> str:
+        """Delete one running pod of a component, and return its name.
+
+        Args:
+            component: A service, or ``broker`` or ``azurite``.
+            grace: Seconds that it gets to end; 0 is as if its node died, None is its own.
+        """
         pods = [
             pod
             for pod in self.pods(f"app.kubernetes.io/component={component}")
             if pod.status.phase == "Running" and pod.metadata.deletion_timestamp is None
         ]
         name = str(pods[0].metadata.name)
-        self.core.delete_namespaced_pod(name, NAMESPACE, grace_period_seconds=0)
+        self.core.delete_namespaced_pod(name, NAMESPACE, grace_period_seconds=grace)
         return name
 
     def pause(self, scaled_object: str, replicas: int | None) -> None:

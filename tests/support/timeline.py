@@ -19,6 +19,8 @@ class Sample:
     wanted: dict[str, int]
     """Replicas that each deployment asks for."""
     ready: dict[str, int]
+    nodes: dict[str, list[str]]
+    """Where the pods of each stage are; those that wait for a node are left out."""
 
 
 @dataclass
@@ -27,6 +29,8 @@ class Timeline:
 
     samples: list[Sample] = field(default_factory=list)
     marks: list[tuple[float, str]] = field(default_factory=list)
+    gaps: list[tuple[float, str]] = field(default_factory=list)
+    """When nothing could be measured, and why."""
 
     def first(self, condition: Callable[[Sample], bool], after: float = 0.0) -> float | None:
         """When a condition first held."""
@@ -34,7 +38,7 @@ class Timeline:
 
     def write(self, path: Path) -> None:
         """As JSON."""
-        path.write_text(json.dumps({"samples": [asdict(each) for each in self.samples], "marks": self.marks}) + "\n")
+        path.write_text(json.dumps(asdict(self)) + "\n")
 
     def plot(self, path: Path) -> None:
         """As a picture: messages above, replicas below."""
@@ -43,6 +47,8 @@ class Timeline:
         mpl.use("agg")
         from matplotlib import pyplot as plt
 
+        if not self.samples:
+            return
         times = [each.seconds for each in self.samples]
         figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(11, 6), layout="constrained")
         for queue in self.samples[0].queues:
@@ -80,12 +86,16 @@ class Recorder(threading.Thread):
         return time.monotonic() - self._began
 
     def run(self) -> None:
-        """Sample once a second."""
+        """Sample once a second, and once more at the end."""
         while not self._stop_event.wait(1.0):
-            try:
-                self.timeline.samples.append(self._measure(self.now))
-            except Exception as error:  # noqa: BLE001 - the API server or the broker is being disturbed by a test
-                self.timeline.marks.append((self.now, f"no sample: {type(error).__name__}"))
+            self._sample()
+        self._sample()
+
+    def _sample(self) -> None:
+        try:
+            self.timeline.samples.append(self._measure(self.now))
+        except Exception as error:  # noqa: BLE001 - the API server or the broker is being disturbed by a test
+            self.timeline.gaps.append((self.now, type(error).__name__))
 
     def mark(self, text: str) -> float:
         """Note what happens now."""
