@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,12 @@ from typing import Any
 import pytest
 from support.clips import demo
 from support.cluster import CONTEXT, NAMESPACE, OPTIONS, Cluster
-from support.journey import Journey, journey, table
+from support.journey import Journey, Travel, journey, table
 
 from framebrush.manifest import State
 
 RESULTS = Path(".e2e")
 SHEET = Path(__file__).parents[1] / "tools" / "contact_sheet.py"
-
-Travel = Callable[[str], AbstractContextManager[Journey]]
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +60,7 @@ def cold(cluster: Cluster, clip: bytes, results: Path, travel: Travel) -> Journe
     """A run in which nothing else happens; its output is in ``undisturbed``."""
     source, _ = cluster.put("cold.mp4", clip)
     with travel("cold") as cold:
-        output = cluster.request("cold", source, OPTIONS)
+        output = cluster.request(cold.run_id, source, OPTIONS)
         status = cold.ended()
         assert status.state is State.SUCCEEDED, status.error
         results.joinpath("cold.mp4").write_bytes(cluster.blobs.read(output))

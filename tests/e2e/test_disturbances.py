@@ -4,8 +4,8 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
-from e2e.conftest import Travel
 from support.cluster import CONTEXT, GPU_NODE, OPTIONS, RELEASE, Cluster
+from support.journey import Travel
 from support.video import facts
 
 from framebrush.manifest import State
@@ -92,15 +92,16 @@ def test_a_disturbance_changes_nothing(
     disturb: Callable[[Cluster], None],
 ) -> None:
     source, _ = cluster.put(f"{name}.mp4", clip)
+    run_id = cluster.run_id(name)
 
     def half_way() -> bool:
-        progress = cluster.runs.measure(name)[0].model_dump() if cluster.status(name) else {stage: 0}
+        progress = cluster.runs.measure(run_id)[0].model_dump() if cluster.status(run_id) else {stage: 0}
         return bool(progress[stage] > 0)
 
     with travel(name) as journey:
-        output = cluster.request(name, source, OPTIONS)
+        output = cluster.request(run_id, source, OPTIONS)
         cluster.wait(f"{name}: some frames {stage}", half_way, 300)
-        assert cluster.runs.active(name), "too late: the run was through"
+        assert cluster.runs.active(run_id), "too late: the run was through"
         journey.mark("disturbed")
         disturb(cluster)
         journey.mark("left alone")
@@ -117,7 +118,7 @@ def test_messages_in_hand_need_not_be_counted(
     cluster.helm("upgrade", RELEASE, *VALUES, "--set", "local.broker.countLocked=false", "--wait", "--timeout", "5m")
     try:
         with travel("not-counted") as journey:
-            output = cluster.request("not-counted", source, OPTIONS)
+            output = cluster.request(journey.run_id, source, OPTIONS)
             status = journey.ended()
             assert status.state is State.SUCCEEDED, status.error
             assert cluster.blobs.read(output) == undisturbed
@@ -129,31 +130,33 @@ def test_messages_in_hand_need_not_be_counted(
 def test_two_runs_at_once_and_one_trigger_twice(cluster: Cluster, clip: bytes, undisturbed: bytes) -> None:
     source, _ = cluster.put("twice.mp4", clip)
     other = Options(model="identity", batch_frames=8, preset="veryfast")
-    first = cluster.request("twice", source, OPTIONS)
-    cluster.request("twice", source, OPTIONS)
-    second = cluster.request("beside", source, other)
-    assert cluster.ended("twice", 600).state is State.SUCCEEDED
-    assert cluster.ended("beside", 600).state is State.SUCCEEDED
+    twice, beside = cluster.run_id("twice"), cluster.run_id("beside")
+    first = cluster.request(twice, source, OPTIONS)
+    cluster.request(twice, source, OPTIONS)
+    second = cluster.request(beside, source, other)
+    assert cluster.ended(twice, 600).state is State.SUCCEEDED
+    assert cluster.ended(beside, 600).state is State.SUCCEEDED
     assert cluster.blobs.read(first) == undisturbed
-    beside = cluster.blobs.read(second)
-    assert facts(beside) == facts(clip)
-    assert beside != undisturbed
+    identical = cluster.blobs.read(second)
+    assert facts(identical) == facts(clip)
+    assert identical != undisturbed
 
 
 def test_a_poison_video_harms_nobody_and_can_be_replayed(cluster: Cluster, clip: bytes, undisturbed: bytes) -> None:
-    poison, _ = cluster.put("poison.mp4", b"no video at all" * 100)
+    poison, unharmed = cluster.run_id("poison"), cluster.run_id("unharmed")
+    bad, _ = cluster.put(f"{poison}.mp4", b"no video at all" * 100)
     good, _ = cluster.put("unharmed.mp4", clip)
-    mended = cluster.request("poison", poison, OPTIONS)
-    output = cluster.request("unharmed", good, OPTIONS)
-    failed = cluster.ended("poison", 300)
+    mended = cluster.request(poison, bad, OPTIONS)
+    output = cluster.request(unharmed, good, OPTIONS)
+    failed = cluster.ended(poison, 300)
     assert failed.state is State.FAILED
     assert failed.error is not None
     assert failed.error.reason == "invalid_video"
     assert cluster.counts("triggers")["DeadLetterMessageCount"] == 1
-    assert cluster.ended("unharmed", 600).state is State.SUCCEEDED
+    assert cluster.ended(unharmed, 600).state is State.SUCCEEDED
     assert cluster.blobs.read(output) == undisturbed
-    cluster.blobs.write(poison, clip)
-    cluster.command("dlq", "replay", "--run", "poison")
-    assert cluster.ended("poison", 600).state is State.SUCCEEDED
+    cluster.blobs.write(bad, clip)
+    print(cluster.command("dlq", "replay", "--run", poison))
+    assert cluster.ended(poison, 600).state is State.SUCCEEDED
     assert cluster.blobs.read(mended) == undisturbed
     assert cluster.counts("triggers")["DeadLetterMessageCount"] == 0

@@ -52,8 +52,13 @@ class Cluster:
         )
         self.blobs = AzureBlobs(self.settings)
         self.runs = Runs(self.blobs, self.settings.work_container)
+        self._session = f"{int(time.time()):x}"
 
     # --- work
+
+    def run_id(self, name: str) -> str:
+        """A run's id, another one in every session: a cluster that was kept still knows the runs of the last."""
+        return f"{name}-{self._session}"
 
     def put(self, name: str, data: bytes) -> tuple[BlobRef, str]:
         """A blob in the input container, and its ETag."""
@@ -122,12 +127,6 @@ class Cluster:
             ready={name: each.status.ready_replicas or 0 for name, each in found.items()},
             nodes=nodes,
         )
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        """What Prometheus answers to an instant query."""
-        url = f"http://127.0.0.1:{PROMETHEUS}/api/v1/query?query={quote(expression)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return list(json.load(answer)["data"]["result"])
 
     # --- waiting
 

@@ -1,7 +1,8 @@
 """What happens in the cluster from the moment in which every stage is at zero to the next."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,17 @@ class Journey:
     """One run, from zero to zero, measured."""
 
     name: str
-    """Also the run's id."""
     cluster: Cluster
     recorder: Recorder
     done: float = 0.0
     """When the run ended, in seconds since the message was sent."""
+    over: float = 0.0
+    """When all was at zero again, in Unix time."""
+
+    @property
+    def run_id(self) -> str:
+        """Of the run."""
+        return self.cluster.run_id(self.name)
 
     @property
     def timeline(self) -> Timeline:
@@ -36,7 +43,7 @@ class Journey:
 
     def ended(self) -> Status:
         """Wait until the run has ended, well or not."""
-        status = self.cluster.ended(self.name, LIMIT)
+        status = self.cluster.ended(self.run_id, LIMIT)
         self.done = self.recorder.mark(f"run {status.state}")
         return status
 
@@ -50,6 +57,10 @@ class Journey:
             "message to end of run, s": round(self.done),
             "end of run to all at zero, s": round(zero - self.done),
         }
+
+
+Travel = Callable[[str], AbstractContextManager[Journey]]
+"""Begins a journey of a name."""
 
 
 def _scorer_ready(sample: Sample) -> bool:
@@ -69,6 +80,7 @@ def journey(cluster: Cluster, results: Path, rows: list[dict[str, Any]], name: s
         yield begun
         assert begun.done, f"{name}: nobody waited for the end of the run"
         cluster.wait(f"{name}: all stages back at zero", cluster.at_zero, LIMIT)
+        begun.over = time.time()
         rows.append(begun.row(begun.recorder.mark("all at zero")))
     finally:
         timeline = begun.recorder.stop()

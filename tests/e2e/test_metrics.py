@@ -1,4 +1,4 @@
-"""The dashboard and the alerts over the Prometheus that watched the cold run."""
+"""What the services count, the dashboard and the alerts, over the Prometheus that watched the cold run."""
 
 import json
 import math
@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from support.cluster import NAMESPACE, PROMETHEUS, STAGES, Cluster
 from support.dashboard import draw, legend
+from support.journey import Journey
 from support.panels import Query, dashboards, queries
 from support.rules import alerts
 
@@ -44,9 +45,9 @@ def ask(path: str, **parameters: object) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def window(cluster: Cluster, undisturbed: bytes) -> Window:
+def window(cluster: Cluster, cold: Journey) -> Window:
     """From the beginning of the cold run until the last scrape of what it counted."""
-    status = cluster.runs.status("cold")
+    status = cluster.runs.status(cold.run_id)
     assert status.ended is not None
 
     end = status.ended.timestamp() + 2 * SCRAPE
@@ -65,6 +66,18 @@ def pods(window: Window) -> dict[str, list[list[tuple[float, float]]]]:
         if scrapes[-1][0] > window.start:
             found.setdefault(series["metric"]["service"], []).append(scrapes)
     return found
+
+
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_no_frame_is_lost_or_done_twice(cold: Journey, window: Window, way: str) -> None:
+    """Summed over pods that exist no longer: each was read once more after its last message."""
+    seconds = math.ceil(cold.over - window.start)
+    counts = f'max_over_time(framebrush_frames_{way}_total{{namespace="{NAMESPACE}"}}[{seconds}s])'
+    found = ask("query", query=f"sum by (service) ({counts})", time=cold.over)
+    frames = {each["metric"]["service"]: float(each["value"][1]) for each in found}
+    assert {stage: frames[stage] for stage in ("splitter", "scorer", "stitcher")} == dict.fromkeys(
+        ("splitter", "scorer", "stitcher"), 264.0
+    ), frames
 
 
 @pytest.mark.parametrize("query", PANELS, ids=lambda query: f"{query.panel}: {query.legend}")
