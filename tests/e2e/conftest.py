@@ -81,7 +81,7 @@ def undisturbed(cold: Journey, results: Path) -> bytes:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """After a failure: the pods, the latest events, the ends of all logs."""
     report: Any = yield
-    if report.failed and report.when == "call":
+    if report.failed and (report.when == "call" or not item.session.testsfailed):
         for command in (
             ["get", "pods,scaledobjects,hpa", "--all-namespaces", "--output", "wide"],
             ["get", "events", "--all-namespaces", "--sort-by", "lastTimestamp"],

@@ -1,13 +1,12 @@
-import time
-
 import pytest
 import torch
 from torch import nn
 
 import framebrush_scorer.precision
-from framebrush_scorer.precision import MIN_PSNR, choose_device, choose_dtype, make_probe, measure, psnr
+from framebrush_scorer.precision import MIN_PSNR, choose_device, choose_dtype, fast_formats, make_probe, psnr
 
 CPU = torch.device("cpu")
+HALF, BRAIN, FULL = torch.float16, torch.bfloat16, torch.float32
 
 
 class Scale(nn.Module):
@@ -21,33 +20,42 @@ class Scale(nn.Module):
         return (x + self.offset) - self.offset
 
 
-@pytest.fixture
-def durations(monkeypatch):
-    """Makes up how long a call in each format takes."""
-    made_up: dict[torch.dtype, float] = {}
-    monkeypatch.setattr(
-        framebrush_scorer.precision, "measure", lambda call, _device: (call(), made_up[call.args[0].dtype])[1]
-    )
-    return made_up
-
-
 @pytest.mark.parametrize(
-    ("offset", "bfloat16", "expected"),
-    [(0.0, 0.5, torch.bfloat16), (0.0, 2.0, torch.float32), (4096.0, 0.5, torch.float32), (1e39, 0.5, torch.float32)],
-    ids=["faster and close", "slower", "faster but coarse", "not finite"],
+    ("offset", "fast", "expected"),
+    [
+        (0.0, (HALF, BRAIN), HALF),
+        (0.0, (BRAIN,), BRAIN),
+        (0.0, (), FULL),
+        (4096.0, (BRAIN,), FULL),
+        (1e5, (HALF,), FULL),
+        (1e39, (BRAIN,), FULL),
+    ],
+    ids=["the more exact", "the only one", "none", "coarse", "overflows", "not finite"],
 )
-def test_the_fastest_close_format_wins(durations, offset, bfloat16, expected):
-    durations.update({torch.float32: 1.0, torch.bfloat16: bfloat16})
+def test_a_fast_format_that_is_close_wins(monkeypatch, offset, fast, expected):
+    monkeypatch.setattr(framebrush_scorer.precision, "fast_formats", lambda _device: fast)
     net = Scale(offset)
     assert choose_dtype(net, CPU) == expected
     assert net.offset.dtype == torch.float32
+    assert torch.equal(net.offset, torch.tensor(offset))
 
 
-def test_choosing_leaves_the_net_alone(durations):
-    durations.update({torch.float32: 1.0, torch.bfloat16: 0.5})
-    net = Scale(0.7)
-    choose_dtype(net, CPU)
-    assert torch.equal(net.offset, torch.tensor(0.7))
+@pytest.mark.parametrize(
+    ("capability", "expected"),
+    [((6, 1), ()), ((7, 0), (HALF,)), ((7, 5), (HALF,)), ((8, 6), (HALF, BRAIN)), ((9, 0), (HALF, BRAIN))],
+    ids=["P40", "V100", "T4", "A10", "H100"],
+)
+def test_formats_of_gpus(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    assert fast_formats(torch.device("cuda")) == expected
+
+
+@pytest.mark.parametrize("instructions", ["avx512_bf16", "amx_bf16", None])
+def test_formats_of_cpus(monkeypatch, instructions):
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"avx2": True} | ({instructions: True} if instructions else {})
+    )
+    assert fast_formats(CPU) == ((BRAIN,) if instructions else ())
 
 
 def test_psnr_of_known_errors():
@@ -56,18 +64,6 @@ def test_psnr_of_known_errors():
     assert psnr(a, a) == torch.inf
     assert psnr(a + 400, a + 200) == torch.inf, "both are white once clamped"
     assert not psnr(a * torch.nan, a) >= MIN_PSNR
-
-
-def test_a_moment_of_load_changes_nothing(monkeypatch):
-    spent = iter([9.0, 0.5, *[1.0, 0.5] * 4])  # float32 and bfloat16 in turns
-    monkeypatch.setattr(framebrush_scorer.precision, "measure", lambda _call, _device: next(spent))
-    assert choose_dtype(Scale(0.0), CPU) == torch.bfloat16
-    spent = iter([1.0, 0.95, 9.0, 9.0, *[1.0, 0.95] * 3])
-    assert choose_dtype(Scale(0.0), CPU) == torch.float32, "too little gained"
-
-
-def test_measure_gives_seconds():
-    assert 0.02 <= measure(lambda: time.sleep(0.02), CPU) < 1
 
 
 def test_probe_is_the_same_every_time():
