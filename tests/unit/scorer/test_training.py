@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from framebrush_scorer.painters import PAINTERS
 from framebrush_scorer.training.content import Content, read_frames
 from framebrush_scorer.training.export import export, to_unit_range
 from framebrush_scorer.training.generator import generate
@@ -94,26 +93,6 @@ def test_crops_of_any_frame_have_the_size_asked_for(shape):
         picture = content.draw(rng)
         assert picture.shape == (24, 24, 3)
         assert 0 <= picture.min() <= picture.max() <= 1
-
-
-@pytest.mark.parametrize("name", sorted(PAINTERS))
-@pytest.mark.parametrize("size", [(1, 1), (3, 50), (40, 56)])
-def test_painters_take_any_size_and_give_colours(name, size):
-    x = torch.rand(2, 3, *size)
-    y = PAINTERS[name](x)
-    assert y.shape == x.shape
-    assert y.isfinite().all()
-    assert 0 <= y.min() <= y.max() <= 1
-    torch.testing.assert_close(PAINTERS[name](x[1:]), y[1:], rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", sorted(PAINTERS))
-def test_painters_smooth_noise_and_keep_edges(name):
-    x = torch.full((1, 3, 64, 64), 0.3)
-    x[..., 32:] = 0.9
-    y = PAINTERS[name](x + 0.03 * torch.randn_like(x))
-    assert y[..., 12:20, 12:20].std((2, 3)).max() < 0.02
-    assert (y[..., 48].mean() - y[..., 16].mean()) > 0.3
 
 
 def test_painting_loss_prefers_a_misplaced_contour_to_a_blurred_one():

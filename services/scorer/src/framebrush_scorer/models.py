@@ -53,8 +53,7 @@ class Identity:
 
 BUILT_IN: dict[str, Factory] = {
     "identity": lambda _device: Identity(),
-    "ink": partial(PainterModel, "ink"),
-    "oil": partial(PainterModel, "oil"),
+    **{name: partial(PainterModel, name) for name in ("ink", "mosaic", "oil", "vangogh", "woodcut")},
 }
 
 

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from framebrush_scorer.filters import blur, colour, contours, extend, kuwahara, luma, quantise, ramp
+from framebrush_scorer.flow import smear, streaks
 from framebrush_scorer.frames import Frames, to_frames, to_tensor
+from framebrush_scorer.mosaic import mosaic
 from framebrush_scorer.precision import choose_device
 
 Painter = Callable[[Tensor], Tensor]
@@ -82,13 +84,37 @@ def comic(x: Tensor) -> Tensor:
     return (0.04 + flat * black * contours(luma(x) ** 0.6, 1.6, 2.6, 0.003, 90)).clamp(0, 1)
 
 
+def vangogh(x: Tensor) -> Tensor:
+    """Thick strokes that follow the shapes, warm on their lit sides, as in Van Gogh's late paintings."""
+    relief, along = streaks(x, 14, 1.3)
+    y = smear(kuwahara(x, 4), along, 8)
+    light, relief = luma(y), relief.clamp(-2, 2)
+    y = (light + 1.6 * (y - light)) * (1 + 0.22 * relief) + 0.45 * relief * colour(x, 0.10, 0.05, -0.10)
+    around = extend(relief, 1)
+    slope = around[..., 1:-1, 2:] - around[..., 1:-1, :-2] + around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
+    return (0.02 + 1.05 * y + 0.035 * slope.clamp(-2, 2)).clamp(0, 1)
+
+
+def woodcut(x: Tensor) -> Tensor:
+    """Black ink on cream paper: hatching that follows the shapes, the denser the darker they are."""
+    relief, along = streaks(x, 16, 1.0)
+    tone = luma(kuwahara(x, 3)).clamp(0, 1) ** 0.65
+    hatching = torch.sigmoid(5 * (3.2 * (0.62 - tone) + 0.75 * relief.clamp(-2.5, 2.5) - 0.25))
+    line = contours(smear(luma(x) ** 0.6, along, 3), 1.0, 1.9, 0.004, 60)
+    ink = 1 - (1 - hatching) * line
+    return torch.lerp(colour(x, 0.97, 0.95, 0.90), colour(x, 0.13, 0.12, 0.14), ink).clamp(0, 1)
+
+
 PAINTERS: dict[str, Painter] = {
     "comic": comic,
     "gouache": gouache,
     "ink": ink,
+    "mosaic": mosaic,
     "oil": oil,
     "pencil": pencil,
     "poster": poster,
+    "vangogh": vangogh,
+    "woodcut": woodcut,
 }
 """By name."""
 
