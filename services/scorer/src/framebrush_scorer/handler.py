@@ -52,9 +52,11 @@ class Scorer:
         on_cpu = choose_device(settings.device).type == "cpu"
         self._cores: AbstractContextManager[object] = threading.Lock() if on_cpu else nullcontext()
 
+        memory = settings.model_memory and settings.model_memory * 10**6
+
         @lru_cache(maxsize=4)
         def load_model(name: str) -> FrameModel:
-            return load(name, settings.styles, settings.device)
+            return load(name, settings.styles, settings.device, memory)
 
         self._load_model = load_model
 

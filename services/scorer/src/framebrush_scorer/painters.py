@@ -7,15 +7,15 @@ in 0..1, of any size.
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from framebrush_scorer.filters import blur, colour, contours, extend, kuwahara, luma, quantise, ramp
 from framebrush_scorer.flow import smear, streaks
-from framebrush_scorer.frames import Frames, to_frames, to_tensor
+from framebrush_scorer.frames import Frames, rounded, to_frames, to_tensor
 from framebrush_scorer.mosaic import mosaic
 from framebrush_scorer.precision import choose_device
+from framebrush_scorer.tiles import in_tiles, memory_limit
 
 Painter = Callable[[Tensor], Tensor]
 
@@ -119,11 +119,27 @@ PAINTERS: dict[str, Painter] = {
 """By name."""
 
 
-class PainterModel:
-    """A painter as a frame model, in float32."""
+REACH = 128
+"""How far around a pixel a painter looks, in pixels, more than enough; cells of a mosaic can be larger, and then differ
+a little where two tiles meet."""
 
-    def __init__(self, name: str, device: str = "auto") -> None:
-        self.name, self.paint, self.device = name, PAINTERS[name], choose_device(device)
+BYTES_PER_PIXEL = 1024
+"""Memory that a painter takes, at most."""
+
+
+class PainterModel:
+    """A painter as a frame model, in float32; frames too large for the memory are painted in tiles.
+
+    Args:
+        name: One of :data:`PAINTERS`.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that it may take beside the frames; a quarter of what there is by default.
+
+    """
+
+    def __init__(self, name: str, device: str = "auto", memory: int | None = None) -> None:
+        self.name, self.painter, self.device = name, PAINTERS[name], choose_device(device)
+        self.pixels = (memory or memory_limit(self.device)) // BYTES_PER_PIXEL
 
     @torch.inference_mode()
     def __call__(self, frames: Frames) -> Frames:
@@ -133,4 +149,8 @@ class PainterModel:
             ValueError: These are no frames.
         """
         pictures = torch.split(to_tensor(frames, self.device), 1)
-        return np.concatenate([to_frames(255 * self.paint(picture.float() / 255)) for picture in pictures])
+        return to_frames([in_tiles(self.paint, picture, REACH, self.pixels) for picture in pictures])
+
+    def paint(self, pictures: Tensor) -> Tensor:
+        """Paint uint8 (B, 3, H, W) in one pass, to the same."""
+        return rounded(255 * self.painter(pictures.float() / 255))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from framebrush_scorer.frames import to_frames
+from framebrush_scorer.frames import rounded, to_frames
 from framebrush_scorer.net import TransformerNet, pad
 from framebrush_scorer.training.content import Frame
 from framebrush_scorer.training.teachers import Teacher
@@ -34,7 +34,7 @@ def preview(net: TransformerNet, teacher: Teacher, frames: list[Frame], path: Pa
             rows.append(torch.cat([x, teacher.target(x / 255) * 255, y], dim=3))
     widest = max(row.shape[3] for row in rows)
     rows = [F.pad(row, (0, widest - row.shape[3])) for row in rows]
-    cv2.imwrite(str(path), cv2.cvtColor(to_frames(torch.cat(rows, dim=2))[0], cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(path), cv2.cvtColor(to_frames([rounded(torch.cat(rows, dim=2))])[0], cv2.COLOR_RGB2BGR))
 
 
 def resize(frame: Frame, width: int) -> Frame:
