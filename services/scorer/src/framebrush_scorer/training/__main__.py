@@ -1,4 +1,4 @@
-"""Train a style: ``python -m framebrush_scorer.training --painter ink --out ink.safetensors --steps 4000``."""
+"""Train a style: ``framebrush train --painter ink --out ink.safetensors --steps 4000``."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ from framebrush_scorer.weights import read_network
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m framebrush_scorer.training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="framebrush train", description=__doc__)
     parser.add_argument("--painter", choices=sorted(PAINTERS), required=True, help="painter to learn from")
     parser.add_argument("--out", type=Path, required=True, help="weights to write, .safetensors; card, preview beside")
     parser.add_argument("--content", type=Path, nargs="*", default=[], help="pictures and short videos to learn from")

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
@@ -195,7 +195,7 @@ class Trainer:
         torch.save(state, partial)
         partial.replace(self.checkpoint)
         net = export(cast(TransformerNet, self.average.module))
-        save_file(compress(net), self.out)
+        self.out.write_bytes(save(compress(net)))
         self.out.with_suffix(".json").write_text(self.card().model_dump_json(indent=2) + "\n")
         preview(net, self.teacher, self.keep or self.content.samples(4), self.out.with_suffix(".png"))
 
