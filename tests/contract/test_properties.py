@@ -37,6 +37,9 @@ blobs = st.builds(BlobRef, container=st.from_regex(r"[a-z0-9]{3,63}", fullmatch=
 options = st.builds(
     Options,
     model=st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True),
+    strength=st.floats(0, 1),
+    keep_colors=st.booleans(),
+    scale=st.floats(0.25, 4),
     jpeg_quality=st.integers(1, 100),
     crf=st.integers(0, 51),
     preset=st.sampled_from(["ultrafast", "medium", "veryslow"]),
@@ -187,4 +190,4 @@ def test_quotes_of_an_etag_do_not_matter() -> None:
 
 def test_the_derivation_of_run_ids_is_pinned() -> None:
     source = BlobRef(container="input", name="trips/Old Harbour (1).mp4")
-    assert derive_run_id(source, "0x8D", Options(model="gouache"), None) == "old-harbour-1-79e7dfb2c6a3"
+    assert derive_run_id(source, "0x8D", Options(model="gouache"), None) == "old-harbour-1-b23e206a2e88"

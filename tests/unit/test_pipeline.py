@@ -38,6 +38,14 @@ def test_identity_keeps_everything(clip: Path) -> None:
     assert set(status.stages) == {"split", "scored", "encoded", "joined"}
 
 
+def test_a_run_says_how_much_of_a_painting(clip: Path) -> None:
+    untouched, painted = (run(clip, model="ink", strength=strength, crf=1) for strength in (0.0, 1.0))
+    assert untouched.manifest().options.strength == 0
+    for before, same, other in zip(*map(frames, (clip, untouched.output(), painted.output())), strict=True):
+        assert psnr(before, same) > 40
+        assert psnr(before, other) < 30
+
+
 def test_variable_frame_rate(video: Callable[..., Path]) -> None:
     pts = [700, 1000, 1001, 5000, 5600, 9000, 9001, 9002, 20000, 20010, 20500, 33000, 40000, 40007]
     path = video("vfr.mp4", pts=pts, gop=4, time_base=Fraction(1, 10000))

@@ -43,7 +43,7 @@ def test_style_gives_the_pixels_of_the_net(frames, randomised, norm):
     assert not np.array_equal(out, even)
 
 
-@pytest.mark.parametrize("name", ["identity", "ink", "oil", "mine", "theirs", "gouache"])
+@pytest.mark.parametrize("name", ["identity", "ink", "oil", "mosaic", "vangogh", "mine", "theirs", "gouache"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 17), (7, 3), (8, 8), (26, 35)])
 def test_any_size_and_each_frame_by_itself(frames, styles, name, size):
     model = load(name, styles, "cpu")
@@ -69,7 +69,9 @@ def test_float_frames_are_refused():
 
 
 def test_available_lists_every_kind(styles):
-    assert {"identity", "ink", "oil", "mine", "theirs", "gouache"} <= set(available(styles))
+    assert {"identity", "ink", "mosaic", "oil", "vangogh", "woodcut", "mine", "theirs", "gouache"} <= set(
+        available(styles)
+    )
     assert "mine" not in available()
 
 

@@ -35,6 +35,13 @@ def submit(
     output: Annotated[
         str | None, typer.Option(help="Name of the output blob: .mp4, .mov, .m4v or .mkv.  [default: by the input's]")
     ] = None,
+    strength: Annotated[
+        float | None, typer.Option(rich_help_panel=PANEL, help="How much of the painting, 0 to 1.")
+    ] = None,
+    keep_colors: Annotated[
+        bool | None, typer.Option("--keep-colors", rich_help_panel=PANEL, help="The video's own colours.")
+    ] = None,
+    scale: Annotated[float | None, typer.Option(rich_help_panel=PANEL, help="Size of the brush, 0.25 to 4.")] = None,
     crf: Annotated[
         int | None, typer.Option(rich_help_panel=PANEL, help="H.264 quality, 0 to 51, lower is better.")
     ] = None,
@@ -67,6 +74,7 @@ def submit(
     if style and model:
         raise CommandFailed("--style and --model name the same thing: give one of them")
     given = {
+        "strength": strength, "keep_colors": keep_colors, "scale": scale,
         "crf": crf, "preset": preset, "pixel_format": pixel_format, "jpeg_quality": jpeg_quality,
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip

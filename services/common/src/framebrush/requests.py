@@ -28,6 +28,12 @@ class Options(Model):
 
     model: ModelName | None = None
     """A style's name, or ``identity``; the installation's default when absent."""
+    strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """How much of the painting: 0 is the input's pixels, 1 the painting's."""
+    keep_colors: bool = False
+    """The painting's luma with the input's chroma."""
+    scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
+    """Size of the brush: 2 paints at half of the resolution; the output keeps its size."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
     """Quality of the frames on their way between the stages."""
     crf: Annotated[int, Field(ge=0, le=51)] = 20

@@ -1,5 +1,7 @@
 """Frames as arrays, and as tensors."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,8 +22,12 @@ def to_tensor(frames: Frames, device: torch.device) -> Tensor:
     return torch.from_numpy(np.require(frames, requirements=["C", "W"])).to(device).permute(0, 3, 1, 2)
 
 
-def to_frames(pictures: Tensor) -> Frames:
-    """Return pictures (B, 3, H, W) in 0..255, of any float type, rounded and clamped, as frames."""
-    values = pictures.float().round().clamp(0, 255).to(torch.uint8)
-    frames: Frames = values.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+def rounded(pictures: Tensor) -> Tensor:
+    """Return pictures in 0..255, of any float type, rounded and clamped, as uint8."""
+    return pictures.float().round_().clamp_(0, 255).to(torch.uint8)
+
+
+def to_frames(pictures: Sequence[Tensor]) -> Frames:
+    """Return pictures, each uint8 (B, 3, H, W), as frames, one after the other."""
+    frames: Frames = torch.cat([each.permute(0, 2, 3, 1).contiguous().cpu() for each in pictures]).numpy()
     return frames

@@ -22,6 +22,7 @@ from framebrush.parallel import ordered_map
 from framebrush.runs import Runs, work_metadata
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
+from framebrush_scorer.controls import Controlled, Controls
 from framebrush_scorer.models import FrameModel, load
 from framebrush_scorer.precision import choose_device
 from framebrush_scorer.scoring import score
@@ -52,9 +53,11 @@ class Scorer:
         on_cpu = choose_device(settings.device).type == "cpu"
         self._cores: AbstractContextManager[object] = threading.Lock() if on_cpu else nullcontext()
 
+        memory = settings.model_memory and settings.model_memory * 10**6
+
         @lru_cache(maxsize=4)
         def load_model(name: str) -> FrameModel:
-            return load(name, settings.styles, settings.device)
+            return load(name, settings.styles, settings.device, memory)
 
         self._load_model = load_model
 
@@ -98,7 +101,7 @@ class Scorer:
 
         with self._cores:
             decoded = list(ordered_map(decode, indices, self._threads))
-            results = self._apply(manifest.model, decoded)
+            results = self._apply(manifest, decoded)
             encoded = list(ordered_map(encode, results, self._threads))
         pack = PackWriter()
         for index, result in zip(indices, encoded, strict=True):
@@ -113,14 +116,19 @@ class Scorer:
             log.warning("unreadable pack: %s", error)
             return {}  # every frame of it is then a bad frame
 
-    def _apply(self, name: str, decoded: list[Image | str]) -> list[Image | str]:
+    def _apply(self, manifest: Manifest, decoded: list[Image | str]) -> list[Image | str]:
         """Model results in the place of images; what is no image stays."""
         good = [item for item in decoded if not isinstance(item, str)]
         if not good:
             return decoded
         frames = np.stack(good)
-        done = self._model_thread.submit(copy_context().run, lambda: score(self._load_model(name), frames))
-        results = iter(done.result())
+        options = manifest.options
+        controls = Controls(options.strength, options.keep_colors, options.scale)
+
+        def paint() -> list[Image | str]:
+            return score(Controlled(self._load_model(manifest.model), controls), frames)
+
+        results = iter(self._model_thread.submit(copy_context().run, paint).result())
         return [item if isinstance(item, str) else next(results) for item in decoded]
 
     def _add(

@@ -40,6 +40,9 @@ class FrameModel(Protocol):
 Factory = Callable[[str], FrameModel]
 """Makes a model for a device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
 
+PAINTED = ("ink", "mosaic", "oil", "vangogh", "woodcut")
+"""Painters that are models of their own; the others teach networks that are as good and faster."""
+
 
 class Identity:
     """Gives frames back as they are: tests fidelity, measures overhead."""
@@ -51,11 +54,11 @@ class Identity:
         return frames.copy()
 
 
-BUILT_IN: dict[str, Factory] = {
-    "identity": lambda _device: Identity(),
-    "ink": partial(PainterModel, "ink"),
-    "oil": partial(PainterModel, "oil"),
+BUILT_IN: dict[str, Callable[[str, int | None], FrameModel]] = {
+    "identity": lambda _device, _memory: Identity(),
+    **{name: partial(PainterModel, name) for name in PAINTED},
 }
+"""By name; made for a device and the bytes that a pass may take."""
 
 
 def available(styles: Path | None = None) -> list[str]:
@@ -64,13 +67,14 @@ def available(styles: Path | None = None) -> list[str]:
     return sorted(BUILT_IN.keys() | plugged | find_styles(SHIPPED).keys() | find_styles(styles).keys())
 
 
-def load(name: str, styles: Path | None = None, device: str = "auto") -> FrameModel:
+def load(name: str, styles: Path | None = None, device: str = "auto", memory: int | None = None) -> FrameModel:
     """Load a model: built in, from an installed package, from the user's folder of styles, or shipped, in this order.
 
     Args:
         name: One of :func:`available`.
         styles: Folder of the user's ``.safetensors`` and ``.pth`` files; a style is called like its file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that a pass may take, for models that can work in tiles; a quarter of what there is by default.
 
     Raises:
         UnknownModel: There is no such model; the message lists those there are.
@@ -79,12 +83,12 @@ def load(name: str, styles: Path | None = None, device: str = "auto") -> FrameMo
 
     """
     if factory := BUILT_IN.get(name):
-        return factory(device)
+        return factory(device, memory)
     for entry in entry_points(group=GROUP, name=name):
         plugged: Factory = entry.load()
         return plugged(device)
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
-        return StyleModel(name, read_network(path), device)
+        return StyleModel(name, read_network(path), device, memory)
     raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available(styles))}")
 
 

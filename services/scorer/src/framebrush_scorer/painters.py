@@ -5,16 +5,17 @@ models of their own; each can teach a network (:mod:`framebrush_scorer.training`
 in 0..1, of any size.
 """
 
-import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from framebrush_scorer.frames import Frames, to_frames, to_tensor
+from framebrush_scorer.filters import blur, colour, contours, extend, kuwahara, luma, quantise, ramp
+from framebrush_scorer.flow import smear, streaks
+from framebrush_scorer.frames import Frames, rounded, to_frames, to_tensor
+from framebrush_scorer.mosaic import mosaic
 from framebrush_scorer.precision import choose_device
+from framebrush_scorer.tiles import in_tiles, memory_limit
 
 Painter = Callable[[Tensor], Tensor]
 
@@ -51,81 +52,94 @@ def gouache(x: Tensor) -> Tensor:
     chroma = (y - light) * (tone / (light + 0.04)).clamp_max(2.2)
     flat = paper * (tone + 1.45 * chroma) + 0.45 * (1 - tone) ** 2 * shade
     lifted = luma(x) ** 0.6  # so that dark scenes have contours too
-    edge = blur(lifted, 1.25) - 0.985 * blur(lifted, 2.0)
-    line = (1 + torch.tanh(70 * (edge + 0.004).clamp_max(0))).clamp(0, 1)
-    return torch.lerp(pigment, flat, line).clamp(0, 1)
+    return torch.lerp(pigment, flat, contours(lifted, 1.25, 2.0, 0.004, 70)).clamp(0, 1)
 
 
-PAINTERS: dict[str, Painter] = {"gouache": gouache, "ink": ink, "oil": oil}
+def pencil(x: Tensor) -> Tensor:
+    """Graphite on white paper: contours, and shading that leaves the lighter side of every edge bare."""
+    paper, graphite = colour(x, 0.98, 0.97, 0.95), colour(x, 0.15, 0.15, 0.19)
+    light = luma(kuwahara(x, 3)).clamp(0, 1)
+    shading = (0.25 + 0.75 * light**0.7) * (0.4 + 0.6 * (light / (blur(light, 6.0) + 0.02)).clamp(0, 1))
+    line = contours(light**0.6, 1.0, 2.0, 0.002, 45)
+    return torch.lerp(graphite, paper, shading * (0.2 + 0.8 * line)).clamp(0, 1)
 
 
-def kuwahara(x: Tensor, radius: int, sharpness: int = 8, sectors: int = 8) -> Tensor:
-    """Each pixel becomes the mean of its calmest sectors.
-
-    Papari, Petkov, Campisi 2007, "Artistic Edge and Corner Enhancing Smoothing", with the smooth weights of Kyprianidis
-    2009, "Image and Video Abstraction by Anisotropic Kuwahara Filtering", without the anisotropy.
-    """
-    b, c, h, w = x.shape
-    kernels, padded = sector_kernels(radius, sectors).to(x), extend(x, radius)
-    mean, square = (
-        F.conv2d(v.reshape(b * c, 1, *v.shape[2:]), kernels).view(b, c, sectors, h, w) for v in (padded, padded**2)
-    )
-    variance = (square - mean * mean).clamp_min(0).sum(1, keepdim=True) * 255**2
-    weight = 1 / (1 + variance.pow(sharpness / 2))
-    return (mean * weight).sum(2) / weight.sum(2)
+def poster(x: Tensor) -> Tensor:
+    """A screen print in four inks: navy, red, grey-blue and cream."""
+    light = luma(kuwahara(kuwahara(x, 4), 3)).clamp(0, 1)
+    inks = ramp(light, [(-1.0, "0f2a44"), (0.22, "c8232c"), (0.42, "6f9fa8"), (0.60, "f6e3b0")], 60)
+    line = contours(luma(x) ** 0.6, 1.2, 2.0, 0.006, 70)
+    return torch.lerp(colour(x, 0.06, 0.16, 0.27), inks, line).clamp(0, 1)
 
 
-def sector_kernels(radius: int, sectors: int) -> Tensor:
-    """Return smooth overlapping sectors of a Gaussian disc, (sectors, 1, 2r+1, 2r+1), each of sum 1."""
-    y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
-    disc = torch.exp(-(x * x + y * y) / (2 * (radius / 2) ** 2)) * (x * x + y * y <= radius * radius)
-    angle, kernels = torch.atan2(y, x), []
-    for k in range(sectors):
-        turn = (angle - 2 * math.pi * k / sectors + math.pi) % (2 * math.pi) - math.pi
-        weight = torch.cos(turn * sectors / 4).clamp_min(0) * (turn.abs() < 2 * math.pi / sectors)
-        weight[radius, radius] = 1 / sectors
-        kernels.append(weight * disc / (weight * disc).sum())
-    return torch.stack(kernels)[:, None]
+def comic(x: Tensor) -> Tensor:
+    """Bright flat colours in few tones, deep black, bold black contours."""
+    y = kuwahara(kuwahara(x, 6), 4)
+    light = luma(y)
+    lifted = light.clamp(0, 1) ** 0.7
+    tone = quantise(lifted, levels=4, sharpness=14)
+    chroma = (2 * (y - light) / (light + 0.05)).clamp(-1, 1)
+    flat = (tone * (1 + 0.9 * chroma)).clamp(0, 1)
+    black = torch.sigmoid((lifted - 0.17) * 60)
+    return (0.04 + flat * black * contours(luma(x) ** 0.6, 1.6, 2.6, 0.003, 90)).clamp(0, 1)
 
 
-def quantise(light: Tensor, levels: int, sharpness: float) -> Tensor:
-    """Round to the middles of ``levels`` tones with soft steps between them.
-
-    Winnemoeller, Olsen, Gooch 2006, "Real-Time Video Abstraction", equation 5 with a constant sharpness. The contours
-    drawn above are the difference of Gaussians of Winnemoeller, Kyprianidis, Olsen 2012, "XDoG".
-    """
-    middle = torch.floor(light * levels) + 0.5
-    return (middle + 0.5 * torch.tanh(sharpness * (light * levels - middle))) / levels
-
-
-def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of one-channel pictures (B, 1, H, W)."""
-    r = math.ceil(3 * sigma)
-    kernel = torch.exp(-(torch.arange(-r, r + 1.0) ** 2) / (2 * sigma**2)).to(x)
-    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
-    return F.conv2d(F.conv2d(extend(x, r), kernel), kernel.transpose(2, 3))
+def vangogh(x: Tensor) -> Tensor:
+    """Thick strokes that follow the shapes, warm on their lit sides, as in Van Gogh's late paintings."""
+    relief, along = streaks(x, 14, 1.3)
+    y = smear(kuwahara(x, 4), along, 8)
+    light, relief = luma(y), relief.clamp(-2, 2)
+    y = (light + 1.6 * (y - light)) * (1 + 0.22 * relief) + 0.45 * relief * colour(x, 0.10, 0.05, -0.10)
+    around = extend(relief, 1)
+    slope = around[..., 1:-1, 2:] - around[..., 1:-1, :-2] + around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
+    return (0.02 + 1.05 * y + 0.035 * slope.clamp(-2, 2)).clamp(0, 1)
 
 
-def extend(x: Tensor, margin: int) -> Tensor:
-    """Add a margin on all sides: mirrored, or repeated where the picture is smaller than the margin."""
-    return F.pad(x, (margin,) * 4, mode="reflect" if min(x.shape[-2:]) > margin else "replicate")
+def woodcut(x: Tensor) -> Tensor:
+    """Black ink on cream paper: hatching that follows the shapes, the denser the darker they are."""
+    relief, along = streaks(x, 16, 1.0)
+    tone = luma(kuwahara(x, 3)).clamp(0, 1) ** 0.65
+    hatching = torch.sigmoid(5 * (3.2 * (0.62 - tone) + 0.75 * relief.clamp(-2.5, 2.5) - 0.25))
+    line = contours(smear(luma(x) ** 0.6, along, 3), 1.0, 1.9, 0.004, 60)
+    ink = 1 - (1 - hatching) * line
+    return torch.lerp(colour(x, 0.97, 0.95, 0.90), colour(x, 0.13, 0.12, 0.14), ink).clamp(0, 1)
 
 
-def luma(x: Tensor) -> Tensor:
-    """Return the luma of ITU-R BT.601, (B, 1, H, W)."""
-    return (x * colour(x, 0.299, 0.587, 0.114)).sum(1, keepdim=True)
+PAINTERS: dict[str, Painter] = {
+    "comic": comic,
+    "gouache": gouache,
+    "ink": ink,
+    "mosaic": mosaic,
+    "oil": oil,
+    "pencil": pencil,
+    "poster": poster,
+    "vangogh": vangogh,
+    "woodcut": woodcut,
+}
+"""By name."""
 
 
-def colour(like: Tensor, red: float, green: float, blue: float) -> Tensor:
-    """Return one colour as (1, 3, 1, 1)."""
-    return torch.tensor([red, green, blue]).view(1, 3, 1, 1).to(like)
+REACH = 128
+"""How far around a pixel a painter looks, in pixels, more than enough; cells of a mosaic can be larger, and then differ
+a little where two tiles meet."""
+
+BYTES_PER_PIXEL = 1024
+"""Memory that a painter takes, at most."""
 
 
 class PainterModel:
-    """A painter as a frame model, in float32."""
+    """A painter as a frame model, in float32; frames too large for the memory are painted in tiles.
 
-    def __init__(self, name: str, device: str = "auto") -> None:
-        self.name, self.paint, self.device = name, PAINTERS[name], choose_device(device)
+    Args:
+        name: One of :data:`PAINTERS`.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that it may take beside the frames; a quarter of what there is by default.
+
+    """
+
+    def __init__(self, name: str, device: str = "auto", memory: int | None = None) -> None:
+        self.name, self.painter, self.device = name, PAINTERS[name], choose_device(device)
+        self.pixels = (memory or memory_limit(self.device)) // BYTES_PER_PIXEL
 
     @torch.inference_mode()
     def __call__(self, frames: Frames) -> Frames:
@@ -135,4 +149,8 @@ class PainterModel:
             ValueError: These are no frames.
         """
         pictures = torch.split(to_tensor(frames, self.device), 1)
-        return np.concatenate([to_frames(255 * self.paint(picture.float() / 255)) for picture in pictures])
+        return to_frames([in_tiles(self.paint, picture, REACH, self.pixels) for picture in pictures])
+
+    def paint(self, pictures: Tensor) -> Tensor:
+        """Paint uint8 (B, 3, H, W) in one pass, to the same."""
+        return rounded(255 * self.painter(pictures.float() / 255))

@@ -19,3 +19,6 @@ class ScorerSettings(Settings):
     """Batches in hand: one in the model, the others on their way in and out."""
     codec_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that decode and encode JPEG, per batch."""
+    model_memory: Annotated[int, Field(ge=1)] | None = None
+    """Megabytes that the model may take beside the frames; larger frames are painted in tiles. A quarter of the
+    container's limit, or of the machine's or card's memory, when unset."""

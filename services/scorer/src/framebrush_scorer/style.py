@@ -1,24 +1,37 @@
 """Neural style transfer as a frame model."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from framebrush_scorer.frames import Frames, to_frames, to_tensor
+from framebrush_scorer.frames import Frames, rounded, to_frames, to_tensor
 from framebrush_scorer.net import TransformerNet, optimise, pad
 from framebrush_scorer.precision import choose_device, choose_dtype
+from framebrush_scorer.tiles import halo, in_tiles, memory_limit
 
 PASS_PIXELS = 8 * 2**20
 """Pixels in one pass on a GPU: enough to keep it busy, about 3 GB at the original width in half precision."""
+
+LIVE_PLANES = 5
+"""Times that a layer as wide as the first and as large as the picture is in memory at once, at most."""
 
 
 class StyleModel:
     """A TransformerNet that paints frames, on the best device in the fastest format that looks the same.
 
+    Frames too large for the memory are painted in tiles, unless the network has instance normalisation, whose
+    statistics are those of the whole picture.
+
     Not safe for concurrent calls: guard it with a lock.
+
+    Args:
+        name: What it was loaded under.
+        net: The trained network.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that a pass may take beside the frames; a quarter of what there is by default.
+
     """
 
-    def __init__(self, name: str, net: TransformerNet, device: str = "auto") -> None:
+    def __init__(self, name: str, net: TransformerNet, device: str = "auto", memory: int | None = None) -> None:
         self.name = name
         self.device = choose_device(device)
         fast = optimise(net).to(self.device)
@@ -26,6 +39,9 @@ class StyleModel:
         self.net = fast.to(self.dtype)
         # Instance normalisation needs pictures one by one, and on a CPU more at a time only cost memory.
         self.one_by_one = net.norm == "instance" or self.device.type == "cpu"
+        self.reach = halo(net) if net.norm == "batch" else None
+        bytes_per_pixel = LIVE_PLANES * net.width * self.dtype.itemsize
+        self.pixels = max(1, (memory or memory_limit(self.device)) // bytes_per_pixel)
 
     @torch.inference_mode()
     def __call__(self, frames: Frames) -> Frames:
@@ -35,8 +51,12 @@ class StyleModel:
             ValueError: These are no frames.
         """
         pictures = to_tensor(frames, self.device)
-        count = 1 if self.one_by_one else max(1, PASS_PIXELS // pictures[0, 0].numel())
-        return np.concatenate([to_frames(self.paint(part)) for part in torch.split(pictures, count)])
+        size = pictures[0, 0].numel()
+        count = 1 if self.one_by_one else max(1, min(PASS_PIXELS, self.pixels) // size)
+        parts = torch.split(pictures, count)
+        if self.reach is None or size <= self.pixels:
+            return to_frames([rounded(self.paint(part)) for part in parts])
+        return to_frames([in_tiles(lambda x: rounded(self.paint(x)), part, self.reach, self.pixels) for part in parts])
 
     def paint(self, pictures: Tensor) -> Tensor:
         """Paint uint8 (B, 3, H, W) in one pass; the values returned may lie outside of 0..255."""

@@ -59,6 +59,10 @@ class Content:
             return generate(rng, self.size)
         return vary(rng, crop(rng, self.frames[rng.integers(len(self.frames))], self.size))
 
+    def samples(self, count: int) -> list[Frame]:
+        """Return a few pictures as frames, the same every time."""
+        return [(self.draw(np.random.default_rng(k)) * 255).astype(np.uint8) for k in range(count)]
+
 
 def crop(rng: np.random.Generator, frame: Frame, size: int) -> Picture:
     """Return a random part of a frame at a random scale, often flipped."""

@@ -1,0 +1,130 @@
+"""What a run may ask of any model: how much of its painting, whose colours, and how large the brush."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from framebrush_scorer.frames import Frames
+from framebrush_scorer.models import FrameModel
+
+Plane = npt.NDArray[np.float32]
+Picture = npt.NDArray[np.float32]
+
+LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
+"""ITU-R BT.709."""
+
+SMALLEST = 8
+"""Least edge in pixels of what a model is given when it paints at another scale."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Part of a run's options, see :class:`framebrush.requests.Options`."""
+
+    strength: float = 1.0
+    """0 gives the frames, 1 the painting."""
+    keep_colors: bool = False
+    """The painting's luma with the frames' chroma."""
+    scale: float = 1.0
+    """Size of the brush: 2 paints at half of the resolution and keeps the detail that the painting keeps."""
+
+
+class Controlled:
+    """A model under the controls of a run; a frame model itself."""
+
+    def __init__(self, model: FrameModel, controls: Controls) -> None:
+        self.model, self.controls, self.name = model, controls, model.name
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Paint RGB frames (B, H, W, 3); any B, H, W >= 1.
+
+        Strength 0 gives the frames' own pixels and does not ask the model.
+        """
+        controls = self.controls
+        if controls.strength == 0:
+            return frames.copy()
+        painted = self.model(frames) if controls.scale == 1 else paint_scaled(self.model, frames, controls.scale)
+        if controls.keep_colors:
+            painted = np.stack([recolor(*pair) for pair in zip(painted, frames, strict=True)])
+        if controls.strength < 1:
+            mixed = [mix(*pair, controls.strength) for pair in zip(frames, painted, strict=True)]
+            painted = np.stack(mixed)
+        return painted
+
+
+def mix(frame: Frames, painted: Frames, strength: float) -> Frames:
+    """Cross-fade two pictures (H, W, 3), in the values as they are, as a video editor does."""
+    return cv2.addWeighted(frame, 1 - strength, painted, strength, 0).astype(np.uint8)
+
+
+def recolor(painted: Frames, frame: Frames) -> Frames:
+    """Return a picture with the luma of one and the chroma of another, (H, W, 3).
+
+    The colour differences R'-Y', G'-Y', B'-Y' of BT.709 are the frame's; where they do not fit at the painting's luma
+    they shrink, which keeps hue and luma. Colour transfer after Gatys et al. 2016, "Preserving Color in Neural Artistic
+    Style Transfer", section 3, luminance only.
+    """
+    light = luma(painted)
+    chroma = frame.astype(np.float32) - luma(frame)
+    fits = np.minimum(
+        (255 - light) / np.maximum(chroma.max(-1, keepdims=True), 1e-3),
+        light / np.maximum(-chroma.min(-1, keepdims=True), 1e-3),
+    )
+    return to_bytes(light + chroma * np.minimum(fits, 1))
+
+
+def paint_scaled(model: FrameModel, frames: Frames, scale: float) -> Frames:
+    """Paint frames with a brush ``scale`` times as large: at another resolution, then brought back to theirs.
+
+    Fine detail comes back by the guided upsampling of He, Sun 2015, "Fast Guided Filter": where the painting follows
+    the luma of the frame, at a contour, it follows it at the full resolution, too; where it is flat it stays flat.
+    """
+    height, width = frames.shape[1:3]
+    size = (max(SMALLEST, round(width / scale)), max(SMALLEST, round(height / scale)))
+    small = np.stack([to_bytes(resize(frame, size)) for frame in frames])
+    painted = model(small)
+    results = []
+    for frame, little, painting in zip(frames, small, painted, strict=True):
+        result = resize(painting, (width, height))
+        if scale > 1:
+            gain = resize(guidance(luma(little)[..., 0], painting.astype(np.float32)), (width, height))
+            guide = luma(frame)[..., 0]
+            detail = guide - resize(luma(little)[..., 0], (width, height))
+            result = result + gain * detail[..., None]
+        results.append(to_bytes(result))
+    return np.stack(results)
+
+
+def guidance(guide: Plane, picture: Picture, radius: int = 2, epsilon: float = 60.0) -> Picture:
+    """Return how strongly each channel (H, W, 3) follows the guide (H, W) around a pixel: covariance over variance.
+
+    ``epsilon``, in squares of 0..255, is the variance below which the guide counts as flat.
+    """
+    box = (2 * radius + 1, 2 * radius + 1)
+
+    def mean(x: Plane) -> Plane:
+        return np.asarray(cv2.boxFilter(x, -1, box, borderType=cv2.BORDER_REFLECT), np.float32)
+
+    average = mean(guide)
+    variance = mean(guide * guide) - average * average
+    covariance = mean((guide[..., None] * picture).astype(np.float32)) - average[..., None] * mean(picture)
+    return mean((covariance / (variance + epsilon)[..., None]).astype(np.float32))
+
+
+def luma(picture: Frames) -> Plane:
+    """Return the luma of RGB (H, W, 3) in 0..255, as (H, W, 1)."""
+    return np.asarray(cv2.transform(picture.astype(np.float32), LUMA), np.float32)[..., None]
+
+
+def resize(picture: Frames | Picture, size: tuple[int, int]) -> Picture:
+    """Return a picture at another (width, height), its values as they are or between them."""
+    smaller = size[0] < picture.shape[1]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return cv2.resize(picture.astype(np.float32), size, interpolation=method).astype(np.float32)
+
+
+def to_bytes(picture: Picture) -> Frames:
+    """Round and clamp to 0..255."""
+    return np.rint(picture).clip(0, 255).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""How well a styled video holds still, and how much style it has."""

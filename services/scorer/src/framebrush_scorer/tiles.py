@@ -1,0 +1,67 @@
+"""Pictures too large for the memory, in overlapping tiles."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from framebrush_scorer.net import STRIDE, TransformerNet
+
+SMALLEST_TILE = 64
+"""Least edge of a tile in pixels, without its halo, whatever the memory."""
+
+SHARE = 0.25
+"""Part of the memory that one pass may take when no limit is given: the rest is for frames, weights and others."""
+
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux tells a container its limit, by version of cgroups."""
+
+
+def halo(net: TransformerNet) -> int:
+    """Return how far around a pixel a network with batch normalisation looks, in pixels, rounded up to the stride.
+
+    A 9x9 convolution at the full size, one of 3x3 at each halving and at each doubling, two per block at a quarter.
+    """
+    reach = 4 + 1 + 2 + net.blocks * 2 * STRIDE + STRIDE + 2 + 4
+    return -(-reach // STRIDE) * STRIDE
+
+
+def in_tiles(paint: Callable[[Tensor], Tensor], x: Tensor, reach: int, pixels: int) -> Tensor:
+    """Return ``paint(x)``, computed on parts of at most so many pixels, or the smallest possible.
+
+    Where ``paint`` looks no farther than ``reach``, the joins are exact: every pixel is computed from what it would be
+    computed from in the whole, in the same place modulo the stride.
+
+    Args:
+        paint: (B, C, H, W) to (B, D, H, W) for any H, W >= 1.
+        x: Pictures (B, C, H, W).
+        reach: In pixels, a multiple of :data:`framebrush_scorer.net.STRIDE`.
+        pixels: Most pixels that ``paint`` is given at a time, the batch not counted.
+
+    """
+    height, width = x.shape[2:]
+    if height * width <= pixels:
+        return paint(x)
+    edge = max(SMALLEST_TILE, int(pixels**0.5) - 2 * reach) // STRIDE * STRIDE
+    whole: Tensor | None = None
+    for top in range(0, height, edge):
+        for left in range(0, width, edge):
+            above, before = max(0, top - reach), max(0, left - reach)
+            tile = paint(x[..., above : top + edge + reach, before : left + edge + reach])
+            if whole is None:
+                whole = tile.new_empty((*tile.shape[:2], height, width))
+            inner = tile[..., top - above :, left - before :][..., :edge, :edge]
+            whole[..., top : top + edge, left : left + edge] = inner
+    assert whole is not None  # noqa: S101 - pictures have pixels
+    return whole
+
+
+def memory_limit(device: torch.device) -> int:
+    """Return the bytes that one pass may take on a device: a share of what the container, machine or card has."""
+    if device.type == "cuda":
+        return int(SHARE * torch.cuda.mem_get_info(device)[1])
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    texts = [Path(name).read_text().strip() for name in CGROUP_LIMITS if Path(name).is_file()]
+    return int(SHARE * min([physical, *(int(text) for text in texts if text.isdecimal())]))

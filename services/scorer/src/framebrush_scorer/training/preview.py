@@ -1,0 +1,45 @@
+"""A sheet to look at while a network learns."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from framebrush_scorer.frames import rounded, to_frames
+from framebrush_scorer.net import TransformerNet, pad
+from framebrush_scorer.training.content import Frame
+from framebrush_scorer.training.teachers import Teacher
+
+
+def preview(net: TransformerNet, teacher: Teacher, frames: list[Frame], path: Path, width: int = 480) -> None:
+    """Write a sheet with a row for each of at most four frames: frame, teacher's target, network's painting.
+
+    Args:
+        net: Takes and gives 0..255.
+        teacher: Its teacher.
+        frames: RGB pictures of any size.
+        path: The picture to write.
+        width: The largest of a picture on the sheet, in pixels.
+
+    """
+    device = next(net.parameters()).device
+    rows = []
+    with torch.no_grad():
+        for frame in frames[:4]:
+            picture = resize(frame, width)
+            x = torch.from_numpy(picture).permute(2, 0, 1)[None].float().to(device)
+            y = net.eval()(pad(x))[..., : x.shape[2], : x.shape[3]]
+            rows.append(torch.cat([x, teacher.target(x / 255) * 255, y], dim=3))
+    widest = max(row.shape[3] for row in rows)
+    rows = [F.pad(row, (0, widest - row.shape[3])) for row in rows]
+    cv2.imwrite(str(path), cv2.cvtColor(to_frames([rounded(torch.cat(rows, dim=2))])[0], cv2.COLOR_RGB2BGR))
+
+
+def resize(frame: Frame, width: int) -> Frame:
+    """Return a frame that is at most so wide, its shape kept."""
+    if frame.shape[1] <= width:
+        return frame
+    height = max(1, round(frame.shape[0] * width / frame.shape[1]))
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)

@@ -1,0 +1,43 @@
+"""Numbered pairs of picture and target, the same in every run with the same seed."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from framebrush_scorer.training.content import Content
+from framebrush_scorer.training.teachers import Teacher
+
+POOL = 1024
+"""Pairs to choose from at any step."""
+
+AHEAD = 32
+"""Pairs to choose from at the first step; every step adds one, and one leaves once the pool is full."""
+
+
+class Supply:
+    """Pairs for the steps of a training.
+
+    The k-th pair follows from the seed and k alone, so that a training that goes on after a kill sees what it would
+    have seen. Pairs are made when they are first drawn, on the average less than one a step.
+    """
+
+    def __init__(self, content: Content, teacher: Teacher, seed: int, device: torch.device) -> None:
+        self.content, self.teacher, self.seed, self.device = content, teacher, seed, device
+        self.pair = lru_cache(maxsize=POOL)(self._make)
+
+    def _make(self, number: int) -> Tensor:
+        """The pair as uint8 (2, 3, size, size)."""
+        picture = self.content.draw(np.random.default_rng([self.seed, 0, number]))
+        x = torch.from_numpy(picture).permute(2, 0, 1)[None].to(self.device)
+        with torch.no_grad():
+            return (torch.cat([x, self.teacher.target(x)]) * 255).round().clamp(0, 255).byte()
+
+    def draw(self, rng: np.random.Generator, count: int, step: int) -> tuple[Tensor, Tensor]:
+        """Return pictures and their targets for a step, each (count, 3, size, size) in 0..1, mirrored at random."""
+        stop = step + AHEAD
+        pairs = [self.pair(int(number)) for number in rng.integers(max(0, stop - POOL), stop, count)]
+        pairs = [pair.flip(3) if rng.random() < 0.5 else pair for pair in pairs]
+        both = torch.stack(pairs).float() / 255  # (count, 2, 3, size, size)
+        return both[:, 0], both[:, 1]

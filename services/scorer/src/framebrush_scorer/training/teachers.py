@@ -1,0 +1,47 @@
+"""What a network learns from: a teacher makes the target of a picture and says how far a painting is from it."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from framebrush_scorer.painters import PAINTERS
+from framebrush_scorer.training.losses import painting_loss
+
+
+class Teacher(Protocol):
+    """Pictures are RGB float (B, 3, H, W) in 0..1."""
+
+    @property
+    def title(self) -> str:
+        """What the network learns, a line for people."""
+
+    @property
+    def facts(self) -> dict[str, str | int | float]:
+        """What the card says about the teacher."""
+
+    def target(self, x: Tensor) -> Tensor:
+        """Return what :meth:`loss` needs to know about pictures, as pictures of the same size."""
+
+    def loss(self, y: Tensor, target: Tensor) -> Tensor:
+        """Return how far paintings are from their targets, a scalar."""
+
+
+class PainterTeacher:
+    """Teaches by example: the target is the painter's own painting.
+
+    Args:
+        name: One of :data:`framebrush_scorer.painters.PAINTERS`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name, self.paint = name, PAINTERS[name]
+        self.title = f"{name}, learned from the painter of that name"
+        self.facts: dict[str, str | int | float] = {"painter": name}
+
+    def target(self, x: Tensor) -> Tensor:
+        """Return the paintings."""
+        return self.paint(x)
+
+    def loss(self, y: Tensor, target: Tensor) -> Tensor:
+        """See :func:`framebrush_scorer.training.losses.painting_loss`."""
+        return painting_loss(y, target)

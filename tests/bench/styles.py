@@ -1,0 +1,142 @@
+"""How fast styles are: a frame through each, against the network of pytorch/examples as it is written there.
+
+Usage: styles.py [--rounds N] [--threads N] [--json FILE]; prints a table and, if asked, writes the figures.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from machine import machine
+from processes import say
+from torch import Tensor, nn
+
+from framebrush_scorer.models import SHIPPED, find_styles
+from framebrush_scorer.net import TransformerNet, pad
+from framebrush_scorer.precision import psnr
+from framebrush_scorer.style import StyleModel
+from framebrush_scorer.weights import read_network
+
+SIZES = ((640, 360), (1280, 720))
+
+
+class Residual(nn.Module):
+    """A block of the plain network."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x) + x
+
+
+def plain(width: int = 32, blocks: int = 5) -> nn.Sequential:
+    """The network of pytorch/examples as it is written there: full width, instance normalisation, float32.
+
+    Its output uses the range of colours, as that of a trained network does.
+    """
+
+    def conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+        return [nn.ReflectionPad2d(kernel // 2), nn.Conv2d(inputs, outputs, kernel, stride)]
+
+    def norm(channels: int) -> nn.Module:
+        return nn.InstanceNorm2d(channels, affine=True)
+
+    layers = [*conv(3, width, 9), norm(width), nn.ReLU()]
+    for a, b in pairwise([width, 2 * width, 4 * width]):
+        layers += [*conv(a, b, 3, 2), norm(b), nn.ReLU()]
+    for _ in range(blocks):
+        c = 4 * width
+        layers.append(Residual(*conv(c, c, 3), norm(c), nn.ReLU(), *conv(c, c, 3), norm(c)))
+    for a, b in pairwise([4 * width, 2 * width, width]):
+        layers += [nn.Upsample(scale_factor=2, mode="nearest"), *conv(a, b, 3), norm(b), nn.ReLU()]
+    net = nn.Sequential(*layers, *conv(width, 3, 9)).eval().requires_grad_(False)
+    last = net[-1]
+    assert isinstance(last, nn.Conv2d) and last.bias is not None
+    last.weight *= 60
+    last.bias += 127
+    return net
+
+
+def checkpoint(net: nn.Sequential) -> TransformerNet:
+    """The plain network's weights under their names in pytorch/examples, through a file and our loader."""
+    blocks = [f"res{k}.{part}" for k in range(1, 6) for part in ("conv1.conv2d", "in1", "conv2.conv2d", "in2")]
+    stem = ["conv1.conv2d", "in1", "conv2.conv2d", "in2", "conv3.conv2d", "in3"]
+    layers = [*stem, *blocks, "deconv1.conv2d", "in4", "deconv2.conv2d", "in5", "deconv3.conv2d"]
+    names = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "checkpoint.pth")
+        torch.save(dict(zip(names, net.state_dict().values(), strict=True)), path)
+        return read_network(path)
+
+
+def seconds(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """The shortest time of each, in turns, so that other programs disturb all alike."""
+    shortest = dict.fromkeys(calls, float("inf"))
+    for _ in range(rounds):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            shortest[name] = min(shortest[name], time.perf_counter() - started)
+    return shortest
+
+
+@torch.inference_mode()
+def measure(rounds: int) -> dict[str, Any]:
+    """Frames per second and decibels of every network, at every size."""
+    torch.manual_seed(0)
+    reference = plain()
+    nets = {"pytorch/examples": checkpoint(reference)}
+    nets |= {name: read_network(path) for name, path in sorted(find_styles(SHIPPED).items())}
+    models = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
+    result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
+    for width, height in SIZES:
+        frame = (255 * torch.rand(1, 3, height, width)).byte()
+        frame = nn.functional.avg_pool2d(frame.float(), 5, 1, 2).byte().contiguous(memory_format=torch.channels_last)
+        x = pad(frame.float()).contiguous()
+        calls: dict[str, Callable[[], object]] = {"as written": lambda x=x: reference(x)}
+        calls |= {name: lambda m=model, f=frame: m.paint(f) for name, model in models.items()}
+        took = seconds(calls, rounds)
+        for name, model in models.items():
+            exact = reference(x) if name == "pytorch/examples" else nets[name](x)
+            result["rows"].append(
+                {
+                    "size": f"{width}x{height}",
+                    "net": name,
+                    "format": str(model.dtype).removeprefix("torch."),
+                    "frames/s": 1 / took[name],
+                    "as written": 1 / took["as written"],
+                    "ratio": took["as written"] / took[name],
+                    "dB": psnr(model.paint(frame), exact[..., :height, :width]),
+                }
+            )
+    return result
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=0, help="default: all cores")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    result = measure(options.rounds)
+    say(f"{result['machine']}, {result['threads']} threads")
+    say("| size | network | format | frames/s | as written | ratio | dB |")
+    for row in result["rows"]:
+        say("| {size} | {net} | {format} | {frames/s:.2f} | {as written:.2f} | {ratio:.1f} | {dB:.1f} |".format(**row))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
