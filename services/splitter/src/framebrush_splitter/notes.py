@@ -1,0 +1,41 @@
+"""What a run cannot keep of its input, in lines for a person."""
+
+from collections.abc import Iterable, Iterator
+
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from framebrush.facts import codec_name, distinct
+from framebrush.manifest import Segment
+from framebrush_splitter.plan import Packets
+
+
+def notes(
+    container: InputContainer,
+    stream: VideoStream,
+    frame: VideoFrame,
+    packets: Packets,
+    segments: tuple[Segment, ...],
+    copied: Iterable[int],
+) -> Iterator[str]:
+    """One line for each thing that is lost or changed, and for what makes the run slower."""
+    for other in container.streams:
+        if other is not stream and other.index not in copied and not _is_chapters(container, other):
+            yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
+    if any(component.is_alpha for component in frame.format.components):
+        yield f"transparency is left out: the pixels are {frame.format.name}"
+    if frame.interlaced_frame:
+        yield "the video is interlaced: both fields are styled as one picture, and the output is progressive"
+    moved = sum(a != b for a, b in zip(packets.pts, distinct(packets.pts), strict=True))
+    if moved:
+        yield f"{moved} frames share their time with the frame before: each comes a tick later"
+    if packets.inexact:
+        yield f"decoding cannot begin exactly at {packets.inexact} keyframes: the video is cut into {len(segments)}"
+
+
+def _is_chapters(container: InputContainer, stream: Stream) -> bool:
+    """QuickTime's chapters are a stream of texts, too; they are copied as chapters."""
+    name = stream.metadata.get("handler_name", "").lower()
+    return stream.type == "data" and bool(container.chapters()) and ("text" in name or "subtitle" in name)
