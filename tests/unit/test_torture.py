@@ -12,25 +12,29 @@ from support.pipeline import Pipeline
 from support.torture import CASES, GROUPS, Case
 from support.video import psnr
 
-from framebrush.colors import CONVERSION
+from framebrush.colors import CONVERSION, Converter, is_hdr
 from framebrush.facts import read_facts
-from framebrush.manifest import Report, State
+from framebrush.manifest import Report, State, VideoProperties
 from framebrush.verification import compare
 
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
 OPTIONS = {"crf": 1, "preset": "ultrafast"}
 
 
-def pictures(file: Path | io.BytesIO, stream: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """All frames that can be decoded, as RGB, in order of presentation."""
+def pictures(file: Path | io.BytesIO, video: VideoProperties) -> Iterator[npt.NDArray[np.uint8]]:
+    """All frames that can be decoded, as RGB, in order of presentation; what HDR must look like test_colors knows."""
+    converter = Converter(video)
     with av.open(file) as container:
-        for packet in container.demux(container.streams[stream]):
+        for packet in container.demux(container.streams[video.stream]):
             try:
                 frames = packet.decode()
             except av.InvalidDataError:
                 continue
             for frame in frames:
-                yield frame.to_ndarray(format="rgb24", interpolation=CONVERSION)
+                if is_hdr(video):
+                    yield converter.to_image(frame)[..., ::-1]
+                else:
+                    yield frame.to_ndarray(format="rgb24", interpolation=CONVERSION)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
@@ -57,7 +61,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
     assert len(report.failed_frames) == case.failed
     assert len(report.notes) == len(case.notes)
     assert all(words in note for words, note in zip(case.notes, report.notes, strict=True))
-    first, second = pictures(path, manifest.video.stream), pictures(io.BytesIO(output), found.video.stream)
+    first, second = pictures(path, manifest.video), pictures(io.BytesIO(output), found.video)
     likeness = [psnr(a, b) for a, b in zip(first, second, strict=not case.failed)]
     assert min(likeness) >= case.psnr
 

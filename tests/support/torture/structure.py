@@ -108,6 +108,8 @@ STRUCTURE = (
         "ProRes",
         "prores.mov",
         Film(codec="prores_ks", pixel_format="yuv422p10le", sounds=(Sound("pcm_s16le"),)),
+        notes=("10 bits",),
+        lost="bits beyond the eighth",
         segments=2,
     ),
     Case("FFV1", "ffv1.mkv", Film(codec="ffv1", **MS, sounds=(Sound("flac"),)), segments=2),

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from av.stream import Disposition
 
-from framebrush.colors import full_range
+from framebrush.colors import full_range, styled
 from framebrush.facts import Facts, Track
 from framebrush.manifest import Check, VideoProperties
 
@@ -26,7 +26,7 @@ def content(wanted: Facts, found: Facts) -> Iterator[Check]:
     yield _same("video size", f"{a.width}x{a.height}", f"{b.width}x{b.height}")
     yield _same("pixel aspect", _aspect(a), _aspect(b))
     yield _same("display matrix", a.rotation or IDENTITY, b.rotation or IDENTITY)
-    yield _same("colours", _colors(a), _colors(b))
+    yield _same("colours", _colors(styled(a)), _colors(b))
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} packets", _packets(one), _packets(other))

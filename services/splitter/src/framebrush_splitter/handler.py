@@ -132,7 +132,7 @@ class Splitter:
             copied += [s for s in container.streams if is_extra(s) and carries(suffix, s, samples)]
             seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
             copied_streams = tuple(sorted(s.index for s in copied))
-            told = tuple(notes(container, stream, frame, packets, segments, copied_streams))
+            told = tuple(notes(container, stream, frame, video, packets, segments, copied_streams))
         if seconds > settings.max_duration:
             raise LimitExceeded(
                 f"{seconds:.0f} s are more than {settings.max_duration:.0f} s (FRAMEBRUSH_MAX_DURATION)"

@@ -8,14 +8,18 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.facts import codec_name, distinct
-from framebrush.manifest import Segment
+from framebrush.hdr import HLG, PQ
+from framebrush.manifest import Segment, VideoProperties
 from framebrush_splitter.plan import Packets
+
+HDR = {PQ: "PQ", HLG: "HLG"}
 
 
 def notes(
     container: InputContainer,
     stream: VideoStream,
     frame: VideoFrame,
+    video: VideoProperties,
     packets: Packets,
     segments: tuple[Segment, ...],
     copied: Iterable[int],
@@ -26,6 +30,11 @@ def notes(
             yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
+    bits = frame.format.components[0].bits
+    if video.color_trc in HDR:
+        yield f"high dynamic range ({HDR[video.color_trc]}) is tone-mapped to BT.709: the output has 8 bits"
+    elif bits > 8:
+        yield f"the pixels have {bits} bits, the output 8"
     if frame.interlaced_frame:
         yield "the video is interlaced: both fields are styled as one picture, and the output is progressive"
     moved = sum(a != b for a, b in zip(packets.pts, distinct(packets.pts), strict=True))

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import av
 
+from framebrush.colors import styled
 from framebrush.errors import BlobNotFound
 from framebrush.manifest import (
     Check,
@@ -82,7 +83,7 @@ class Stitcher:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
         packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
-        decoder = FrameDecoder(manifest.video, pixel_format(manifest.video, manifest.options.pixel_format))
+        decoder = FrameDecoder(styled(manifest.video), pixel_format(manifest.video, manifest.options.pixel_format))
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
         with self._scratch() as folder:
             path = folder / "segment.nut"
