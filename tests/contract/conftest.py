@@ -6,6 +6,7 @@ import pytest
 
 from framebrush.documents import BlobRef, Document, FrameRange
 from framebrush.manifest import (
+    Check,
     EncodedSegment,
     FailedFrame,
     Failure,
@@ -38,6 +39,7 @@ RUN = "harbour-1f6eb25a4f31"
 INPUT = BlobRef(container="input", name="trips/Harbour.mp4")
 OUTPUT = BlobRef(container="output", name="trips/Harbour.gouache.mp4")
 OPTIONS = Options(model="gouache", bad_frames="keep_original")
+NOTES = ("stream 2 (data, bin_data) is left out",)
 PACK = FrameRange(first=16, count=4)
 
 
@@ -100,6 +102,7 @@ DOCUMENTS: dict[str, Document] = {
         pack_frames=16,
         batch_frames=2,
         segments=(Segment(start=0, end=61440, frames=120), Segment(start=61440, end=71680, frames=20)),
+        notes=NOTES,
     ),
     "timeline": Timeline(pts=(61440, 61952, 62464), durations=(512, 512, 512), offsets=((0, 9728, 19968, 30208),)),
     "frame_failure": FrameFailure(frame=17, error="not an image (0 bytes)"),
@@ -130,6 +133,11 @@ DOCUMENTS: dict[str, Document] = {
         failed_frames=(FailedFrame(index=137, error="not an image (0 bytes)"),),
         bad_frames="keep_original",
         stages=STAGES | {"joined": Timing(started=at(23), ended=at(24), busy=0.75)},
+        checks=(
+            Check(name="video frames", wanted="140", found="140", ok=True),
+            Check(name="audio 0 language", wanted="nob", found="und", ok=False),
+        ),
+        notes=NOTES,
     ),
 }
 

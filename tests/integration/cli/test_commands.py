@@ -19,6 +19,7 @@ from framebrush.requests import Options, RunRequest, derive_run_id
 from framebrush.runs import Runs
 from framebrush.settings import Settings
 
+REPORT = Path(__file__).parents[2] / "contract" / "golden" / "report.json"
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -118,6 +119,10 @@ def test_a_run_to_its_end(framebrush: Command, runs: Runs, settings: Settings, t
     runs.store.write(output, b"styled")
     runs.end("film-1", State.SUCCEEDED, output=output)
 
+    assert "film-1: succeeded" in framebrush("status", "film-1").stdout
+    runs.store.write(runs.blobs("film-1").report, REPORT.read_bytes())
+    told = framebrush("status", "film-1").stdout
+    assert "1 of 2 checks" in told and "audio 0 language: und instead of nob" in told and "is left out" in told
     assert "film-1: succeeded" in framebrush("watch", "film-1").stdout
     framebrush("get", "film-1")
     assert (tmp_path / "film.mp4").read_bytes() == b"styled"
@@ -149,6 +154,6 @@ def test_backends_that_are_away_are_one_line(framebrush: Command) -> None:
 
 def test_help_names_every_command(framebrush: Command) -> None:
     text = framebrush("--help").stdout
-    for command in ("up", "down", "submit", "watch", "status", "get", "cancel", "runs", "dlq"):
+    for command in ("up", "down", "submit", "watch", "status", "get", "cancel", "runs", "verify", "dlq"):
         assert command in text
     assert framebrush("--version").stdout.startswith("framebrush ")

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from framebrush.errors import FramebrushError
-from framebrush_cli import dlq, get, models, runs, setup, submit, up, watch
+from framebrush_cli import dlq, get, models, runs, setup, submit, up, verify, watch
 from framebrush_cli.display import err, out
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command(rich_help_panel=LOCAL)(up.down)
 RUNS = "Runs"
 for command in (submit.submit, watch.watch, runs.status, get.get, runs.cancel, runs.runs):
     app.command(rich_help_panel=RUNS)(command)
+app.command(rich_help_panel=RUNS)(verify.verify)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=RUNS)
 for command in (models.train, models.quality):
     app.command(rich_help_panel="Styles", context_settings=models.PASSED_ON)(command)

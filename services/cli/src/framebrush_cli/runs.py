@@ -1,6 +1,7 @@
 """``framebrush runs``, ``status`` and ``cancel``."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
@@ -8,7 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from framebrush.manifest import State
+from framebrush.errors import BlobNotFound
+from framebrush.manifest import Report, State, Status
 from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import duration, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
@@ -77,7 +79,25 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
         seconds = (timing.ended - timing.started).total_seconds() if timing else 0.0
         note = f"in {duration(seconds)}, {duration(timing.busy)} of work" if timing else ""
         table.add_row(stage, f"{done} of {found.frames or '?'} frames  [dim]{note}[/]")
+    for name, text in _told(connection, found):
+        table.add_row(name, escape(text))
     out.print(table)
+
+
+def _told(connection: Connection, status: Status) -> Iterator[tuple[str, str]]:
+    """What the report of a run that succeeded says of its output."""
+    if status.state is not State.SUCCEEDED:
+        return
+    try:
+        report = Report.decode(connection.store.read(connection.runs.blobs(status.run_id).report))
+    except BlobNotFound:  # somebody has cleared up
+        return
+    failed = [check for check in report.checks if not check.ok]
+    yield "verified", f"{len(report.checks) - len(failed)} of {len(report.checks)} checks"
+    for check in failed:
+        yield "", f"{check.name}: {check.found} instead of {check.wanted}"
+    for note in report.notes:
+        yield "note", note
 
 
 @connected

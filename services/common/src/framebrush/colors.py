@@ -1,15 +1,20 @@
 """A video's frames to images and back. Needs the extras ``framebrush[images,video]``."""
 
 import threading
+from typing import Any
 
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from framebrush.hdr import HLG, PQ, to_bt709
 from framebrush.images import Image
 from framebrush.manifest import VideoProperties
 
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 """How swscale converts. Its default is fast and 1.6 levels too dark per round trip; this is 0.03 levels off."""
+
+DEEP = "gbrp16le"
+"""What HDR is converted to. (To bgr48, swscale with FULL_CHR_H_INT loses channels of 4:2:0.)"""
 
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -34,11 +39,26 @@ def full_range(video: VideoProperties) -> int:
     return ColorRange.JPEG if full else ColorRange.MPEG
 
 
+def is_hdr(video: VideoProperties) -> bool:
+    """Whether the transfer is one of high dynamic range."""
+    return video.color_trc in (PQ, HLG)
+
+
+def styled(video: VideoProperties) -> VideoProperties:
+    """The colours of the output, which has eight bits and no RGB: those of the input where that can be."""
+    if is_hdr(video):
+        return video.model_copy(update={"color_space": 1, "color_trc": 1, "color_primaries": 1, "color_range": 1})
+    if video.color_space == 0:  # RGB has no matrix; tagged with the one that is used
+        return video.model_copy(update={"color_space": 1 if matrix(video) == Colorspace.ITU709 else 6})
+    return video
+
+
 class Converter:
     """Converts between a video's frames and images, with the same matrix and range both ways; for several threads."""
 
     def __init__(self, video: VideoProperties) -> None:
         self._matrix, self._range = matrix(video), full_range(video)
+        self._transfer = video.color_trc if is_hdr(video) else None
         self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
 
     def _reformat(self, frame: VideoFrame, pixel_format: str, **colors: int) -> VideoFrame:
@@ -48,15 +68,16 @@ class Converter:
         return reformatter.reformat(frame, format=pixel_format, interpolation=CONVERSION, threads=1, **colors)
 
     def to_image(self, frame: VideoFrame) -> Image:
-        """A frame as an image (H, W, 3), blue first."""
+        """A frame as an image (H, W, 3), blue first; of high dynamic range tone-mapped to BT.709."""
         image = self._reformat(
             frame,
-            "bgr24",
+            DEEP if self._transfer else "bgr24",
             src_colorspace=self._matrix,
             src_color_range=self._range,
             dst_color_range=ColorRange.JPEG,
         )
-        return image.to_ndarray()  # type: ignore[return-value]  # uint8, by the format
+        pixels: Any = image.to_ndarray()  # uint8 or uint16, by the format
+        return to_bt709(pixels, self._transfer) if self._transfer else pixels
 
     def to_frame(self, image: Image, pixel_format: str) -> VideoFrame:
         """An image (H, W, 3), blue first, as a frame."""

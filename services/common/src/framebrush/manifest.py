@@ -64,12 +64,14 @@ class Manifest(Document):
     output: BlobRef
     video: VideoProperties
     copied_streams: tuple[Index, ...]
-    """Audio and subtitle streams of the input container that go untouched into the output."""
+    """Audio and subtitle streams of the input container, cover art and fonts, that go untouched into the output."""
     duration: float
     """Seconds."""
     pack_frames: Annotated[int, Field(ge=1, le=64)]
     batch_frames: Annotated[int, Field(ge=1, le=64)]
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
+    notes: tuple[str, ...] = ()
+    """What cannot be kept of the input, and why; a line each."""
 
     @property
     def frames(self) -> int:
@@ -153,6 +155,17 @@ class FailedFrame(Model):
     error: str
 
 
+class Check(Model):
+    """One thing that must survive a run, and what became of it."""
+
+    name: str
+    wanted: str
+    """As it is in the input."""
+    found: str
+    """As it is in the output."""
+    ok: bool
+
+
 class Report(Document):
     """What came out of a run that succeeded."""
 
@@ -168,6 +181,10 @@ class Report(Document):
     bad_frames: str
     """What stands in their place: the policy."""
     stages: dict[str, Timing]
+    checks: tuple[Check, ...] = ()
+    """The output read back and compared."""
+    notes: tuple[str, ...] = ()
+    """The manifest's."""
 
 
 class Status(Document):

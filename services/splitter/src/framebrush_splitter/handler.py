@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
-
-from av.video.frame import VideoFrame
+from fractions import Fraction
+from functools import partial
+from pathlib import PurePosixPath
 
 from framebrush.documents import BlobRef, FrameRange
 from framebrush.errors import (
@@ -16,6 +17,7 @@ from framebrush.errors import (
     PermanentError,
     RunExists,
 )
+from framebrush.facts import COPIED, distinct, is_extra, read_properties
 from framebrush.manifest import Manifest, Source, State, Status, Timeline
 from framebrush.messages import Incoming, Message, PackReady, SegmentPlanned
 from framebrush.packs import PackWriter
@@ -25,12 +27,13 @@ from framebrush.requests import SUBMITTED, RunRequest, Trigger, derive_run_id
 from framebrush.runs import Runs, unchanged, work_metadata
 from framebrush.store import BlobInfo, Store
 from framebrush.telemetry import bind_run, frames_in, frames_out
-from framebrush_splitter.decode import decode_segment
-from framebrush_splitter.outputs import choose_output
+from framebrush_splitter.decode import Picture, decode_segment, first_frame
+from framebrush_splitter.notes import notes
+from framebrush_splitter.outputs import carries, choose_output
 from framebrush_splitter.packing import JpegEncoder, fill_packs
 from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import SplitterSettings
-from framebrush_splitter.video import frame_time, open_video, read_properties
+from framebrush_splitter.video import open_video
 
 log = logging.getLogger(__name__)
 
@@ -109,21 +112,27 @@ class Splitter:
         assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved by _start
         if request.input.container == settings.work_container:
             raise PermanentError(f"{request.input}: the work container holds no inputs")
-        with open_video(self._reader(request.input, source.size, source.etag)) as (container, stream):
-            frame = next(container.decode(stream), None)
-            if frame is None:
-                raise InvalidVideo(f"{request.input}: no frame could be decoded")
+        reader = partial(self._reader, request.input, source.size, source.etag)
+        with open_video(reader()) as (container, stream):
+            frame = first_frame(container, stream)
             video = read_properties(stream, frame)
             if video.width * video.height > settings.max_pixels:
                 raise LimitExceeded(
                     f"{video.width}x{video.height} is more than {settings.max_pixels} pixels (FRAMEBRUSH_MAX_PIXELS)"
                 )
-            copied = [s for s in container.streams if s.type in ("audio", "subtitle")]
-            output = choose_output(request.output, request.input, settings.output_container, options.model, copied)
-            container.seek(0)
+        with open_video(reader()) as (container, stream):  # anew: not every file can be wound back
             packets = read_packets(container, stream, max_frames=settings.max_frames)
+            segments = cut(packets, settings.segment_frames)
+            copied = [s for s in container.streams if s.type in COPIED]
+            samples = packets.samples
+            output = choose_output(
+                request.output, request.input, settings.output_container, options.model, copied, samples
+            )
+            suffix = PurePosixPath(output.name).suffix.lower()
+            copied += [s for s in container.streams if is_extra(s) and carries(suffix, s, samples)]
             seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
-            copied_streams = tuple(s.index for s in copied)
+            copied_streams = tuple(sorted(s.index for s in copied))
+            told = tuple(notes(container, stream, frame, video, packets, segments, copied_streams))
         if seconds > settings.max_duration:
             raise LimitExceeded(
                 f"{seconds:.0f} s are more than {settings.max_duration:.0f} s (FRAMEBRUSH_MAX_DURATION)"
@@ -141,7 +150,8 @@ class Splitter:
             duration=seconds,
             pack_frames=pack_size(batch),
             batch_frames=batch,
-            segments=cut(packets, settings.segment_frames),
+            segments=segments,
+            notes=told,
         )
 
     def _split(self, message: SegmentPlanned) -> Iterator[Message]:
@@ -165,25 +175,31 @@ class Splitter:
         encoder = JpegEncoder(manifest.video, manifest.options.jpeg_quality)
         pts, durations, offsets = list[int](), list[int](), list[tuple[int, ...]]()
         held: PackReady | None = None
-        with open_video(self._reader(source.blob, source.size, source.etag)) as (container, stream):
 
-            def frames_with_times() -> Iterator[VideoFrame]:
-                for frame in decode_segment(container, stream, segment):
-                    frames_in.inc()
-                    pts.append(frame_time(frame))
-                    durations.append(frame.duration or 0)
-                    yield frame
+        def pictures() -> Iterator[Picture]:
+            for picture in decode_segment(
+                lambda: open_video(self._reader(source.blob, source.size, source.etag)), segment
+            ):
+                frames_in.inc()
+                if picture.frame is None and manifest.options.bad_frames == "fail":
+                    seconds = float(picture.time * Fraction(*manifest.video.time_base))
+                    raise InvalidVideo(
+                        f"the frame at {seconds:.3f} s is damaged; with bad_frames keep_original or hold_previous "
+                        "the one before it is shown in its place"
+                    )
+                pts.append(picture.time)
+                durations.append(picture.duration)
+                yield picture
 
-            images = ordered_map(encoder, frames_with_times(), self._settings.decode_threads)
-
+        started = datetime.now(UTC)
+        images = ordered_map(encoder, pictures(), self._settings.decode_threads)
+        for frames, pack in fill_packs(images, manifest.pack_frames):
+            if held is not None:
+                yield held
+            held = self._store_pack(message, frames, pack, started)
+            offsets.append(held.offsets)
             started = datetime.now(UTC)
-            for frames, pack in fill_packs(images, manifest.pack_frames):
-                if held is not None:
-                    yield held
-                held = self._store_pack(message, frames, pack, started)
-                offsets.append(held.offsets)
-                started = datetime.now(UTC)
-        timeline = Timeline(pts=tuple(pts), durations=tuple(durations), offsets=tuple(offsets))
+        timeline = Timeline(pts=tuple(distinct(pts)), durations=tuple(durations), offsets=tuple(offsets))
         self._store.write(self._runs.blobs(message.run_id).timeline(message.segment), timeline.encode())
         if held is not None:
             yield held

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-from av.video.frame import VideoFrame
-
 from framebrush.colors import Converter
 from framebrush.documents import FrameRange
 from framebrush.errors import InvalidVideo
 from framebrush.images import encode_jpeg
 from framebrush.manifest import VideoProperties
 from framebrush.packs import PackWriter
+from framebrush_splitter.decode import Picture
 
 
 class JpegEncoder:
@@ -19,12 +18,15 @@ class JpegEncoder:
         self._video, self._quality = video, quality
         self._converter = Converter(video)
 
-    def __call__(self, frame: VideoFrame) -> bytes:
-        """One frame as JPEG.
+    def __call__(self, picture: Picture) -> bytes:
+        """One frame as JPEG; nothing where it could not be decoded, so that the run's policy for bad frames applies.
 
         Raises:
             InvalidVideo: the frame has another size than the video.
         """
+        frame = picture.frame
+        if frame is None:
+            return b""
         if (frame.width, frame.height) != (self._video.width, self._video.height):
             raise InvalidVideo(
                 f"the frame size changes from {self._video.width}x{self._video.height} to {frame.width}x{frame.height}"

@@ -2,21 +2,26 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from framebrush.errors import InvalidVideo, LimitExceeded
+from framebrush.facts import codec_name, distinct
 from framebrush.manifest import Segment
+from framebrush_splitter.bitstream import exact_entry, hidden, untimed
 
 BATCH_PIXELS = 16_000_000
 """Pixels of a score batch: some tenths of a second of GPU time at any resolution, and about 50 MB of frames."""
 DECLARED = {"matroska,webm"}
-"""Formats that write their duration into the header; for others FFmpeg guesses. (MP4 is told by its frame count.)"""
+"""Formats that write their duration into the header; for others FFmpeg guesses."""
+INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
+"""Formats whose index at the beginning has every frame."""
 CUT_SHORT = 0.25
 """Seconds that may be missing from the declared duration, which some muxers round up."""
 
@@ -26,63 +31,78 @@ class Packets:
     """The frames of a video as its packets announce them, in ticks of the stream's time base."""
 
     pts: Sequence[int]
-    """Presentation times, increasing."""
-    keyframes: Sequence[int]
+    """Presentation times, not decreasing."""
+    entries: Sequence[int]
     """Presentation times of frames where decoding can begin, increasing."""
     end: int
     """When the last frame ends."""
+    inexact: int = 0
+    """Keyframes where decoding cannot begin, or not exactly."""
+    samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
+    """The first packet of every other stream, by the stream's index."""
 
 
 def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
     """Read all packets of a stream, decoding nothing.
 
     Raises:
-        InvalidVideo: no frames, frames without times, two frames at one time, or a file cut short.
+        InvalidVideo: no frames, frames without times, times that jump back, or a file cut short.
         LimitExceeded: too many frames.
     """
-    times, keyframes, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
-    last = 0.0
+    times, entries, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
+    samples = dict[int, "Packet[Any]"]()
+    codec, last, stored, inexact = codec_name(stream), 0.0, 0, 0
+    indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in container.demux():
-        if packet.size == 0 or packet.is_discard:
+        if packet.size == 0:
             continue
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
         if packet.stream is not stream:
+            samples.setdefault(packet.stream.index, packet)
             continue
+        stored += 1
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
-            raise InvalidVideo("the video has packets without timestamps")
+            raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
         if packet.is_corrupt:
-            raise InvalidVideo(f"the file is cut short or damaged: packet {len(times)} is incomplete")
+            raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
+        if packet.is_discard or hidden(packet, codec):
+            continue
         times.append(time)
-        if packet.is_keyframe:
-            keyframes.append(time)
         ends.append(time + max(packet.duration or 0, 1))
+        if packet.is_keyframe:
+            if entries and time < entries[-1]:
+                raise InvalidVideo(f"presentation times jump back from {entries[-1]} to {time} ticks")
+            if exact_entry(packet, codec):
+                entries.append(time)
+            else:
+                inexact += 1
         if len(times) > max_frames:
             raise LimitExceeded(f"more than {max_frames} frames (FRAMEBRUSH_MAX_FRAMES)")
     if not times:
         raise InvalidVideo("the video stream has no frames")
-    if stream.frames > len(times):
-        raise InvalidVideo(f"the file is cut short: it announces {stream.frames} frames, {len(times)} can be read")
+    if indexed > stored:
+        raise InvalidVideo(f"the file is cut short: it announces {indexed} frames, {stored} can be read")
     announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
     if last + CUT_SHORT < announced:
         raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
-    times = array("q", sorted(times))
-    for earlier, later in pairwise(times):
-        if earlier == later:
-            raise InvalidVideo(f"two frames have the same presentation time ({later} ticks)")
-    return Packets(times, array("q", sorted(keyframes)), max(ends))
+    if untimed(container, stream):
+        inexact, entries = inexact + len(entries) - 1, entries[:1]
+    return Packets(array("q", sorted(times)), entries, max(ends), inexact, samples)
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
-    """Cut at keyframes into segments of at least ``least`` frames (the last may be shorter).
+    """Cut where decoding can begin, into segments of at least ``least`` frames (the last may be shorter).
 
     With an open GOP, frames shown before a keyframe but stored after it belong to the segment before: segments are
-    ranges of presentation times, and decoding runs on until the range is full.
+    ranges of presentation times, and decoding runs on until the range is full. There is no cut where frames that share
+    a time reach past it.
     """
     pts, starts = packets.pts, [0]
-    for time in packets.keyframes:
+    shown = distinct(pts)
+    for time in packets.entries:
         index = bisect_left(pts, time)
-        if index - starts[-1] >= least:
+        if index - starts[-1] >= least and shown[index] == time:
             starts.append(index)
     ends = [*starts[1:], len(pts)]
     return tuple(

@@ -9,7 +9,7 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framebrush.colors import full_range
+from framebrush.colors import full_range, styled
 from framebrush.manifest import Manifest, Timeline, VideoProperties
 
 MBTREE_PIXELS = 640 * 360
@@ -50,7 +50,7 @@ def encode_segment(
 
 
 def _configure(stream: VideoStream, manifest: Manifest, threads: int) -> None:
-    video, options, codec = manifest.video, manifest.options, stream.codec_context
+    video, options, codec = styled(manifest.video), manifest.options, stream.codec_context
     codec.width, codec.height = video.width, video.height
     codec.pix_fmt = pixel_format(video, options.pixel_format)
     codec.time_base = stream.time_base = Fraction(*video.time_base)

@@ -10,13 +10,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
 import av
 
+from framebrush.colors import styled
 from framebrush.errors import BlobNotFound
 from framebrush.manifest import (
+    Check,
     EncodedSegment,
     FailedFrame,
     Manifest,
@@ -82,7 +83,7 @@ class Stitcher:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
         packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
-        decoder = FrameDecoder(manifest.video, pixel_format(manifest.video, manifest.options.pixel_format))
+        decoder = FrameDecoder(styled(manifest.video), pixel_format(manifest.video, manifest.options.pixel_format))
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
         with self._scratch() as folder:
             path = folder / "segment.nut"
@@ -109,10 +110,10 @@ class Stitcher:
         with self._scratch() as folder:
             paths = [self._download(run_id, segment, folder) for segment in segments]
             output = folder / f"output{PurePosixPath(manifest.output.name).suffix}"
-            self._write_output(manifest, paths, timelines, max(segment.reorder for segment in told), output)
+            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in told), output)
             with output.open("rb") as file:
                 self._store.write(manifest.output, file)
-        report = self._report(manifest, told, started)
+        report = self._report(manifest, told, checks, started)
         self._store.write(blobs.report, report.encode())
         self._runs.end(
             run_id,
@@ -127,18 +128,18 @@ class Stitcher:
 
     def _write_output(
         self, manifest: Manifest, paths: list[Path], timelines: list[Timeline], reorder: int, output: Path
-    ) -> None:
+    ) -> tuple[Check, ...]:
         source = manifest.source
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
         format_name = OUTPUT_FORMATS[output.suffix.lower()]
         try:
             with av.open(reader, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
-                join(paths, timelines, reorder, manifest, container, output, format_name)
+                wanted = join(paths, timelines, reorder, manifest, container, output, format_name)
         except av.FFmpegError:
             if reader.failure is not None:
                 raise reader.failure from None
             raise
-        check(output, timelines, Fraction(*manifest.video.time_base))
+        return check(output, wanted)
 
     def _download(self, run_id: str, segment: int, folder: Path) -> Path:
         path = folder / f"{segment}.nut"
@@ -147,7 +148,9 @@ class Stitcher:
             shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)
         return path
 
-    def _report(self, manifest: Manifest, told: list[EncodedSegment], started: datetime) -> Report:
+    def _report(
+        self, manifest: Manifest, told: list[EncodedSegment], checks: tuple[Check, ...], started: datetime
+    ) -> Report:
         failed, first = list[FailedFrame](), 0
         for segment, encoded in zip(manifest.segments, told, strict=True):
             failed += [FailedFrame(index=first + f.frame, error=f.error) for f in encoded.failures]
@@ -165,6 +168,8 @@ class Stitcher:
             failed_frames=tuple(failed),
             bad_frames=manifest.options.bad_frames,
             stages=self._runs.measure(manifest.run_id)[1] | {"joined": join_time},
+            checks=checks,
+            notes=manifest.notes,
         )
 
     @contextmanager

@@ -1,21 +1,27 @@
 """Joining encoded segments, and the input's other streams, into the output."""
 
 import heapq
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
 from framebrush.errors import PermanentError
-from framebrush.manifest import Manifest, Timeline
+from framebrush.facts import Facts, Track, is_gap, labels_of, read_facts
+from framebrush.manifest import Check, Manifest, Timeline
+from framebrush.verification import compare, content
 
 AnyPacket: TypeAlias = "Packet[Any]"
+MOVIE_TIMESCALE = 2**24
+"""Most ticks a second of a whole movie."""
 
 
 class JoinFailed(PermanentError):
@@ -73,33 +79,47 @@ def join(
     source: InputContainer,
     output: Path,
     format_name: str,
-) -> None:
+) -> Facts:
     """Write the output: the segments' video packets, and the copied streams' packets of ``source`` as they are.
+
+    Returns:
+        What reading the output must give.
 
     Raises:
         JoinFailed: the segments do not fit together.
     """
     time_base = Fraction(*manifest.video.time_base)
+    tracks = {s.index: Track.of(s) for s in source.streams if s.index in manifest.copied_streams}
+    options = _muxer_options(format_name, time_base, [track.time_base for track in tracks.values()])
     with (
-        av.open(str(output), "w", format=format_name, options=_muxer_options(format_name, time_base)) as container,
+        av.open(str(output), "w", format=format_name, options=options) as container,
         av.open(str(segments[0])) as first,
     ):
         video, copies = _add_streams(container, first.streams.video[0], source, manifest)
         container.metadata.update(source.metadata)
         container.set_chapters(source.chapters())
         packets = heapq.merge(
-            video_packets(segments, timelines, reorder, time_base, video), _copied(source, copies), key=_seconds
+            video_packets(segments, timelines, reorder, time_base, video),
+            _copied(source, copies, tracks),
+            key=_seconds,
         )
         for packet in packets:
             container.mux(packet)
+    times = array("q", (time for timeline in timelines for time in timeline.pts))
+    muxed = tuple(track for index, track in tracks.items() if index in copies)
+    return Facts(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams))
 
 
-def _muxer_options(format_name: str, time_base: Fraction) -> dict[str, str]:
+def _muxer_options(format_name: str, time_base: Fraction, others: Sequence[Fraction]) -> dict[str, str]:
     if format_name == "matroska":
         return {}
     options = {"movflags": "+faststart"}
     if time_base.numerator == 1:
         options["video_track_timescale"] = str(time_base.denominator)  # keeps ticks as they were
+    # Where streams begin is told in ticks of the whole movie: by default milliseconds, which would be rounded to.
+    movie = lcm(*(base.denominator for base in (time_base, *others)))
+    if movie <= MOVIE_TIMESCALE:
+        options["movie_timescale"] = str(movie)
     return options
 
 
@@ -112,22 +132,30 @@ def _add_streams(
         if stream.index == manifest.video.stream:
             video = container.add_stream_from_template(encoded, opaque=True)
             video.time_base = Fraction(*manifest.video.time_base)
+            video.disposition = stream.disposition
             if manifest.video.rotation is not None:
                 video.set_display_matrix(manifest.video.rotation)
             video.metadata.update(stream.metadata)
-        elif stream.index in manifest.copied_streams:
+        elif stream.index not in manifest.copied_streams:
+            continue
+        elif isinstance(stream, AttachmentStream):
+            name = stream.metadata.get("filename", f"attachment {stream.index}")
+            container.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+        else:
             copies[stream.index] = copy = container.add_stream_from_template(stream, opaque=True)
             copy.metadata.update(stream.metadata)
             copy.disposition = stream.disposition
     return video, copies
 
 
-def _copied(source: InputContainer, copies: dict[int, Stream]) -> Iterator[AnyPacket]:
+def _copied(source: InputContainer, copies: dict[int, Stream], tracks: dict[int, Track]) -> Iterator[AnyPacket]:
     if not copies:
         return
     for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
-        if packet.size:
-            packet.stream = copies[packet.stream.index]
+        index = packet.stream.index
+        if packet.size and not is_gap(packet, tracks[index].codec):
+            tracks[index].add(packet)
+            packet.stream = copies[index]
             yield packet
 
 
@@ -140,23 +168,19 @@ def _ticks(packet: AnyPacket, time_base: Fraction) -> int:
     return round((packet.pts or 0) * packet.time_base / time_base)
 
 
-def check(output: Path, timelines: Sequence[Timeline], time_base: Fraction) -> None:
-    """Read the output back: every frame must be there, at its time (to half a tick, where the format's are coarser).
+def check(output: Path, wanted: Facts) -> tuple[Check, ...]:
+    """Read the output back and compare it with what it must be.
 
-    Matroska has no negative times: where sound begins before zero, as AAC's priming does, all streams are shifted
-    alike. Times therefore count from the first frame.
+    Returns:
+        All checks; names of languages and the like may have been lost.
 
     Raises:
-        JoinFailed: saying what differs.
+        JoinFailed: frames, times, sound, subtitles, size or colours differ; says which.
     """
     with av.open(str(output)) as container:
-        stream = container.streams.video[0]
-        assert stream.time_base is not None  # noqa: S101 - a demuxed stream has one
-        found = sorted(packet.pts or 0 for packet in container.demux(stream) if packet.size)
-        wanted = [time for timeline in timelines for time in timeline.pts]
-        if len(found) != len(wanted):
-            raise JoinFailed(f"the output has {len(found)} frames instead of {len(wanted)}")
-        for index, (is_, must) in enumerate(zip(found, wanted, strict=True)):
-            off = (is_ - found[0]) * stream.time_base - (must - wanted[0]) * time_base
-            if abs(off) > stream.time_base:
-                raise JoinFailed(f"frame {index} is {float(off)} s off its time")
+        found = read_facts(container)
+    failed = [check for check in content(wanted, found) if not check.ok]
+    if failed:
+        words = "; ".join(f"{check.name}: {check.found} instead of {check.wanted}" for check in failed)
+        raise JoinFailed(f"the output is not exact: {words}"[:2048])
+    return compare(wanted, found)

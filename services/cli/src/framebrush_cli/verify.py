@@ -1,0 +1,99 @@
+"""``framebrush verify``: compare an output with its input."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from framebrush.errors import InvalidVideo
+from framebrush.manifest import Check
+from framebrush_cli.display import out
+from framebrush_cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from framebrush.facts import Facts
+
+
+def verify(
+    before: Annotated[Path, typer.Argument(metavar="INPUT", exists=True, dir_okay=False)],
+    after: Annotated[Path, typer.Argument(metavar="OUTPUT", exists=True, dir_okay=False)],
+    quality: Annotated[
+        bool, typer.Option("--quality", help="Decode both and measure PSNR and SSIM: how much the frames differ.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare a styled video with its original: frames, times, sound, subtitles, labels, colours.
+
+    Exit code 0 if all agree, 1 if something differs.
+
+        Example: `framebrush verify holiday.mp4 styled.mp4`
+    """
+    try:
+        import av
+
+        from framebrush.facts import read_facts
+        from framebrush.verification import compare
+    except ModuleNotFoundError as error:
+        raise CommandFailed(f"verify needs the package {error.name}: pip install 'framebrush-cli[verify]'") from None
+    facts = list["Facts"]()
+    for path in (before, after):
+        try:
+            with av.open(str(path), metadata_errors="replace") as container:
+                facts.append(read_facts(container))
+        except (av.FFmpegError, InvalidVideo) as error:
+            raise CommandFailed(f"{path}: not a readable video: {error}") from None
+    checks = compare(*facts)
+    exact = all(check.ok for check in checks)
+    likeness = _likeness(before, after, facts) if quality else {}
+    if as_json:
+        document = {"exact": exact, "checks": [check.model_dump() for check in checks], **likeness}
+        out.print(escape(json.dumps(document)))
+    else:
+        _show(checks, likeness)
+    if not exact:
+        raise typer.Exit(1)
+
+
+def _show(checks: tuple[Check, ...], likeness: dict[str, Any]) -> None:
+    table = Table("", "input", "output", "", box=None, pad_edge=False)
+    for check in checks:
+        table.add_row(
+            check.name, escape(check.wanted), escape(check.found), "[green]ok[/]" if check.ok else "[red]differs[/]"
+        )
+    out.print(table)
+    for name, value in likeness.items():
+        out.print(f"{name}: {value}")
+    failed = sum(not check.ok for check in checks)
+    out.print(f"[red]{failed} of {len(checks)} checks failed[/]" if failed else "[green]exact[/]")
+
+
+def _likeness(before: Path, after: Path, facts: "list[Facts]") -> dict[str, Any]:
+    """PSNR and SSIM of the frames, in RGB as their tags mean it; of the first ones if one file has more."""
+    from framebrush.similarity import psnr, ssim
+
+    values = [
+        (psnr(a, b), ssim(a, b)) for a, b in zip(_images(before, facts[0]), _images(after, facts[1]), strict=False)
+    ]
+    result = dict[str, Any]()
+    for name, of_frames in zip(("psnr", "ssim"), zip(*values, strict=True), strict=True):
+        # JSON has no infinity: frames that are equal have no PSNR.
+        finite = [value for value in of_frames if value != float("inf")]
+        mean, least = (sum(finite) / len(finite), min(finite)) if finite else (None, None)
+        result |= {f"{name}_mean": mean and round(mean, 4), f"{name}_min": least and round(least, 4)}
+    return {**result, "frames_compared": len(values), "frames_equal": sum(value == float("inf") for value, _ in values)}
+
+
+def _images(path: Path, facts: "Facts") -> Iterator[Any]:
+    import av
+
+    from framebrush.colors import Converter
+
+    converter = Converter(facts.video)
+    with av.open(str(path)) as container:
+        stream = container.streams[facts.video.stream]
+        for frame in container.decode(stream):
+            yield converter.to_image(frame)  # type: ignore[arg-type]  # of a video stream

@@ -1,0 +1,50 @@
+"""What a run cannot keep of its input, in lines for a person."""
+
+from collections.abc import Iterable, Iterator
+
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from framebrush.facts import codec_name, distinct
+from framebrush.hdr import HLG, PQ
+from framebrush.manifest import Segment, VideoProperties
+from framebrush_splitter.plan import Packets
+
+HDR = {PQ: "PQ", HLG: "HLG"}
+
+
+def notes(
+    container: InputContainer,
+    stream: VideoStream,
+    frame: VideoFrame,
+    video: VideoProperties,
+    packets: Packets,
+    segments: tuple[Segment, ...],
+    copied: Iterable[int],
+) -> Iterator[str]:
+    """One line for each thing that is lost or changed, and for what makes the run slower."""
+    for other in container.streams:
+        if other is not stream and other.index not in copied and not _is_chapters(container, other):
+            yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
+    if any(component.is_alpha for component in frame.format.components):
+        yield f"transparency is left out: the pixels are {frame.format.name}"
+    bits = frame.format.components[0].bits
+    if video.color_trc in HDR:
+        yield f"high dynamic range ({HDR[video.color_trc]}) is tone-mapped to BT.709: the output has 8 bits"
+    elif bits > 8:
+        yield f"the pixels have {bits} bits, the output 8"
+    if frame.interlaced_frame:
+        yield "the video is interlaced: both fields are styled as one picture, and the output is progressive"
+    moved = sum(a != b for a, b in zip(packets.pts, distinct(packets.pts), strict=True))
+    if moved:
+        yield f"{moved} frames share their time with the frame before: each comes a tick later"
+    if packets.inexact:
+        yield f"decoding cannot begin exactly at {packets.inexact} keyframes: the video is cut into {len(segments)}"
+
+
+def _is_chapters(container: InputContainer, stream: Stream) -> bool:
+    """QuickTime's chapters are a stream of texts, too; they are copied as chapters."""
+    name = stream.metadata.get("handler_name", "").lower()
+    return stream.type == "data" and bool(container.chapters()) and ("text" in name or "subtitle" in name)

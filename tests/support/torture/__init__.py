@@ -1,0 +1,16 @@
+"""The torture set: films as cameras, screen recorders and archives make them, each with a known property."""
+
+from support.torture.case import Case
+from support.torture.pixels import PIXELS
+from support.torture.structure import STRUCTURE
+from support.torture.timing import TIMING
+from support.torture.tracks import TRACKS
+
+GROUPS: dict[str, tuple[Case, ...]] = {
+    "Time": TIMING,
+    "Structure": STRUCTURE,
+    "Sound and text": TRACKS,
+    "Pixels": PIXELS,
+}
+"""By what they put to the test."""
+CASES = tuple(case for cases in GROUPS.values() for case in cases)

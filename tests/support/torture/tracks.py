@@ -1,0 +1,66 @@
+"""Cases that put sound, subtitles, chapters and metadata to the test."""
+
+from av.stream import Disposition
+
+from support.film import Film, Sound, Text
+from support.torture.case import Case
+from support.torture.structure import MS
+
+ASS = (
+    b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize\r\n"
+    b"Style: Default,Arial,20\r\n\r\n[Events]\r\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, "
+    b"Effect, Text\r\n"
+)
+LINES = (b"hello", b"world")
+MOV_TEXT = tuple(len(line).to_bytes(2, "big") + line for line in LINES)
+ASS_LINES = (b"0,0,Default,,0,0,0,,{\\b1}hello", b"1,0,Default,,0,0,0,,world")
+BITMAP = (b"\x80\x00\x00", b"\x80\x00\x00")
+"""PGS packets that only end a display set."""
+CHAPTERS = ((0.0, 0.4, "One"), (0.4, 0.96, "Two"))
+LANGUAGES = tuple(Sound(language=language) for language in ("eng", "deu", "fra"))
+TITLES = {"title": "Harbour", "artist": "Somebody", "comment": "a film", "date": "2026"}
+MULTI = Text("mov_text", MOV_TEXT, "deu", Disposition.forced)
+
+TRACKS = (
+    Case("no sound", "silent.mp4", Film(sounds=())),
+    Case("three languages", "languages.mp4", Film(sounds=LANGUAGES)),
+    Case("three languages, Matroska", "languages.mkv", Film(**MS, sounds=LANGUAGES)),
+    Case("PCM in QuickTime", "pcm.mov", Film(sounds=(Sound("pcm_s16le"),))),
+    Case("PCM in Matroska", "pcm.mkv", Film(**MS, sounds=(Sound("pcm_s16le"),))),
+    Case("MP3", "mp3.mkv", Film(**MS, sounds=(Sound("libmp3lame"),))),
+    Case("Opus", "opus.mkv", Film(**MS, sounds=(Sound("libopus"),))),
+    Case("FLAC", "flac.mkv", Film(**MS, sounds=(Sound("flac"),))),
+    Case("7.1 channels", "surround.mp4", Film(sounds=(Sound("aac", "7.1"),))),
+    Case("WavPack", "wavpack.mkv", Film(**MS, sounds=(Sound("wavpack"),))),
+    Case("text (mov_text)", "text.mp4", Film(texts=(Text("mov_text", MOV_TEXT, "eng"),))),
+    Case("SubRip", "srt.mkv", Film(**MS, texts=(Text("subrip", LINES, "eng"),))),
+    Case("ASS", "ass.mkv", Film(**MS, texts=(Text("ass", ASS_LINES, "eng", header=ASS),))),
+    Case(
+        "ASS with a font",
+        "font.mkv",
+        Film(**MS, texts=(Text("ass", ASS_LINES, "eng", header=ASS),), fonts=("Harbour.ttf",)),
+    ),
+    Case("bitmap subtitles (PGS)", "pgs.mkv", Film(**MS, texts=(Text("hdmv_pgs_subtitle", BITMAP, "eng"),))),
+    Case("chapters and metadata, MP4", "chapters.mp4", Film(chapters=CHAPTERS, metadata=TITLES)),
+    Case("chapters and metadata, Matroska", "chapters.mkv", Film(**MS, chapters=CHAPTERS, metadata=TITLES)),
+    Case("dispositions", "forced.mp4", Film(sounds=(Sound(), Sound(disposition=Disposition.comment)), texts=(MULTI,))),
+    Case(
+        "everything at once",
+        "all.mkv",
+        Film(
+            **MS,
+            sounds=(
+                Sound(language="eng", disposition=Disposition.default),
+                Sound("libopus", "5.1", language="deu"),
+                Sound("flac"),
+            ),
+            texts=(
+                Text("ass", ASS_LINES, "eng", header=ASS),
+                Text("subrip", LINES, "deu", Disposition.forced),
+                Text("hdmv_pgs_subtitle", BITMAP),
+            ),
+            chapters=CHAPTERS,
+            metadata=TITLES,
+        ),
+    ),
+)
