@@ -210,7 +210,7 @@ def overview(board: Board) -> None:
     )
     board.stat(
         "Cost",
-        f"$price * avg_over_time({SCORERS}[$__range:1m]) * $__range_s / 3600",
+        f"$price * avg_over_time({SCORERS}[$__range:15s]) * $__range_s / 3600",
         "currencyUSD",
         "Of the scorers in the time range, at the price above.",
         decimals=2,
