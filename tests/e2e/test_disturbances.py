@@ -38,6 +38,8 @@ def drain(cluster: Cluster) -> None:
 
 
 def kill_node(cluster: Cluster) -> None:
+    # With cgroup v1 a node cannot be killed while it starts a container: runc freezes that for a moment.
+    cluster.wait("all scorers ready", lambda: _all_ready(cluster), 120)
     shell("docker", "kill", GPU_NODE)
     shell("docker", "start", GPU_NODE)
     cluster.wait("the GPU node", lambda: _ready(cluster), 300)
@@ -47,6 +49,11 @@ def kill_node(cluster: Cluster) -> None:
 def _ready(cluster: Cluster) -> bool:
     node = cluster.core.read_node(GPU_NODE)
     return any(each.type == "Ready" and each.status == "True" for each in node.status.conditions)
+
+
+def _all_ready(cluster: Cluster) -> bool:
+    pods = cluster.pods("app.kubernetes.io/component=scorer")
+    return len(pods) > 1 and all(each.ready for pod in pods for each in pod.status.container_statuses or [])
 
 
 def scale_in(cluster: Cluster) -> None:
