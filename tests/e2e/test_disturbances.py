@@ -53,7 +53,11 @@ def _ready(cluster: Cluster) -> bool:
 
 def _all_ready(cluster: Cluster) -> bool:
     pods = cluster.pods("app.kubernetes.io/component=scorer")
-    return len(pods) > 1 and all(each.ready for pod in pods for each in pod.status.container_statuses or [])
+    return (
+        len(pods) > 1
+        and all(pod.status.container_statuses for pod in pods)
+        and all(each.ready for pod in pods for each in pod.status.container_statuses)
+    )
 
 
 def scale_in(cluster: Cluster) -> None:
