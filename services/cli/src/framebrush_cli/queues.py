@@ -166,6 +166,9 @@ def _as_keywords(options: QueueOptions) -> dict[str, Any]:
 
 
 def _reason(error: AzureError) -> str:
-    """The first line, without the object that urllib3 begins its own with."""
+    """What Service Bus says, or the first line of the error, without the object that urllib3 begins its own with."""
+    response: Any = getattr(error, "response", None)  # the SDK reads the detail of some errors only
+    if response is not None and (found := re.search(r"<Detail>(.+?)</Detail>", response.text(), re.DOTALL)):
+        return " ".join(found[1].split())
     text = (str(error.message) or type(error).__name__).strip().splitlines()[0]
     return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", text)
