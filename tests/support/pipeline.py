@@ -10,6 +10,7 @@ from framebrush.manifest import Manifest, Status
 from framebrush.messages import Incoming, ItemFailed, Message, decode
 from framebrush.requests import Options, RunRequest
 from framebrush.runs import Runs
+from framebrush.sandbox import Sandbox
 from framebrush.telemetry import current_run, run_context
 from framebrush.testing import MemoryStore
 from framebrush_dispatcher.handler import Dispatcher
@@ -28,19 +29,25 @@ CONNECTIONS: dict[str, Any] = {
 }
 
 
+SANDBOX = Sandbox(2000)
+"""Of all pipelines: starting a process takes half a second."""
+
+
 class Pipeline:
     """Handles messages until none is left. ``order`` picks the next: by default the oldest."""
 
-    def __init__(self, order: Callable[[int], int] = lambda count: 0, **splitter: Any) -> None:
+    def __init__(
+        self, order: Callable[[int], int] = lambda count: 0, sandbox: Sandbox = SANDBOX, **splitter: Any
+    ) -> None:
         self.store = MemoryStore()
         self.runs = Runs(self.store, "work")
-        split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter))
+        split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter), sandbox)
         self.handlers: dict[str, Callable[[Incoming], Iterator[Message]]] = {
             "triggers": split,
             "splits": split,
             "frames": Dispatcher(self.store, DispatcherSettings(**CONNECTIONS)),
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
-            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS)),
+            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS), sandbox),
         }
         self.order = order
         self.waiting = deque[Message]()

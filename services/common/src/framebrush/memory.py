@@ -1,11 +1,23 @@
-"""How glibc's malloc treats large blocks; with other C libraries these do nothing."""
+"""How much memory there is, and how glibc's malloc treats large blocks; with other C libraries that does nothing."""
 
 import ctypes
+import os
+from pathlib import Path
 
 _libc = ctypes.CDLL(None)
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
 """malloc.h"""
+
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux tells a container its limit, by version of cgroups."""
+
+
+def available() -> int:
+    """Bytes that the container may take, or the machine has."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    texts = [Path(name).read_text().strip() for name in CGROUP_LIMITS if Path(name).is_file()]
+    return min([physical, *(int(text) for text in texts if text.isdecimal())])
 
 
 def bound_arenas() -> None:

@@ -78,7 +78,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             else:
                 inexact += 1
         if len(times) > max_frames:
-            raise LimitExceeded(f"more than {max_frames} frames (FRAMEBRUSH_MAX_FRAMES)")
+            found = max(indexed, len(times))
+            raise LimitExceeded.of(f"at least {found} frames are more", str(max_frames), "MAX_FRAMES")
     if not times:
         raise InvalidVideo("the video stream has no frames")
     if indexed > stored:

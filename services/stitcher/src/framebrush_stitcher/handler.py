@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-import av
-
 from framebrush.colors import styled
 from framebrush.errors import BlobNotFound
 from framebrush.manifest import (
@@ -30,21 +28,21 @@ from framebrush.manifest import (
 from framebrush.memory import trim
 from framebrush.messages import BatchScored, Incoming, Message, RunEncoded, SegmentEncoded, SegmentScored
 from framebrush.reader import BlobReader
-from framebrush.requests import OUTPUT_FORMATS
 from framebrush.runs import Runs, frames_of, work_metadata
+from framebrush.sandbox import Allowance, Sandbox
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
 from framebrush_stitcher.encode import encode_segment, pixel_format
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
-from framebrush_stitcher.join import check, join
 from framebrush_stitcher.settings import StitcherSettings
+from framebrush_stitcher.tasks import CHECKS, write_output
 
 
 class Stitcher:
     """Handles the queue ``scored``."""
 
-    def __init__(self, store: Store, settings: StitcherSettings) -> None:
-        self._store, self._settings = store, settings
+    def __init__(self, store: Store, settings: StitcherSettings, sandbox: Sandbox) -> None:
+        self._store, self._settings, self._sandbox = store, settings, sandbox
         self._runs = Runs(store, settings.work_container)
         self._encoders = threading.BoundedSemaphore(settings.encoders)
 
@@ -131,15 +129,9 @@ class Stitcher:
     ) -> tuple[Check, ...]:
         source = manifest.source
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
-        format_name = OUTPUT_FORMATS[output.suffix.lower()]
-        try:
-            with av.open(reader, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
-                wanted = join(paths, timelines, reorder, manifest, container, output, format_name)
-        except av.FFmpegError:
-            if reader.failure is not None:
-                raise reader.failure from None
-            raise
-        return check(output, wanted)
+        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining")
+        (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
+        return CHECKS.validate_json(checks)
 
     def _download(self, run_id: str, segment: int, folder: Path) -> Path:
         path = folder / f"{segment}.nut"

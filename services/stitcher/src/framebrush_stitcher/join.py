@@ -59,16 +59,20 @@ def video_packets(
             source = container.streams.video[0]
             if source.codec_context.extradata != stream.codec_context.extradata:
                 raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
-            packets = [packet for packet in container.demux(source) if packet.size]
-            times = sorted(_ticks(packet, time_base) for packet in packets)
-            if times != list(timeline.pts):
-                raise JoinFailed(f"segment {number} does not have the frames of its timeline")
-            for packet in packets:
+            missing = set(timeline.pts)
+            for packet in container.demux(source):
+                if not packet.size:
+                    continue
                 packet.pts = _ticks(packet, time_base)
+                if packet.pts not in missing:
+                    raise JoinFailed(f"segment {number} has other frames than its timeline")
+                missing.remove(packet.pts)
                 packet.dts, packet.duration = dts[place], durations[packet.pts]
                 packet.time_base, packet.stream = time_base, stream
                 place += 1
                 yield packet
+            if missing:
+                raise JoinFailed(f"segment {number} has fewer frames than its timeline")
 
 
 def join(

@@ -1,0 +1,127 @@
+"""The process in which a caller's media is opened: ``python -m framebrush.sandboxed FD BYTES [MODULE...]``.
+
+The other end of the line is :mod:`framebrush.sandbox`, which says what for.
+"""
+
+import ctypes
+import importlib
+import io
+import json
+import os
+import pickle
+import resource
+import signal
+import struct
+import sys
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from framebrush.errors import LimitExceeded, PermanentError
+from framebrush.memory import bound_arenas, trim
+
+READ, ITEM, ALIVE, FAILED, DONE = b"r", b"i", b"a", b"f", b"d"
+"""First byte of what is said to the service. It answers to READ only, with the bytes."""
+REQUEST = "<qq"
+"""Of READ: where, and how many bytes."""
+MOST = 2**20
+"""Bytes that one READ may ask for."""
+PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
+NO_MEMORY = -4
+"""OpenCV's error code."""
+
+
+class Source(io.RawIOBase):
+    """The caller's file, as the service gives it: read-only and seekable."""
+
+    def __init__(self, line: "Connection[bytes, bytes]", name: str, size: int) -> None:
+        super().__init__()
+        self._line, self.name, self._size = line, name, size
+        self._position = 0
+
+    def alive(self) -> None:
+        """Tell the service that work goes on where it sees no item."""
+        self._line.send_bytes(ALIVE)
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def tell(self) -> int:
+        """Position in bytes."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position; returns it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer, or less; nothing at the end. Returns the number of bytes."""
+        if self._position >= self._size:
+            return 0
+        self._line.send_bytes(READ + struct.pack(REQUEST, self._position, min(len(buffer), MOST)))
+        data = self._line.recv_bytes()
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def confine(memory: int) -> None:
+    """Bound what this process can do to others; for Linux.
+
+    Args:
+        memory: Bytes of private memory, those of threads' stacks included. Shared libraries do not count, nor does
+            address space that malloc reserves without using it, which RLIMIT_AS would count.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM):  # for the service, which ends this process when it drains
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError):  # if memory is short after all, rather this process than the service
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    bound_arenas()
+
+
+def failure(error: Exception, memory: int) -> bytes:
+    """What to tell of an exception."""
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY:
+        error = LimitExceeded.of("decoding takes more memory", f"{memory // 10**6} MB", "DECODER_MEMORY")
+    if isinstance(error, PermanentError):
+        return json.dumps({"reason": error.reason, "text": str(error)}).encode()
+    return json.dumps({"reason": None, "text": "".join(traceback.format_exception(error))[-4000:]}).encode()
+
+
+def serve(line: "Connection[bytes, bytes]", memory: int) -> None:
+    """Work until the service hangs up."""
+    while True:
+        name, size, task, arguments, options = pickle.loads(line.recv_bytes())  # noqa: S301 - from the service
+        try:
+            items: Iterable[bytes] = task(Source(line, name, size), *arguments, **options)
+            for item in items:
+                line.send_bytes(ITEM + item)
+        except Exception as error:  # noqa: BLE001 - the service decides what becomes of it
+            line.send_bytes(FAILED + failure(error, memory))
+        else:
+            line.send_bytes(DONE)
+        trim()
+
+
+if __name__ == "__main__":
+    limit = int(sys.argv[2])
+    confine(limit)
+    for module in sys.argv[3:]:
+        importlib.import_module(module)
+    with suppress(EOFError, ConnectionError):
+        serve(Connection(int(sys.argv[1])), limit)
+    os._exit(0)  # threads of decoders may be in any state

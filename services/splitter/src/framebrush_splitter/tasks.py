@@ -1,0 +1,126 @@
+"""What is done to a caller's file, in the sandbox: plan a run, shoot a segment's frames."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from framebrush.errors import LimitExceeded
+from framebrush.facts import COPIED, is_extra, read_properties
+from framebrush.manifest import Manifest, Segment, VideoProperties
+from framebrush.manifest import Source as Input
+from framebrush.parallel import ordered_map
+from framebrush.requests import Options, RunRequest
+from framebrush.sandboxed import Source
+from framebrush.store import BlobInfo
+from framebrush_splitter.decode import Picture, decode_segment, first_frame
+from framebrush_splitter.notes import notes
+from framebrush_splitter.outputs import carries, choose_output
+from framebrush_splitter.packing import JpegEncoder
+from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
+from framebrush_splitter.settings import Limits
+from framebrush_splitter.video import open_video
+
+SHOT = struct.Struct("<qq")
+"""Before a frame's JPEG: its time and duration in ticks."""
+
+
+def plan_run(
+    source: Source, request: RunRequest, blob: BlobInfo, limits: Limits, *, segment_frames: int, output_container: str
+) -> Iterator[bytes]:
+    """Yield the run's manifest.
+
+    Args:
+        source: The video.
+        request: With the run's id and model resolved.
+        blob: What the video is.
+        limits: What is accepted.
+        segment_frames: Least frames of a segment.
+        output_container: For outputs that the request does not name.
+
+    Raises:
+        InvalidVideo: it is none, or not whole.
+        LimitExceeded: it is too large or too long.
+        UnsupportedStream: the requested output cannot carry it.
+    """
+    options = request.options
+    assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
+    with open_video(source) as (container, stream):
+        _check_streams(container, limits)
+        _check_size(stream.width, stream.height, limits)
+        frame = first_frame(container, stream)
+        video = read_properties(stream, frame)
+        _check_size(video.width, video.height, limits)  # which the container need not tell
+    with open_video(source) as (container, stream):  # anew: not every file can be wound back
+        packets = read_packets(container, stream, max_frames=limits.max_frames)
+        segments = cut(packets, segment_frames)
+        copied = [s for s in container.streams if s.type in COPIED]
+        samples = packets.samples
+        output = choose_output(request.output, request.input, output_container, options.model, copied, samples)
+        suffix = PurePosixPath(output.name).suffix.lower()
+        copied += [s for s in container.streams if is_extra(s) and carries(suffix, s, samples)]
+        seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
+        copied_streams = tuple(sorted(s.index for s in copied))
+        told = tuple(notes(container, stream, frame, video, packets, segments, copied_streams))
+    if seconds > limits.max_duration:
+        raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
+    batch = batch_size(video.width, video.height, options.batch_frames)
+    yield Manifest(
+        run_id=request.run_id,
+        created=datetime.now(UTC),
+        source=Input(blob=request.input, etag=blob.etag, size=blob.size),
+        model=options.model,
+        options=options,
+        output=output,
+        video=video,
+        copied_streams=copied_streams,
+        duration=seconds,
+        pack_frames=pack_size(batch),
+        batch_frames=batch,
+        segments=segments,
+        notes=told,
+    ).encode()
+
+
+def shoot(source: Source, video: VideoProperties, options: Options, segment: Segment, threads: int) -> Iterator[bytes]:
+    """Yield a segment's frames as JPEG, in order, for :func:`read_shot`.
+
+    Args:
+        source: The video.
+        video: As it was planned.
+        options: As the run was asked for.
+        segment: Which frames.
+        threads: That turn frames into JPEG; one more decodes.
+
+    Raises:
+        InvalidVideo: it does not hold what was planned.
+    """
+    encoder = JpegEncoder(video, options.jpeg_quality)
+
+    def opened() -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
+        return open_video(source, threads + 1)
+
+    def shot(picture: Picture) -> bytes:
+        return SHOT.pack(picture.time, picture.duration) + encoder(picture)
+
+    return ordered_map(shot, decode_segment(opened, segment, source.alive), threads)
+
+
+def read_shot(shot: bytes) -> tuple[int, int, bytes]:
+    """Time and duration of a frame in ticks, and its JPEG; that is empty if the frame is damaged."""
+    return *SHOT.unpack_from(shot), shot[SHOT.size :]
+
+
+def _check_streams(container: InputContainer, limits: Limits) -> None:
+    count = len(container.streams)
+    if count > limits.max_streams:
+        raise LimitExceeded.of(f"{count} streams are more", str(limits.max_streams), "MAX_STREAMS")
+
+
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise LimitExceeded.of(f"{width}x{height} pixels are more", str(limits.max_pixels), "MAX_PIXELS")
