@@ -2,7 +2,7 @@
 
 The process (:mod:`framebrush.sandboxed`) has bounded memory and none of the service's credentials. It reads the file
 through the service, and gives back bytes: nothing that it says is ever unpickled. One process works on one message at a
-time and stays for the next one if it ended well; it dies with the service.
+time, and stays for the next one if it came to an end by itself; it dies with the service.
 """
 
 import json
@@ -23,7 +23,7 @@ from typing import Any, Concatenate, ParamSpec
 from framebrush.errors import Crashed, FramebrushError, InvalidVideo, LimitExceeded, permanent
 from framebrush.memory import available
 from framebrush.reader import BlobReader
-from framebrush.sandboxed import ALIVE, DONE, FAILED, ITEM, MOST, READ, REQUEST, Source
+from framebrush.sandboxed import ALIVE, DONE, FAILED, ITEM, MOST, READ, REFUSED, REQUEST, Source
 
 P = ParamSpec("P")
 Task = Callable[Concatenate[Source, P], Iterable[bytes]]
@@ -71,11 +71,15 @@ class Sandbox:
         self._memory = memory * 10**6 if memory else max(LEAST, int(SHARE * available()))
         self._modules = tuple(modules)
         self._idle = list[_Process]()
-        weakref.finalize(self, _end, self._idle)
+        self._end = weakref.finalize(self, _end, self._idle)
 
     def warm(self) -> None:
         """Start a process that the first message will find ready."""
         self._idle.append(_Process(self._memory, self._modules))
+
+    def close(self) -> None:
+        """End the processes that have nothing to do; also done at the end of the program."""
+        self._end()
 
     def run(
         self, allowance: Allowance, source: BlobReader, task: Task[P], *arguments: P.args, **options: P.kwargs
@@ -96,12 +100,11 @@ class Sandbox:
             Crashed: it was killed, which need not be the file's fault.
             Exception: what reading the file raised.
         """
-        process, good = self._take(), False
+        process = self._take()
         try:
             yield from process.work(allowance, source, (task, arguments, options))
-            good = True
         finally:
-            if good:
+            if process.free:
                 self._idle.append(process)
             else:
                 process.kill()
@@ -121,6 +124,7 @@ class _Process:
     """One process, and the service's end of the line to it."""
 
     def __init__(self, memory: int, modules: Iterable[str]) -> None:
+        self.free = True
         self._line, theirs = Pipe()
         with theirs:
             command = [sys.executable, "-P", "-m", "framebrush.sandboxed", str(theirs.fileno()), str(memory), *modules]
@@ -145,6 +149,7 @@ class _Process:
 
     def work(self, allowance: Allowance, source: BlobReader, job: Any) -> Iterator[bytes]:
         """Hand over a job and serve it to its end. See :meth:`Sandbox.run`."""
+        self.free = False
         size = source.seek(0, os.SEEK_END)
         self._send(pickle.dumps((source.name, size, *job)), source.name)
         left = allowance.seconds
@@ -161,9 +166,10 @@ class _Process:
             left = allowance.seconds
             if kind == ITEM:
                 yield content
-            elif kind == FAILED:
-                raise _error(**json.loads(content))
-            elif kind == DONE:
+            elif kind in (DONE, REFUSED, FAILED):
+                self.free = kind != FAILED
+                if kind != DONE:
+                    raise _error(**json.loads(content))
                 return
             elif kind != ALIVE:
                 raise InvalidVideo(f"{source.name}: the decoder does not make sense")

@@ -22,8 +22,9 @@ from pathlib import Path
 from framebrush.errors import LimitExceeded, PermanentError
 from framebrush.memory import bound_arenas, trim
 
-READ, ITEM, ALIVE, FAILED, DONE = b"r", b"i", b"a", b"f", b"d"
-"""First byte of what is said to the service. It answers to READ only, with the bytes."""
+READ, ITEM, ALIVE, DONE, REFUSED, FAILED = b"r", b"i", b"a", b"d", b"x", b"f"
+"""First byte of what is said to the service. It answers to READ only, with the bytes. REFUSED comes with what is wrong
+with the file, FAILED with what went wrong here."""
 REQUEST = "<qq"
 """Of READ: where, and how many bytes."""
 MOST = 2**20
@@ -93,13 +94,17 @@ def confine(memory: int) -> None:
     bound_arenas()
 
 
-def failure(error: Exception, memory: int) -> bytes:
+def verdict(error: Exception, memory: int) -> bytes:
     """What to tell of an exception."""
-    if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY:
-        error = LimitExceeded.of("decoding takes more memory", f"{memory // 10**6} MB", "DECODER_MEMORY")
     if isinstance(error, PermanentError):
-        return json.dumps({"reason": error.reason, "text": str(error)}).encode()
-    return json.dumps({"reason": None, "text": "".join(traceback.format_exception(error))[-4000:]}).encode()
+        return REFUSED + _reason(error)
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY:
+        return FAILED + _reason(LimitExceeded.of("it takes more memory", f"{memory // 10**6} MB", "DECODER_MEMORY"))
+    return FAILED + json.dumps({"reason": None, "text": "".join(traceback.format_exception(error))[-4000:]}).encode()
+
+
+def _reason(error: PermanentError) -> bytes:
+    return json.dumps({"reason": error.reason, "text": str(error)}).encode()
 
 
 def serve(line: "Connection[bytes, bytes]", memory: int) -> None:
@@ -111,7 +116,7 @@ def serve(line: "Connection[bytes, bytes]", memory: int) -> None:
             for item in items:
                 line.send_bytes(ITEM + item)
         except Exception as error:  # noqa: BLE001 - the service decides what becomes of it
-            line.send_bytes(FAILED + failure(error, memory))
+            line.send_bytes(verdict(error, memory))
         else:
             line.send_bytes(DONE)
         trim()

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from framebrush.manifest import Check, Manifest, Timeline
 from framebrush.requests import OUTPUT_FORMATS
 from framebrush.sandboxed import Source
-from framebrush_stitcher.join import check, join
+from framebrush_stitcher.join import JoinFailed, check, join
 
 CHECKS = TypeAdapter(tuple[Check, ...])
 """What :func:`write_output` yields, as JSON."""
@@ -36,6 +36,10 @@ def write_output(
     Raises:
         JoinFailed: segments and input do not make the output that they should.
     """
-    with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
-        wanted = join(segments, timelines, reorder, manifest, container, output, OUTPUT_FORMATS[output.suffix.lower()])
+    format_name = OUTPUT_FORMATS[output.suffix.lower()]
+    try:
+        with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
+            wanted = join(segments, timelines, reorder, manifest, container, output, format_name)
+    except (av.ArgumentError, av.InvalidDataError) as error:  # others, as of a full disk, are not the file's fault
+        raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error}") from error
     yield CHECKS.dump_json(check(output, wanted))
