@@ -118,11 +118,11 @@ def run(name: str, data: bytes, seed: int, sandbox: Sandbox, temporary: Path) ->
 
 def fuzz(originals: dict[str, bytes], seeds: Iterable[int]) -> Tally:
     """Mutate with these seeds, films in turns."""
-    sandbox, tally, names = Sandbox(MEMORY), Tally(), sorted(originals)
+    before, sandbox, tally, names = len(sandboxes()), Sandbox(MEMORY), Tally(), sorted(originals)
     with temporary() as folder:
         for seed in seeds:
             name = names[seed % len(names)]
             tally.add(run(name, originals[name], seed, sandbox, folder))
     sandbox.close()
-    tally.left = len(sandboxes())
+    tally.left = len(sandboxes()) - before
     return tally

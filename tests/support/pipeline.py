@@ -1,7 +1,8 @@
 """The four services in one process: storage in memory, messages in a list."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from framebrush.documents import BlobRef
@@ -37,7 +38,11 @@ class Pipeline:
     """Handles messages until none is left. ``order`` picks the next: by default the oldest."""
 
     def __init__(
-        self, order: Callable[[int], int] = lambda count: 0, sandbox: Sandbox = SANDBOX, **splitter: Any
+        self,
+        order: Callable[[int], int] = lambda count: 0,
+        sandbox: Sandbox = SANDBOX,
+        stitcher: Mapping[str, Any] = MappingProxyType({}),
+        **splitter: Any,
     ) -> None:
         self.store = MemoryStore()
         self.runs = Runs(self.store, "work")
@@ -47,7 +52,7 @@ class Pipeline:
             "splits": split,
             "frames": Dispatcher(self.store, DispatcherSettings(**CONNECTIONS)),
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
-            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS), sandbox),
+            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS, **stitcher), sandbox),
         }
         self.order = order
         self.waiting = deque[Message]()

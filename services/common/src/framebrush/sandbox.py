@@ -34,6 +34,8 @@ SHARE, LEAST = 0.25, 256 * 10**6
 service; and the bytes that it may take in any case, of which the libraries need a third."""
 SLICE = 0.5
 """Seconds after which a thread that waits runs Python code: an interrupt on its way strikes there."""
+START = 120.0
+"""Seconds for a process to start, which takes half a second where a CPU is free."""
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 """Signals by which a process ends itself. A file cannot make it send itself a SIGKILL: that comes from outside."""
 SECRETS = ("FRAMEBRUSH_", "AZURE_")
@@ -124,7 +126,7 @@ class _Process:
     """One process, and the service's end of the line to it."""
 
     def __init__(self, memory: int, modules: Iterable[str]) -> None:
-        self.free = True
+        self.free, self._ready = True, False
         self._line, theirs = Pipe()
         with theirs:
             command = [sys.executable, "-P", "-m", "framebrush.sandboxed", str(theirs.fileno()), str(memory), *modules]
@@ -149,19 +151,25 @@ class _Process:
 
     def work(self, allowance: Allowance, source: BlobReader, job: Any) -> Iterator[bytes]:
         """Hand over a job and serve it to its end. See :meth:`Sandbox.run`."""
-        self.free = False
-        size = source.seek(0, os.SEEK_END)
-        self._send(pickle.dumps((source.name, size, *job)), source.name)
+        self.free, name = False, source.name
+        if not self._ready:
+            if self._receive(START, name) != ALIVE:
+                raise Crashed(f"{name}: the decoder does not start")
+            self._ready = True
+        self._send(pickle.dumps((name, source.seek(0, os.SEEK_END), *job)), name)
         left = allowance.seconds
         while True:
             begun = time.monotonic()
-            message = self._receive(begun + left, allowance, source.name)
+            message = self._receive(left, name)
+            if message is None:
+                found = f"{name}: {allowance.work} took longer"
+                raise LimitExceeded.of(found, f"{allowance.seconds:g} s", allowance.setting)
             left -= time.monotonic() - begun
             kind, content = message[:1], message[1:]
             if kind == READ:
                 offset, length = struct.unpack(REQUEST, content)
                 source.seek(offset)
-                self._send(source.read(min(length, MOST)) or b"", source.name)
+                self._send(source.read(min(length, MOST)) or b"", name)
                 continue
             left = allowance.seconds
             if kind == ITEM:
@@ -172,7 +180,7 @@ class _Process:
                     raise _error(**json.loads(content))
                 return
             elif kind != ALIVE:
-                raise InvalidVideo(f"{source.name}: the decoder does not make sense")
+                raise InvalidVideo(f"{name}: the decoder does not make sense")
 
     def _send(self, data: bytes, name: str) -> None:
         try:
@@ -180,12 +188,13 @@ class _Process:
         except OSError:
             raise self._ended(name) from None
 
-    def _receive(self, end: float, allowance: Allowance, name: str) -> bytes:
+    def _receive(self, seconds: float, name: str) -> bytes | None:
+        """What comes next, None if nothing does in this time."""
+        end = time.monotonic() + seconds
         try:
             while not self._line.poll(min(SLICE, max(0.0, end - time.monotonic()))):
                 if time.monotonic() >= end:
-                    found = f"{name}: {allowance.work} took longer"
-                    raise LimitExceeded.of(found, f"{allowance.seconds:g} s", allowance.setting)
+                    return None
             return self._line.recv_bytes()
         except (EOFError, ConnectionError):
             raise self._ended(name) from None

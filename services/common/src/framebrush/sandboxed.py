@@ -109,6 +109,7 @@ def _reason(error: PermanentError) -> bytes:
 
 def serve(line: "Connection[bytes, bytes]", memory: int) -> None:
     """Work until the service hangs up."""
+    line.send_bytes(ALIVE)
     while True:
         name, size, task, arguments, options = pickle.loads(line.recv_bytes())  # noqa: S301 - from the service
         try:

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     samples = dict[int, "Packet[Any]"]()
     codec, last, stored, inexact = codec_name(stream), 0.0, 0, 0
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
-    for packet in container.demux():
+    for packet in _announced(container):
         if packet.size == 0:
             continue
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
@@ -90,6 +90,14 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     if untimed(container, stream):
         inexact, entries = inexact + len(entries) - 1, entries[:1]
     return Packets(array("q", sorted(times)), entries, max(ends), inexact, samples)
+
+
+def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
+    """All packets, of streams that were there when the file was opened."""
+    try:
+        yield from container.demux()
+    except IndexError:  # what PyAV makes of others
+        raise InvalidVideo("a stream begins in the middle that the beginning of the file does not announce") from None
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:

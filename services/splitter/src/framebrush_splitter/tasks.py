@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framebrush.errors import LimitExceeded
+from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.facts import COPIED, is_extra, read_properties
 from framebrush.manifest import Manifest, Segment, VideoProperties
 from framebrush.manifest import Source as Input
@@ -19,7 +20,7 @@ from framebrush.sandboxed import Source
 from framebrush.store import BlobInfo
 from framebrush_splitter.decode import Picture, decode_segment, first_frame
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import carries, choose_output
+from framebrush_splitter.outputs import UnsupportedStream, carries, choose_output
 from framebrush_splitter.packing import JpegEncoder
 from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import Limits
@@ -45,7 +46,7 @@ def plan_run(
     Raises:
         InvalidVideo: it is none, or not whole.
         LimitExceeded: it is too large or too long.
-        UnsupportedStream: the requested output cannot carry it.
+        UnsupportedStream: the output cannot carry it.
     """
     options = request.options
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
@@ -59,6 +60,9 @@ def plan_run(
         packets = read_packets(container, stream, max_frames=limits.max_frames)
         segments = cut(packets, segment_frames)
         copied = [s for s in container.streams if s.type in COPIED]
+        unknown = [s for s in copied if s.codec_context is None]
+        if unknown:
+            raise UnsupportedStream(f"{unknown[0].type} stream {unknown[0].index} has a codec that nobody knows")
         samples = packets.samples
         output = choose_output(request.output, request.input, output_container, options.model, copied, samples)
         suffix = PurePosixPath(output.name).suffix.lower()
@@ -105,7 +109,13 @@ def shoot(source: Source, video: VideoProperties, options: Options, segment: Seg
         return open_video(source, threads + 1)
 
     def shot(picture: Picture) -> bytes:
-        return SHOT.pack(picture.time, picture.duration) + encoder(picture)
+        try:
+            image = encoder(picture)
+        except av.MemoryError:
+            raise
+        except av.FFmpegError as error:
+            raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
+        return SHOT.pack(picture.time, picture.duration) + image
 
     return ordered_map(shot, decode_segment(opened, segment, source.alive), threads)
 

@@ -29,6 +29,8 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
     try:
         with av.open(file, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             stream = choose_video(container)
+            if stream.codec_context is None:
+                raise InvalidVideo(f"{name}: its codec is not one that FFmpeg decodes")
             stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
             yield container, stream
     except av.MemoryError:

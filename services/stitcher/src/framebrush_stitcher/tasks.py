@@ -41,5 +41,5 @@ def write_output(
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             wanted = join(segments, timelines, reorder, manifest, container, output, format_name)
     except (av.ArgumentError, av.InvalidDataError) as error:  # others, as of a full disk, are not the file's fault
-        raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error}") from error
+        raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error.strerror}") from error
     yield CHECKS.dump_json(check(output, wanted))
