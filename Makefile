@@ -26,7 +26,7 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-images fuzz clean images push $(IMAGES:%=image-%)
+.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -97,6 +97,9 @@ dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
 
 bench: setup $(CLIP) ## Measure every stage and the whole; see docs/benchmarks.md.
 	@$(BIN)/python tests/bench/run.py
+
+bench-compare: setup $(CLIP) ## Measure splitter and stitcher against an earlier version, in turns; BEFORE=COMMIT.
+	@$(BIN)/python tests/bench/compare.py --before "$(BEFORE)"
 
 bench-images: setup ## Measure the images: megabytes, and seconds until ready.
 	@$(BIN)/python tests/bench/images.py --tag "$(TAG)"

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from support.film import Film, Sound
 from support.fuzz import films, fuzz, sandboxes
 from support.pipeline import Pipeline
 from support.video import make_video
@@ -62,8 +63,26 @@ def test_memory(tmp_path: Path) -> None:
     pipeline = Pipeline(sandbox=Sandbox(256))
     submit(pipeline, film)
     reason, description = failure(pipeline)
-    words = "it takes more memory than 256 MB: if that is wanted, raise FRAMEBRUSH_DECODER_MEMORY"
+    words = "the input takes more memory than 256 MB: if that is wanted, raise FRAMEBRUSH_DECODER_MEMORY"
     assert (reason, description) == ("limit_exceeded", words)
+
+
+def test_a_file_that_holds_more_than_its_size(tmp_path: Path) -> None:
+    """All samples of an MP4 are the same bytes, each nearly the whole file: copied, they would fill a disk."""
+    film = Film(codec="mjpeg", pixel_format="yuvj420p", options={"qmin": "1"}, sounds=(Sound("pcm_s16le"),))
+    path = film.write(tmp_path / "bomb.mov")
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 4
+    sizes, offsets = data.index(b"stsz") + 16, data.index(b"stco") + 12
+    for sample in range(int.from_bytes(data[sizes - 4 : sizes], "big")):
+        data[sizes + 4 * sample : sizes + 4 * sample + 4] = (data.index(b"moov") - start - 8).to_bytes(4, "big")
+    for chunk in range(int.from_bytes(data[offsets - 4 : offsets], "big")):
+        data[offsets + 4 * chunk : offsets + 4 * chunk + 4] = start.to_bytes(4, "big")
+    path.write_bytes(data)
+    pipeline = Pipeline()
+    submit(pipeline, path)
+    reason, description = failure(pipeline)
+    assert (reason, "the file holds more than its size" in description) == ("invalid_video", True), description
 
 
 STEPS = pytest.mark.parametrize("step", [RunRequest, SegmentPlanned, RunEncoded])

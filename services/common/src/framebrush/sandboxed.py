@@ -99,7 +99,9 @@ def verdict(error: Exception, memory: int) -> bytes:
     if isinstance(error, PermanentError):
         return REFUSED + _reason(error)
     if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY:
-        return FAILED + _reason(LimitExceeded.of("it takes more memory", f"{memory // 10**6} MB", "DECODER_MEMORY"))
+        return FAILED + _reason(
+            LimitExceeded.of("the input takes more memory", f"{memory // 10**6} MB", "DECODER_MEMORY")
+        )
     return FAILED + json.dumps({"reason": None, "text": "".join(traceback.format_exception(error))[-4000:]}).encode()
 
 

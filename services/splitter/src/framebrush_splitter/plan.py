@@ -25,6 +25,9 @@ INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
 CUT_SHORT = 0.25
 """Seconds that may be missing from the declared duration, which some muxers round up."""
 
+INFLATED, SLACK = 8, 2**16
+"""Times its size, and bytes more, that a file's packets may hold together, which can be stored compressed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Packets:
@@ -46,16 +49,22 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     """Read all packets of a stream, decoding nothing.
 
     Raises:
-        InvalidVideo: no frames, frames without times, times that jump back, or a file cut short.
+        InvalidVideo: no frames, frames without times, times that jump back, a file cut short, or the same bytes in
+            many packets, which would fill disks when they are copied.
         LimitExceeded: too many frames.
     """
     times, entries, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
-    codec, last, stored, inexact = codec_name(stream), 0.0, 0, 0
+    codec, last, stored, inexact, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
             continue
+        left -= packet.size
+        if left < 0:
+            raise InvalidVideo(
+                f"the file holds more than its size: {INFLATED} times as much, and there is no end of it"
+            )
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
         if packet.stream is not stream:
             samples.setdefault(packet.stream.index, packet)
