@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
+import psutil
 import pytest
 from azure.servicebus import ServiceBusSubQueue
 from support.system import System
@@ -92,6 +93,17 @@ def test_a_killed_process_changes_nothing(system: System, source: Path, undistur
     system.wait(victim)
     progress, _ = run.runs.measure(run.run_id)
     assert progress.model_dump() == {"split": FRAMES, "scored": FRAMES, "encoded": FRAMES}
+
+
+@pytest.mark.slow
+def test_killed_decoders_change_nothing(system: System, source: Path, undisturbed: bytes) -> None:
+    run = Run(system, source, "decoders")
+    run.wait_for(STAGE["splitter"], FRAMES // 10)
+    splitter = psutil.Process(system.processes["splitter"].pid)
+    for decoder in splitter.children():
+        decoder.kill()
+    assert run.finish() == undisturbed
+    assert splitter.is_running()
 
 
 @pytest.mark.slow
