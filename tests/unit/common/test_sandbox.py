@@ -87,7 +87,7 @@ def test_a_process_that_died_while_it_waited_is_replaced(sandbox: Sandbox) -> No
 
 
 def test_no_secret_is_in_its_environment(sandbox: Sandbox) -> None:
-    (names,) = sandbox.run(ENOUGH, film(), tasks.environment)
+    names = bytes(*sandbox.run(ENOUGH, film(), tasks.environment))
     assert b"PATH" in names
     assert b"FRAMEBRUSH" not in names
 
@@ -163,7 +163,7 @@ from support import tasks
 from unit.common.test_sandbox import film
 from framebrush.sandbox import Allowance, Sandbox
 for pid in Sandbox(300).run(Allowance(60, "", ""), film(), tasks.hang, "in C"):
-    print(pid.decode(), flush=True)
+    print(bytes(pid).decode(), flush=True)
 """
 
 

@@ -5,6 +5,7 @@ through the service, and gives back bytes: nothing that it says is ever unpickle
 time, and stays for the next one if it came to an end by itself; it dies with the service.
 """
 
+import fcntl
 import json
 import os
 import pickle
@@ -16,6 +17,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from typing import Any, Concatenate, ParamSpec
@@ -36,6 +38,8 @@ SLICE = 0.5
 """Seconds after which a thread that waits runs Python code: an interrupt on its way strikes there."""
 START = 120.0
 """Seconds for a process to start, which takes half a second where a CPU is free."""
+F_SETPIPE_SZ, PIPE = 1031, 2**20
+"""fcntl(2), and the bytes of a pipe that Linux allows everybody."""
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 """Signals by which a process ends itself. A file cannot make it send itself a SIGKILL: that comes from outside."""
 SECRETS = ("FRAMEBRUSH_", "AZURE_")
@@ -85,7 +89,7 @@ class Sandbox:
 
     def run(
         self, allowance: Allowance, source: BlobReader, task: Task[P], *arguments: P.args, **options: P.kwargs
-    ) -> Iterator[bytes]:
+    ) -> Iterator[memoryview]:
         """Run a task on a file; what it yields, as it comes.
 
         Args:
@@ -127,16 +131,20 @@ class _Process:
 
     def __init__(self, memory: int, modules: Iterable[str]) -> None:
         self.free, self._ready = True, False
-        self._line, theirs = Pipe()
-        with theirs:
-            command = [sys.executable, "-P", "-m", "framebrush.sandboxed", str(theirs.fileno()), str(memory), *modules]
+        self._answers, tell = Pipe(duplex=False)
+        listen, self._questions = Pipe(duplex=False)
+        with suppress(OSError):  # else it holds less: a process that waits for us to read does not decode meanwhile
+            fcntl.fcntl(tell.fileno(), F_SETPIPE_SZ, PIPE)
+        with listen, tell:
+            ends = [listen.fileno(), tell.fileno()]
+            command = [sys.executable, "-P", "-m", "framebrush.sandboxed", *map(str, ends), str(memory), *modules]
             environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
             start = _spawner.submit(
                 subprocess.Popen,
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # the service's are log lines
-                pass_fds=[theirs.fileno()],
+                pass_fds=ends,
                 env=environment | {"OPENBLAS_NUM_THREADS": "1"},  # or NumPy takes memory by the number of cores
             )
             self._process = start.result()
@@ -145,15 +153,16 @@ class _Process:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        self._line.close()
+        self._answers.close()
+        self._questions.close()
         self._process.kill()
         self._process.wait()
 
-    def work(self, allowance: Allowance, source: BlobReader, job: Any) -> Iterator[bytes]:
+    def work(self, allowance: Allowance, source: BlobReader, job: Any) -> Iterator[memoryview]:
         """Hand over a job and serve it to its end. See :meth:`Sandbox.run`."""
         self.free, name = False, source.name
         if not self._ready:
-            if self._receive(START, name) != ALIVE:
+            if self._receive(START, name) is None:
                 raise Crashed(f"{name}: the decoder does not start")
             self._ready = True
         self._send(pickle.dumps((name, source.seek(0, os.SEEK_END), *job)), name)
@@ -165,7 +174,7 @@ class _Process:
                 found = f"{name}: {allowance.work} took longer"
                 raise LimitExceeded.of(found, f"{allowance.seconds:g} s", allowance.setting)
             left -= time.monotonic() - begun
-            kind, content = message[:1], message[1:]
+            kind, content = bytes(message[:1]), message[1:]
             if kind == READ:
                 offset, length = struct.unpack(REQUEST, content)
                 source.seek(offset)
@@ -177,25 +186,25 @@ class _Process:
             elif kind in (DONE, REFUSED, FAILED):
                 self.free = kind != FAILED
                 if kind != DONE:
-                    raise _error(**json.loads(content))
+                    raise _error(**json.loads(bytes(content)))
                 return
             elif kind != ALIVE:
                 raise InvalidVideo(f"{name}: the decoder does not make sense")
 
     def _send(self, data: bytes, name: str) -> None:
         try:
-            self._line.send_bytes(data)
+            self._questions.send_bytes(data)
         except OSError:
             raise self._ended(name) from None
 
-    def _receive(self, seconds: float, name: str) -> bytes | None:
+    def _receive(self, seconds: float, name: str) -> memoryview | None:
         """What comes next, None if nothing does in this time."""
         end = time.monotonic() + seconds
         try:
-            while not self._line.poll(min(SLICE, max(0.0, end - time.monotonic()))):
+            while not self._answers.poll(min(SLICE, max(0.0, end - time.monotonic()))):
                 if time.monotonic() >= end:
                     return None
-            return self._line.recv_bytes()
+            return memoryview(self._answers.recv_bytes())
         except (EOFError, ConnectionError):
             raise self._ended(name) from None
 

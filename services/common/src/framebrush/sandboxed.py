@@ -1,6 +1,6 @@
-"""The process in which a caller's media is opened: ``python -m framebrush.sandboxed FD BYTES [MODULE...]``.
+"""The process in which a caller's media is opened: ``python -m framebrush.sandboxed FD FD BYTES [MODULE...]``.
 
-The other end of the line is :mod:`framebrush.sandbox`, which says what for.
+The other end of the two pipes is :mod:`framebrush.sandbox`, which says what for.
 """
 
 import ctypes
@@ -35,17 +35,25 @@ NO_MEMORY = -4
 """OpenCV's error code."""
 
 
+class Line:
+    """To the service."""
+
+    def __init__(self, listen: int, tell: int) -> None:
+        self.listen = Connection(listen, writable=False).recv_bytes
+        self.tell = Connection(tell, readable=False).send_bytes
+
+
 class Source(io.RawIOBase):
     """The caller's file, as the service gives it: read-only and seekable."""
 
-    def __init__(self, line: "Connection[bytes, bytes]", name: str, size: int) -> None:
+    def __init__(self, line: "Line", name: str, size: int) -> None:
         super().__init__()
         self._line, self.name, self._size = line, name, size
         self._position = 0
 
     def alive(self) -> None:
         """Tell the service that work goes on where it sees no item."""
-        self._line.send_bytes(ALIVE)
+        self._line.tell(ALIVE)
 
     def readable(self) -> bool:
         """Yes."""
@@ -69,8 +77,8 @@ class Source(io.RawIOBase):
         """Fill the buffer, or less; nothing at the end. Returns the number of bytes."""
         if self._position >= self._size:
             return 0
-        self._line.send_bytes(READ + struct.pack(REQUEST, self._position, min(len(buffer), MOST)))
-        data = self._line.recv_bytes()
+        self._line.tell(READ + struct.pack(REQUEST, self._position, min(len(buffer), MOST)))
+        data = self._line.listen()
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -109,27 +117,27 @@ def _reason(error: PermanentError) -> bytes:
     return json.dumps({"reason": error.reason, "text": str(error)}).encode()
 
 
-def serve(line: "Connection[bytes, bytes]", memory: int) -> None:
+def serve(line: Line, memory: int) -> None:
     """Work until the service hangs up."""
-    line.send_bytes(ALIVE)
+    line.tell(ALIVE)
     while True:
-        name, size, task, arguments, options = pickle.loads(line.recv_bytes())  # noqa: S301 - from the service
+        name, size, task, arguments, options = pickle.loads(line.listen())  # noqa: S301 - from the service
         try:
             items: Iterable[bytes] = task(Source(line, name, size), *arguments, **options)
             for item in items:
-                line.send_bytes(ITEM + item)
+                line.tell(ITEM + item)
         except Exception as error:  # noqa: BLE001 - the service decides what becomes of it
-            line.send_bytes(verdict(error, memory))
+            line.tell(verdict(error, memory))
         else:
-            line.send_bytes(DONE)
+            line.tell(DONE)
         trim()
 
 
 if __name__ == "__main__":
-    limit = int(sys.argv[2])
+    limit = int(sys.argv[3])
     confine(limit)
-    for module in sys.argv[3:]:
+    for module in sys.argv[4:]:
         importlib.import_module(module)
     with suppress(EOFError, ConnectionError):
-        serve(Connection(int(sys.argv[1])), limit)
+        serve(Line(int(sys.argv[1]), int(sys.argv[2])), limit)
     os._exit(0)  # threads of decoders may be in any state

@@ -103,7 +103,7 @@ class Splitter:
             allowance, reader, plan_run, request, source, settings.limits,
             segment_frames=settings.segment_frames, output_container=settings.output_container,
         )  # fmt: skip
-        return Manifest.decode(manifest)
+        return Manifest.decode(bytes(manifest))
 
     def _split(self, message: SegmentPlanned) -> Iterator[Message]:
         """Decode a segment into packs. Each is announced once it is stored, the last once the timeline is too."""
@@ -126,7 +126,7 @@ class Splitter:
         pts, durations, offsets = list[int](), list[int](), list[tuple[int, ...]]()
         held: PackReady | None = None
 
-        def images() -> Iterator[bytes]:
+        def images() -> Iterator[memoryview]:
             settings = self._settings
             allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
             reader = self._reader(source.blob, source.size, source.etag)

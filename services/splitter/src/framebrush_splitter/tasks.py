@@ -120,7 +120,7 @@ def shoot(source: Source, video: VideoProperties, options: Options, segment: Seg
     return ordered_map(shot, decode_segment(opened, segment, source.alive), threads)
 
 
-def read_shot(shot: bytes) -> tuple[int, int, bytes]:
+def read_shot(shot: memoryview) -> tuple[int, int, memoryview]:
     """Time and duration of a frame in ticks, and its JPEG; that is empty if the frame is damaged."""
     return *SHOT.unpack_from(shot), shot[SHOT.size :]
 

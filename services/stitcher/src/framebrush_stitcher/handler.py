@@ -131,7 +131,7 @@ class Stitcher:
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
         allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining")
         (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
-        return CHECKS.validate_json(checks)
+        return CHECKS.validate_json(bytes(checks))
 
     def _download(self, run_id: str, segment: int, folder: Path) -> Path:
         path = folder / f"{segment}.nut"
