@@ -23,9 +23,9 @@ MEMORY = 500
 """Megabytes that the sandbox may take."""
 LIMITS = {"max_pixels": 500_000, "max_frame_time": 10.0, "max_plan_time": 20.0, "max_frames": 5000}
 WORDS = {
-    "decoder crashed": "the decoder crashed",
-    "took longer": "time",
-    "takes more memory": "memory",
+    "decoder crashed": "a decoder that crashed",
+    "took longer": "a decoder that took too long",
+    "takes more memory": "a decoder that took too much memory",
 }
 """What a reason's description tells further."""
 

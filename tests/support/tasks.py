@@ -42,6 +42,8 @@ def stumble(source: Source) -> Iterator[bytes]:
 
 def crash(source: Source, how: str) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
+    if how == "SIGILL":  # in the middle of a message
+        os.write(source._line.tell.__self__.fileno(), b"\0\1\0\0")
     if how == "SIGSEGV":
         ctypes.string_at(0)
     if how == "SIGABRT":

@@ -205,7 +205,7 @@ class _Process:
                 if time.monotonic() >= end:
                     return None
             return memoryview(self._answers.recv_bytes())
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # the latter in the middle of a message
             raise self._ended(name) from None
 
     def _ended(self, name: str) -> FramebrushError:
