@@ -19,12 +19,12 @@ class PackWriter:
         self.offsets = [0]
         """Where each member begins, in bytes; the last is where the members end."""
 
-    def _add(self, name: str, data: bytes | memoryview) -> None:
+    def _add(self, name: str, data: bytes) -> None:
         info = tarfile.TarInfo(name)  # no times, no owner: the same frames give the same bytes
         info.size = len(data)
         self._tar.addfile(info, io.BytesIO(data))
 
-    def add_frame(self, index: int, image: bytes | memoryview) -> None:
+    def add_frame(self, index: int, image: bytes) -> None:
         """Add a frame's JPEG."""
         self._add(f"{index:08}.jpg", image)
         self.offsets.append(self._tar.offset)

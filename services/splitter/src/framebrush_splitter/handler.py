@@ -126,7 +126,7 @@ class Splitter:
         pts, durations, offsets = list[int](), list[int](), list[tuple[int, ...]]()
         held: PackReady | None = None
 
-        def images() -> Iterator[memoryview]:
+        def images() -> Iterator[bytes]:
             settings = self._settings
             allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
             reader = self._reader(source.blob, source.size, source.etag)

@@ -34,7 +34,7 @@ class JpegEncoder:
         return encode_jpeg(self._converter.to_image(frame), self._quality)
 
 
-def fill_packs(images: Iterable[bytes | memoryview], size: int) -> Iterator[tuple[FrameRange, PackWriter]]:
+def fill_packs(images: Iterable[bytes], size: int) -> Iterator[tuple[FrameRange, PackWriter]]:
     """Packs of ``size`` frames, the last with what is left."""
     pack, first = PackWriter(), 0
     for index, image in enumerate(images):

@@ -120,9 +120,9 @@ def shoot(source: Source, video: VideoProperties, options: Options, segment: Seg
     return ordered_map(shot, decode_segment(opened, segment, source.alive), threads)
 
 
-def read_shot(shot: memoryview) -> tuple[int, int, memoryview]:
+def read_shot(shot: memoryview) -> tuple[int, int, bytes]:
     """Time and duration of a frame in ticks, and its JPEG; that is empty if the frame is damaged."""
-    return *SHOT.unpack_from(shot), shot[SHOT.size :]
+    return *SHOT.unpack_from(shot), bytes(shot[SHOT.size :])
 
 
 def _check_streams(container: InputContainer, limits: Limits) -> None:
