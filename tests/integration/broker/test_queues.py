@@ -366,11 +366,12 @@ def test_peek(client: ServiceBusClient, queue: str) -> None:
 
 
 def test_scheduled_messages(client: ServiceBusClient, queue: str) -> None:
-    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
     with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
+        receiver.peek_messages()  # links are open before the time is taken
+        due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)
         numbers = sender.schedule_messages([ServiceBusMessage("a"), ServiceBusMessage("b")], due)
         assert numbers == [1, 2]
-        [number] = sender.schedule_messages(ServiceBusMessage("cancelled"), due)
+        [number] = sender.schedule_messages(ServiceBusMessage("cancelled"), due + datetime.timedelta(hours=1))
         sender.cancel_scheduled_messages(number)
         with pytest.raises(MessageNotFoundError):
             sender.cancel_scheduled_messages(number)

@@ -11,7 +11,7 @@ from support.metrics import selectors, series, used_labels
 from support.rules import RULES, rules
 from support.tools import tool
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 TESTS = Path(__file__).with_name("rules_test.yaml")
 ALL = rules()
 ALERTS = [pytest.param(rule, id=rule["alert"]) for rule in ALL if "alert" in rule]

@@ -10,7 +10,7 @@ import pytest
 from support.metrics import selectors, series, used_labels
 from support.panels import CHART, dashboards, panels, queries
 
-GENERATOR = Path(__file__).parents[2] / "tools" / "dashboards.py"
+GENERATOR = Path(__file__).parents[1] / "tools" / "dashboards.py"
 QUERIES = list(queries("framebrush"))
 PANELS = [pytest.param(panel, id=panel["title"]) for board in dashboards().values() for panel in panels(board)]
 
