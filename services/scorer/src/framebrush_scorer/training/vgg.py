@@ -28,7 +28,7 @@ class Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers: nn.Sequential = make_layers(cfgs["D"], batch_norm=False)[: max(LAYERS) + 1]
+        self.features: nn.Sequential = make_layers(cfgs["D"], batch_norm=False)[: max(LAYERS) + 1]
         # Of ImageNet's pictures.
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
@@ -37,7 +37,7 @@ class Features(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Return the activations (B, C, h, w) of :data:`LAYERS` by name."""
         x, found = (x - self.mean) / self.deviation, {}
-        for place, layer in enumerate(self.layers):
+        for place, layer in enumerate(self.features):
             x = layer(x)
             if place in LAYERS:
                 # The next layers are convolutions and pools: none changes this one in place.
@@ -53,12 +53,11 @@ def read_vgg(path: Path | None = None, url: str = URL) -> Features:
 
     """
     path = download(url) if path is None else path
-    tensors = read_tensors(path, MAX_BYTES)
     net = Features()
-    state = {key.replace("features.", "layers."): value for key, value in tensors.items()}
     expected = net.state_dict()
-    check_tensors(path, {key: value for key, value in state.items() if key in expected}, expected)
-    net.load_state_dict({key: state[key] for key in expected})
+    state = {key: value for key, value in read_tensors(path, MAX_BYTES).items() if key in expected}
+    check_tensors(path, state, expected)
+    net.load_state_dict(state)
     return net
 
 
