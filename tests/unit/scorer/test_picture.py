@@ -95,6 +95,12 @@ def test_pictures_of_any_size_can_be_learned(vgg, tmp_path, shape):
     assert all(each.isfinite().all() for each in teacher.style.values())
 
 
+def test_a_missing_picture_is_named_before_anything_is_downloaded(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["--image", "absent.png", "--out", str(tmp_path / "a.safetensors")])
+    assert "absent.png: there is no such file" in capsys.readouterr().err
+
+
 def test_what_is_no_picture_is_refused(vgg, tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(ValueError, match=r"a\.txt is no picture"):

@@ -32,6 +32,8 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     args = parser.parse_args(arguments)
     if args.out.suffix != ".safetensors":
         parser.error(f"--out {args.out} must end in .safetensors")
+    if args.image and not args.image.is_file():
+        parser.error(f"--image {args.image}: there is no such file")
     try:
         return args, Recipe(**{field: getattr(args, field) for field in Recipe.__dataclass_fields__})
     except ValueError as error:
