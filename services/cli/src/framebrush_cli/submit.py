@@ -42,6 +42,9 @@ def submit(
         bool | None, typer.Option("--keep-colors", rich_help_panel=PANEL, help="The video's own colours.")
     ] = None,
     scale: Annotated[float | None, typer.Option(rich_help_panel=PANEL, help="Size of the brush, 0.25 to 4.")] = None,
+    smoothing: Annotated[
+        float | None, typer.Option(rich_help_panel=PANEL, help="Average with neighbouring frames, 0 to 1.")
+    ] = None,
     crf: Annotated[
         int | None, typer.Option(rich_help_panel=PANEL, help="H.264 quality, 0 to 51, lower is better.")
     ] = None,
@@ -74,7 +77,7 @@ def submit(
     if style and model:
         raise CommandFailed("--style and --model name the same thing: give one of them")
     given = {
-        "strength": strength, "keep_colors": keep_colors, "scale": scale,
+        "strength": strength, "keep_colors": keep_colors, "scale": scale, "smoothing": smoothing,
         "crf": crf, "preset": preset, "pixel_format": pixel_format, "jpeg_quality": jpeg_quality,
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip

@@ -34,6 +34,8 @@ class Options(Model):
     """The painting's luma with the input's chroma."""
     scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
     """Size of the brush: 2 paints at half of the resolution; the output keeps its size."""
+    smoothing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """How much each frame is averaged with its neighbours in its batch, along the motion."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
     """Quality of the frames on their way between the stages."""
     crf: Annotated[int, Field(ge=0, le=51)] = 20
@@ -47,6 +49,10 @@ class Options(Model):
     """Frames per score message; by resolution when absent."""
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
     """What becomes of a frame that cannot be scored."""
+
+
+LATER_OPTIONS = ("smoothing",)
+"""Options that are younger than the ids of runs: at their defaults they do not count, so that the ids stay."""
 
 
 class RunRequest(Document):
@@ -117,7 +123,9 @@ class Trigger(Model):
 
 def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
     """The same blob content with the same options is the same run: a readable stem and 48 bits of SHA-256."""
-    key = json.dumps([str(source), etag.strip('"'), options.model_dump(), output and str(output)], sort_keys=True)
+    unset = {name for name in LATER_OPTIONS if getattr(options, name) == Options.model_fields[name].default}
+    chosen = options.model_dump(exclude=unset)
+    key = json.dumps([str(source), etag.strip('"'), chosen, output and str(output)], sort_keys=True)
     stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 

@@ -27,6 +27,7 @@ from framebrush_scorer.models import FrameModel, load
 from framebrush_scorer.precision import choose_device
 from framebrush_scorer.scoring import score
 from framebrush_scorer.settings import ScorerSettings
+from framebrush_scorer.smoothing import smooth
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,10 @@ class Scorer:
             return score(Controlled(self._load_model(manifest.model), controls), frames)
 
         results = iter(self._model_thread.submit(copy_context().run, paint).result())
-        return [item if isinstance(item, str) else next(results) for item in decoded]
+        painted = [item if isinstance(item, str) else next(results) for item in decoded]
+        if options.smoothing and options.strength:
+            painted = smooth(decoded, painted, options.smoothing)
+        return painted
 
     def _add(
         self,
