@@ -44,11 +44,28 @@ def is_hdr(video: VideoProperties) -> bool:
     return video.color_trc in (PQ, HLG)
 
 
-def styled(video: VideoProperties) -> VideoProperties:
-    """The colours of the output, which has eight bits and no RGB: those of the input where that can be."""
+def is_rgb(pixel_format: str) -> bool:
+    """Whether a pixel format of FFmpeg holds red, green and blue."""
+    return pixel_format.startswith(("rgb", "bgr", "gbr"))
+
+
+def styled(video: VideoProperties, pixel_format: str) -> VideoProperties:
+    """The colours of an output in ``pixel_format``: those of the input where that can be.
+
+    What the model sees has eight bits, so that there is no high dynamic range.
+    """
     if is_hdr(video):
-        return video.model_copy(update={"color_space": 1, "color_trc": 1, "color_primaries": 1, "color_range": 1})
+        video = video.model_copy(update={"color_space": 1, "color_trc": 1, "color_primaries": 1, "color_range": 1})
+    if is_rgb(pixel_format):
+        return video.model_copy(update={"color_space": 0, "color_range": int(ColorRange.JPEG)})
     if video.color_space == 0:  # RGB has no matrix; tagged with the one that is used
+        return named(video.model_copy(update={"color_space": 2}))
+    return video
+
+
+def named(video: VideoProperties) -> VideoProperties:
+    """The video with the code of its matrix: of an untagged one what players assume, of two that are equal one."""
+    if video.color_space in (2, 5):
         return video.model_copy(update={"color_space": 1 if matrix(video) == Colorspace.ITU709 else 6})
     return video
 

@@ -23,14 +23,14 @@ from framebrush.messages import Incoming, Message, PackReady, SegmentPlanned
 from framebrush.packs import PackWriter
 from framebrush.parallel import ordered_map
 from framebrush.reader import BlobReader
-from framebrush.requests import SUBMITTED, RunRequest, Trigger, derive_run_id
+from framebrush.requests import SUBMITTED, RunRequest, Trigger, derive_run_id, suffix_of
 from framebrush.runs import Runs, unchanged, work_metadata
 from framebrush.store import BlobInfo, Store
 from framebrush.telemetry import bind_run, frames_in, frames_out
 from framebrush_splitter.decode import Picture, decode_segment, first_frame
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import carries, choose_output
-from framebrush_splitter.packing import JpegEncoder, fill_packs
+from framebrush_splitter.outputs import Input, carries, plan_output
+from framebrush_splitter.packing import FrameEncoder, fill_packs
 from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.video import open_video
@@ -125,14 +125,13 @@ class Splitter:
             segments = cut(packets, settings.segment_frames)
             copied = [s for s in container.streams if s.type in COPIED]
             samples = packets.samples
-            output = choose_output(
-                request.output, request.input, settings.output_container, options.model, copied, samples
-            )
-            suffix = PurePosixPath(output.name).suffix.lower()
-            copied += [s for s in container.streams if is_extra(s) and carries(suffix, s, samples)]
+            requested = suffix_of(request.output) if request.output else None
+            output = plan_output(Input(video, copied, samples), options, requested, nvenc=settings.nvenc)
+            copied += [s for s in container.streams if is_extra(s) and carries(output.suffix, s, samples)]
             seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
             copied_streams = tuple(sorted(s.index for s in copied))
-            told = tuple(notes(container, stream, frame, video, packets, segments, copied_streams))
+            told = [output.note] if output.note else []
+            told += notes(container, stream, frame, video, packets, segments, copied_streams)
         if seconds > settings.max_duration:
             raise LimitExceeded(
                 f"{seconds:.0f} s are more than {settings.max_duration:.0f} s (FRAMEBRUSH_MAX_DURATION)"
@@ -143,15 +142,15 @@ class Splitter:
             created=datetime.now(UTC),
             source=Source(blob=request.input, etag=source.etag, size=source.size),
             model=options.model,
-            options=options,
-            output=output,
+            options=output.options,
+            output=_name(request, output.suffix, settings.output_container),
             video=video,
             copied_streams=copied_streams,
             duration=seconds,
             pack_frames=pack_size(batch),
             batch_frames=batch,
             segments=segments,
-            notes=told,
+            notes=tuple(told),
         )
 
     def _split(self, message: SegmentPlanned) -> Iterator[Message]:
@@ -172,7 +171,7 @@ class Splitter:
     def _decode(self, message: SegmentPlanned) -> Iterator[Message]:
         manifest = self._runs.manifest(message.run_id)
         segment, source = manifest.segments[message.segment], manifest.source
-        encoder = JpegEncoder(manifest.video, manifest.options.jpeg_quality)
+        encoder = FrameEncoder(manifest.video, manifest.options)
         pts, durations, offsets = list[int](), list[int](), list[tuple[int, ...]]()
         held: PackReady | None = None
 
@@ -193,7 +192,7 @@ class Splitter:
 
         started = datetime.now(UTC)
         images = ordered_map(encoder, pictures(), self._settings.decode_threads)
-        for frames, pack in fill_packs(images, manifest.pack_frames):
+        for frames, pack in fill_packs(images, manifest.pack_frames, manifest.options.pack_codec):
             if held is not None:
                 yield held
             held = self._store_pack(message, frames, pack, started)
@@ -216,6 +215,15 @@ class Splitter:
         if size == 0:
             raise InvalidVideo(f"{ref} is empty (0 bytes)")
         return BlobReader(self._store, ref, size, etag)
+
+
+def _name(request: RunRequest, suffix: str, container: str) -> BlobRef:
+    """The output's blob: as requested but for what its container has to be, else after the input and the model."""
+    wanted = request.output or BlobRef(
+        container=container, name=f"{PurePosixPath(request.input.name).with_suffix('')}.{request.options.model}{suffix}"
+    )
+    name = wanted.name if suffix_of(wanted) == suffix else str(PurePosixPath(wanted.name).with_suffix(suffix))
+    return BlobRef(container=wanted.container, name=name)
 
 
 def _ready(message: SegmentPlanned, frames: FrameRange, offsets: tuple[int, ...]) -> PackReady:
