@@ -9,7 +9,7 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "h264": (".mp4", ".m4v", ".mov", ".mkv"),
     "h265": (".mp4", ".m4v", ".mov", ".mkv"),
     "av1": (".mp4", ".m4v", ".webm", ".mkv"),
-    "vp9": (".webm", ".mp4", ".mkv"),
+    "vp9": (".webm", ".mp4", ".m4v", ".mkv"),
     "prores": (".mov", ".mkv"),
     "ffv1": (".mkv",),
 }
@@ -91,10 +91,10 @@ ENCODERS = (
         "h265", "libx265", _formats(*YUV, bits=(8, 10)) | {("rgb", 8): "gbrp"}, crf=22, presets=X26X, fixed=X265,
         lossless={"x265-params": "log-level=error:lossless=1"}, even=True, least=16, most=8192, tag="hvc1",
     ),
-    # Below 32 pixels SVT-AV1 4.1 may never come back.
+    # Below 64 pixels SVT-AV1 4.1 keeps to no bitrate; below 32 it may never come back.
     Encoder(
         "av1", "libsvtav1", _formats("yuv420p", bits=(8, 10)), crf=28, most_crf=63,
-        presets=_scale("preset", "12 11 10 9 8 7 6 4 2"), least=32, most=8192,
+        presets=_scale("preset", "9 9 9 8 8 7 6 4 2"), least=64, most=8192,
     ),
     Encoder(
         "vp9", "libvpx-vp9", _formats(*YUV) | {("rgb", 8): "gbrp"}, crf=28, most_crf=63, lossless={"lossless": "1"},

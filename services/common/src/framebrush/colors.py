@@ -74,7 +74,7 @@ class Converter:
     """Converts between a video's frames and images, with the same matrix and range both ways; for several threads."""
 
     def __init__(self, video: VideoProperties) -> None:
-        self._matrix, self._range = matrix(video), full_range(video)
+        self._video, self._matrix, self._range = video, matrix(video), full_range(video)
         self._transfer = video.color_trc if is_hdr(video) else None
         self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
 
@@ -98,10 +98,13 @@ class Converter:
 
     def to_frame(self, image: Image, pixel_format: str) -> VideoFrame:
         """An image (H, W, 3), blue first, as a frame."""
-        return self._reformat(
+        frame = self._reformat(
             VideoFrame.from_ndarray(image, format="bgr24"),
             pixel_format,
             src_color_range=ColorRange.JPEG,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
         )
+        # ProRes tells what its frames say, not what its encoder is told.
+        frame.color_trc, frame.color_primaries = self._video.color_trc, self._video.color_primaries
+        return frame
