@@ -1,6 +1,7 @@
-"""``PYTHONPATH=tests python tests/bench/packs.py VIDEO``: what frames weigh and take on their way, and how like the input an identity run is.
+"""What frames weigh and take on their way, and how like the input an identity run is.
 
-Prints the tables of docs/video.md. CPU time of one thread, so that other work on the machine matters little.
+``PYTHONPATH=tests python tests/bench/packs.py VIDEO`` prints the tables of
+docs/video.md. CPU time of one thread, so that other work on the machine matters little.
 """
 
 import argparse

@@ -126,6 +126,12 @@ def test_the_index_of_an_mp4_is_where_it_was_asked_for(film: Path) -> None:
         assert (data.index(b"moov") < data.index(b"mdat")) is fast
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_hevc_is_called_as_apples_players_want_it(film: Path, suffix: str) -> None:
+    data = run(film, f"o{suffix}", codec="h265")[0].output()
+    assert b"hvc1" in data and b"hev1" not in data
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
 def test_the_same_run_gives_the_same_bytes(film: Path, suffix: str) -> None:
     assert run(film, f"o{suffix}", codec="vp9")[0].output() == run(film, f"o{suffix}", codec="vp9")[0].output()

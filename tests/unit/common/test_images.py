@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebrush.errors import PermanentError
-from framebrush.images import Image, InvalidImage, decode_image, encode_jpeg
+from framebrush.images import Image, InvalidImage, decode_image, encode_image, encode_jpeg, encode_png
 
 
 def picture(height: int, width: int) -> Image:
@@ -39,6 +39,14 @@ def test_chroma_is_not_subsampled() -> None:
 
 def test_the_same_image_gives_the_same_bytes() -> None:
     assert encode_jpeg(picture(64, 64), 90) == encode_jpeg(picture(64, 64), 90)
+
+
+@pytest.mark.parametrize("size", [(120, 160), (119, 161), (1, 1)])
+def test_png_loses_nothing(size: tuple[int, int]) -> None:
+    image = picture(*size)
+    image[::2] ^= np.random.default_rng(0).integers(0, 256, image[::2].shape, np.uint8)
+    assert np.array_equal(decode_image(encode_image(image, "png", 1), *size), image)
+    assert encode_image(image, "png", 1) == encode_png(image)
 
 
 def test_another_size_is_named() -> None:

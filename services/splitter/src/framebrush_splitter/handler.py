@@ -31,7 +31,7 @@ from framebrush_splitter.decode import Picture, decode_segment, first_frame
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder, fill_packs
-from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
+from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.video import open_video
 
@@ -147,7 +147,7 @@ class Splitter:
             video=video,
             copied_streams=copied_streams,
             duration=seconds,
-            pack_frames=pack_size(batch),
+            pack_frames=pack_size(batch, int(FRAME_BYTES[options.pack_codec] * video.width * video.height) + 1),
             batch_frames=batch,
             segments=segments,
             notes=tuple(told),
