@@ -2,8 +2,8 @@
 
 Usage: steadiness.py FILM [FILM ...] [--frames N] [--json FILE]; prints a table for each size.
 
-Training reads the first half of a film only; this reads the frames from the middle of the second half on, cut to 16:9. A
-film that would have to be enlarged by more than a third is left out of a size.
+Training reads the first half of a film only; this reads the frames from the middle of the second half on, cut to 16:9.
+A film that would have to be enlarged by more than a third is left out of a size.
 """
 
 import argparse

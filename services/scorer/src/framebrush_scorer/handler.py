@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from framebrush.errors import BlobNotFound, PermanentError
-from framebrush.images import Image, InvalidImage, decode_jpeg, encode_jpeg
+from framebrush.images import Image, InvalidImage, decode_image, encode_image
 from framebrush.manifest import FrameFailure, Manifest
 from framebrush.messages import BatchReady, BatchScored, Incoming, Message
 from framebrush.packs import PackWriter, read_pack
@@ -89,7 +89,7 @@ class Scorer:
 
         def decode(index: int) -> Image | str:
             try:
-                bgr = decode_jpeg(originals.get(index, b""), manifest.video.height, manifest.video.width)
+                bgr = decode_image(originals.get(index, b""), manifest.video.height, manifest.video.width)
             except InvalidImage as error:
                 return str(error)
             return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # same shape and dtype
@@ -98,13 +98,13 @@ class Scorer:
             if isinstance(result, str):
                 return result
             bgr: Image = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
-            return encode_jpeg(bgr, manifest.options.jpeg_quality)
+            return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
         with self._cores:
             decoded = list(ordered_map(decode, indices, self._threads))
             results = self._apply(manifest, decoded)
             encoded = list(ordered_map(encode, results, self._threads))
-        pack = PackWriter()
+        pack = PackWriter(manifest.options.pack_codec)
         for index, result in zip(indices, encoded, strict=True):
             self._add(pack, index, result, originals, manifest, batch)
         frames_out.inc(len(indices))

@@ -101,7 +101,7 @@ class Splitter:
         reader = self._reader(request.input, source.size, source.etag)
         (manifest,) = self._sandbox.run(
             allowance, reader, plan_run, request, source, settings.limits,
-            segment_frames=settings.segment_frames, output_container=settings.output_container,
+            segment_frames=settings.segment_frames, output_container=settings.output_container, nvenc=settings.nvenc,
         )  # fmt: skip
         return Manifest.decode(bytes(manifest))
 
@@ -146,7 +146,7 @@ class Splitter:
                 yield image
 
         started = datetime.now(UTC)
-        for frames, pack in fill_packs(images(), manifest.pack_frames):
+        for frames, pack in fill_packs(images(), manifest.pack_frames, manifest.options.pack_codec):
             if held is not None:
                 yield held
             held = self._store_pack(message, frames, pack, started)

@@ -18,6 +18,9 @@ from framebrush_splitter.bitstream import exact_entry, hidden, untimed
 
 BATCH_PIXELS = 16_000_000
 """Pixels of a score batch: some tenths of a second of GPU time at any resolution, and about 50 MB of frames."""
+PACK_BYTES = 256 * 2**20
+FRAME_BYTES = {"jpeg": 0.5, "png": 2}
+"""A pixel's, in packs: JPEG of good quality in 4:4:4, PNG of a film."""
 DECLARED = {"matroska,webm"}
 """Formats that write their duration into the header; for others FFmpeg guesses."""
 INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
@@ -134,6 +137,12 @@ def batch_size(width: int, height: int, requested: int | None) -> int:
     return requested or max(1, min(64, BATCH_PIXELS // (width * height)))
 
 
-def pack_size(batch: int) -> int:
-    """Frames of a pack: whole batches, 16..64 of them, so that blobs are neither tiny nor huge."""
-    return batch * max(1, -(-16 // batch))
+def pack_size(batch: int, frame_bytes: int) -> int:
+    """Frames of a pack, 1..64: whole batches, 16 frames or more unless they are huge, as a pack is made in memory.
+
+    Args:
+        batch: frames of a score batch.
+        frame_bytes: what a frame is reckoned to take.
+    """
+    least = max(1, min(16, PACK_BYTES // frame_bytes))
+    return batch * -(-least // batch)

@@ -32,6 +32,8 @@ class SplitterSettings(Limits, Settings):
     limit, or of the machine's memory, when unset."""
     segment_frames: Annotated[int, Field(ge=1, le=999_999)] = 120
     """Least frames of a segment, the unit of parallel decoding and encoding; it ends at the next keyframe."""
+    nvenc: bool = False
+    """Whether the stitchers have NVENC, so that runs may ask for it."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that turn frames into JPEG, per message; one more decodes."""
 

@@ -10,28 +10,36 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from framebrush.documents import BlobRef
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.facts import COPIED, is_extra, read_properties
 from framebrush.manifest import Manifest, Segment, VideoProperties
-from framebrush.manifest import Source as Input
+from framebrush.manifest import Source as SourceBlob
 from framebrush.parallel import ordered_map
-from framebrush.requests import Options, RunRequest
+from framebrush.requests import Options, RunRequest, suffix_of
 from framebrush.sandboxed import Source
 from framebrush.store import BlobInfo
 from framebrush_splitter.decode import Picture, decode_segment, first_frame
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import UnsupportedStream, carries, choose_output
-from framebrush_splitter.packing import JpegEncoder
-from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
+from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
+from framebrush_splitter.packing import FrameEncoder
+from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.video import open_video
 
 SHOT = struct.Struct("<qq")
-"""Before a frame's JPEG: its time and duration in ticks."""
+"""Before a frame's image: its time and duration in ticks."""
 
 
 def plan_run(
-    source: Source, request: RunRequest, blob: BlobInfo, limits: Limits, *, segment_frames: int, output_container: str
+    source: Source,
+    request: RunRequest,
+    blob: BlobInfo,
+    limits: Limits,
+    *,
+    segment_frames: int,
+    output_container: str,
+    nvenc: bool,
 ) -> Iterator[bytes]:
     """Yield the run's manifest.
 
@@ -42,11 +50,12 @@ def plan_run(
         limits: What is accepted.
         segment_frames: Least frames of a segment.
         output_container: For outputs that the request does not name.
+        nvenc: Whether the installation has encoders on NVIDIA's GPUs.
 
     Raises:
         InvalidVideo: it is none, or not whole.
         LimitExceeded: it is too large or too long.
-        UnsupportedStream: the output cannot carry it.
+        UnsupportedStream: the output cannot be as requested for this input.
     """
     options = request.options
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
@@ -64,46 +73,47 @@ def plan_run(
         if unknown:
             raise UnsupportedStream(f"{unknown[0].type} stream {unknown[0].index} has a codec that nobody knows")
         samples = packets.samples
-        output = choose_output(request.output, request.input, output_container, options.model, copied, samples)
-        suffix = PurePosixPath(output.name).suffix.lower()
-        copied += [s for s in container.streams if is_extra(s) and carries(suffix, s, samples)]
+        requested = suffix_of(request.output) if request.output else None
+        output = plan_output(Input(video, copied, samples), options, requested, nvenc=nvenc)
+        copied += [s for s in container.streams if is_extra(s) and carries(output.suffix, s, samples)]
         seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
         copied_streams = tuple(sorted(s.index for s in copied))
-        told = tuple(notes(container, stream, frame, video, packets, segments, copied_streams))
+        told = [output.note] if output.note else []
+        told += notes(container, stream, frame, video, packets, segments, copied_streams)
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
     batch = batch_size(video.width, video.height, options.batch_frames)
     yield Manifest(
         run_id=request.run_id,
         created=datetime.now(UTC),
-        source=Input(blob=request.input, etag=blob.etag, size=blob.size),
+        source=SourceBlob(blob=request.input, etag=blob.etag, size=blob.size),
         model=options.model,
-        options=options,
-        output=output,
+        options=output.options,
+        output=_name(request, output.suffix, output_container),
         video=video,
         copied_streams=copied_streams,
         duration=seconds,
-        pack_frames=pack_size(batch),
+        pack_frames=pack_size(batch, int(FRAME_BYTES[options.pack_codec] * video.width * video.height) + 1),
         batch_frames=batch,
         segments=segments,
-        notes=told,
+        notes=tuple(told),
     ).encode()
 
 
 def shoot(source: Source, video: VideoProperties, options: Options, segment: Segment, threads: int) -> Iterator[bytes]:
-    """Yield a segment's frames as JPEG, in order, for :func:`read_shot`.
+    """Yield a segment's frames as JPEG or PNG, in order, for :func:`read_shot`.
 
     Args:
         source: The video.
         video: As it was planned.
         options: As the run was asked for.
         segment: Which frames.
-        threads: That turn frames into JPEG; one more decodes.
+        threads: That turn frames into images; one more decodes.
 
     Raises:
         InvalidVideo: it does not hold what was planned.
     """
-    encoder = JpegEncoder(video, options.jpeg_quality)
+    encoder = FrameEncoder(video, options)
 
     def opened() -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         return open_video(source, threads + 1)
@@ -121,8 +131,17 @@ def shoot(source: Source, video: VideoProperties, options: Options, segment: Seg
 
 
 def read_shot(shot: memoryview) -> tuple[int, int, bytes]:
-    """Time and duration of a frame in ticks, and its JPEG; that is empty if the frame is damaged."""
+    """Time and duration of a frame in ticks, and its image; that is empty if the frame is damaged."""
     return *SHOT.unpack_from(shot), bytes(shot[SHOT.size :])
+
+
+def _name(request: RunRequest, suffix: str, container: str) -> BlobRef:
+    """The output's blob: as requested but for what its container has to be, else after the input and the model."""
+    wanted = request.output or BlobRef(
+        container=container, name=f"{PurePosixPath(request.input.name).with_suffix('')}.{request.options.model}{suffix}"
+    )
+    name = wanted.name if suffix_of(wanted) == suffix else str(PurePosixPath(wanted.name).with_suffix(suffix))
+    return BlobRef(container=wanted.container, name=name)
 
 
 def _check_streams(container: InputContainer, limits: Limits) -> None:

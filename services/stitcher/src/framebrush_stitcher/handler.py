@@ -32,7 +32,7 @@ from framebrush.runs import Runs, frames_of, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
-from framebrush_stitcher.encode import encode_segment, pixel_format
+from framebrush_stitcher.encode import choice_of, encode_segment
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
 from framebrush_stitcher.settings import StitcherSettings
 from framebrush_stitcher.tasks import CHECKS, write_output
@@ -81,11 +81,12 @@ class Stitcher:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
         packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
-        decoder = FrameDecoder(styled(manifest.video), pixel_format(manifest.video, manifest.options.pixel_format))
+        choice = choice_of(manifest)
+        decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
         with self._scratch() as folder:
-            path = folder / "segment.nut"
-            reorder = encode_segment(frames, timeline, manifest, path, settings.encode_threads)
+            path = folder / "segment"
+            reorder = encode_segment(frames, timeline, manifest, choice, path, settings.encode_threads)
             told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
             self._store.write(blobs.encoded_report(segment), told.encode())
             with path.open("rb") as file:
@@ -134,7 +135,7 @@ class Stitcher:
         return CHECKS.validate_json(bytes(checks))
 
     def _download(self, run_id: str, segment: int, folder: Path) -> Path:
-        path = folder / f"{segment}.nut"
+        path = folder / f"{segment}"
         info = self._store.stat(self._runs.blobs(run_id).encoded(segment))
         with path.open("wb") as file:
             shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)

@@ -6,8 +6,8 @@ from pathlib import Path
 import av
 from pydantic import TypeAdapter
 
+from framebrush.codecs import FORMATS
 from framebrush.manifest import Check, Manifest, Timeline
-from framebrush.requests import OUTPUT_FORMATS
 from framebrush.sandboxed import Source
 from framebrush_stitcher.join import JoinFailed, check, join
 
@@ -36,7 +36,7 @@ def write_output(
     Raises:
         JoinFailed: segments and input do not make the output that they should.
     """
-    format_name = OUTPUT_FORMATS[output.suffix.lower()]
+    format_name = FORMATS[output.suffix.lower()]
     try:
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             wanted = join(segments, timelines, reorder, manifest, container, output, format_name)
