@@ -1,6 +1,6 @@
 """How well trained styles hold still, against the painters they learned from, on frames that nothing was trained on.
 
-Usage: steadiness.py FILM [FILM ...] [--frames N] [--json FILE]; prints a table for each size.
+Usage: steadiness.py FILM [FILM ...] [--frames N] [--smoothing A] [--json FILE]; prints a table for each size.
 
 Training reads the first half of a film only; this reads the frames from the middle of the second half on, cut to 16:9.
 A film that would have to be enlarged by more than a third is left out of a size.
@@ -23,6 +23,7 @@ from framebrush_scorer.painters import PainterModel
 from framebrush_scorer.quality.compare import LEAST_KNOWN, read
 from framebrush_scorer.quality.metrics import detail, style_strength, warp_error
 from framebrush_scorer.quality.motion import motion
+from framebrush_scorer.smoothing import smooth
 from framebrush_scorer.weights import read_card
 
 SIZES = ((640, 360), (1280, 720))
@@ -39,9 +40,11 @@ def fit(frame: Frames, size: tuple[int, int]) -> Frames | None:
     return cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def measure(source: list[Frames], paint: Callable[[Frames], Frames]) -> dict[str, float]:
-    """E_warp, style strength and detail of a painter on consecutive frames, each painted by itself."""
-    painted = [paint(frame[None])[0] for frame in source]
+def measure(source: list[Frames], paint: Callable[[Frames], Frames], smoothing: float = 0) -> dict[str, float]:
+    """E_warp, style strength and detail of a painter on consecutive frames, painted one by one, smoothed as a batch."""
+    painted: list[Any] = [paint(frame[None])[0] for frame in source]
+    if smoothing:
+        painted = smooth(source, painted, smoothing)
     errors, last = [], len(source) - 1
     for k in range(last):
         field, known = motion(source[k], source[k + 1])
@@ -54,7 +57,7 @@ def measure(source: list[Frames], paint: Callable[[Frames], Frames]) -> dict[str
     }
 
 
-def rows(film: Path, count: int) -> list[dict[str, Any]]:
+def rows(film: Path, count: int, smoothing: float) -> list[dict[str, Any]]:
     """A row for every style, size and film."""
     frames = list(read(film))
     first = min(len(frames) * 3 // 4, len(frames) - count)
@@ -71,7 +74,7 @@ def rows(film: Path, count: int) -> list[dict[str, Any]]:
             assert card is not None
             teacher = PainterModel(str(card.training["painter"]))
             painter = measure(known, teacher)
-            net = measure(known, load(name))
+            net = measure(known, load(name), smoothing)
             found.append(
                 place | {"style": name} | net | {"painter": painter, "ratio": net["E_warp"] / painter["E_warp"]}
             )
@@ -83,9 +86,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("films", type=Path, nargs="+")
     parser.add_argument("--frames", type=int, default=12, help="consecutive frames of each film")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of the styles, not of the painters")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    result = {"machine": machine(), "rows": [row for film in options.films for row in rows(film, options.frames)]}
+    result = {
+        "machine": machine(),
+        "rows": [row for film in options.films for row in rows(film, options.frames, options.smoothing)],
+    }
     say("| film | size | style | E_warp of the style, 1e-5 | painter's | ratio | strength of the style | painter's |")
     for row in result["rows"]:
         rest = "| | | 0 | |"
