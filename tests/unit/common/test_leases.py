@@ -128,11 +128,11 @@ def test_a_handler_that_does_not_react_is_noticed() -> None:
     receiver, noticed = Receiver(), list[bool]()
     with keeper(timeout=0.05) as leases:
         with pytest.raises(DeadlineExceeded), leases.hold(receiver, receiver.lock()):
-            watch = threading.Timer(0.25, lambda: noticed.append(leases.overdue(margin=0.1)))
+            watch = threading.Timer(1.0, lambda: noticed.append(leases.overdue(margin=0.5)))
             watch.start()
-            noticed.append(leases.overdue(margin=0.1))
-            time.sleep(0.5)  # one call into C: the interrupt waits until it returns
-        assert not leases.overdue(margin=0.1)
+            noticed.append(leases.overdue(margin=0.5))
+            time.sleep(1.5)  # one call into C: the interrupt waits until it returns
+        assert not leases.overdue(margin=0.5)
     assert noticed == [False, True]
 
 
