@@ -27,7 +27,7 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-images clean images push $(IMAGES:%=image-%)
+.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -99,8 +99,14 @@ dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
 bench: setup $(CLIP) ## Measure every stage and the whole; see docs/benchmarks.md.
 	@$(BIN)/python tests/bench/run.py
 
+bench-compare: setup $(CLIP) ## Measure splitter and stitcher against an earlier version, in turns; BEFORE=COMMIT.
+	@$(BIN)/python tests/bench/compare.py --before "$(BEFORE)"
+
 bench-images: setup ## Measure the images: megabytes, and seconds until ready.
 	@$(BIN)/python tests/bench/images.py --tag "$(TAG)"
+
+fuzz: setup ## Put 10,000 mutated films through the services, about an hour; the tally goes into docs/video.md.
+	@$(BIN)/python tests/tools/fuzz.py
 
 clean: ## Stop the stack and delete everything that was installed, made or downloaded here.
 	@[[ ! -x $(BIN)/framebrush ]] || $(BIN)/framebrush down

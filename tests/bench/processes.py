@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from framebrush_cli.plan import plan
 from framebrush_cli.stack import Home, Part, Stack, probe
 
@@ -27,11 +29,13 @@ class Process:
         """Seconds from the start of the process until it is ready."""
 
     def peak_memory(self) -> float:
-        """Largest resident set so far, in MB (10^6 bytes)."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert found is not None
-        return int(found[1]) * 1024 / 1e6
+        """Largest resident set so far, in MB (10^6 bytes); the sum of its own and those of processes it has started."""
+        process, total = psutil.Process(self._process.pid), 0
+        for each in (process, *process.children(recursive=True)):
+            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{each.pid}/status").read_text())
+            assert found is not None
+            total += int(found[1]) * 1024
+        return total / 1e6
 
     def end(self) -> None:
         """SIGTERM, and wait."""

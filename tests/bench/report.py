@@ -86,6 +86,35 @@ def images(result: dict[str, Any]) -> str:
     return IMAGES.format(date=result["date"], machine=result["machine"], rows="\n".join(rows))
 
 
+COMPARED = """
+## The process in which inputs are opened
+
+Written by `make bench-compare BEFORE={before}` on {date}. Machine: {machine}. The clip above, handlers without
+broker and Azurite, x264's fastest preset, before and after inputs were opened in a process of their own; the versions
+in turns, medians of {runs} runs each, in seconds by the clock and of CPU.
+
+| | before | after | ratio | CPU before | CPU after | ratio |
+|---|---:|---:|---:|---:|---:|---:|
+{rows}
+"""
+
+
+def compared(result: dict[str, Any]) -> str:
+    """The section on what opening inputs elsewhere costs."""
+    steps = {name: (name,) for name in result["before_seconds"]} | {
+        "splitter: plan, decode": ("plan", "decode"),
+        "stitcher: encode, join": ("encode", "join"),
+    }
+    rows = list[str]()
+    for name, parts in steps.items():
+        cells = list[str]()
+        for kind in ("wall", "cpu"):
+            a, b = (sum(result[each][part][kind] for part in parts) for each in ("before_seconds", "after_seconds"))
+            cells += [f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}"]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return COMPARED.format(**{**result, "rows": "\n".join(rows)})
+
+
 def write(result: dict[str, Any]) -> None:
     """Write the figures and the page."""
     DATA.write_text(json.dumps(result, indent=2) + "\n")
@@ -121,4 +150,5 @@ def write(result: dict[str, Any]) -> None:
         settled=result["broker"]["settled"],
     )
     sections = [text, images(result["images"])] if "images" in result else [text]
+    sections += [compared(result["compared"])] if "compared" in result else []
     PAGE.write_text("".join(sections) + Path(__file__).with_name("notes.md").read_text())

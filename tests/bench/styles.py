@@ -17,8 +17,9 @@ from machine import machine
 from processes import say
 from torch import Tensor, nn
 
-from framebrush_scorer.models import SHIPPED, find_styles
+from framebrush_scorer.models import PAINTED, SHIPPED, find_styles
 from framebrush_scorer.net import TransformerNet, pad
+from framebrush_scorer.painters import PainterModel
 from framebrush_scorer.precision import psnr
 from framebrush_scorer.style import StyleModel
 from framebrush_scorer.weights import read_network
@@ -95,7 +96,8 @@ def measure(rounds: int) -> dict[str, Any]:
     reference = plain()
     nets = {"pytorch/examples": checkpoint(reference)}
     nets |= {name: read_network(path) for name, path in sorted(find_styles(SHIPPED).items())}
-    models = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
+    models: dict[str, StyleModel | PainterModel] = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
+    models |= {name: PainterModel(name, "cpu") for name in PAINTED}
     result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
     for width, height in SIZES:
         frame = (255 * torch.rand(1, 3, height, width)).byte()
@@ -105,16 +107,19 @@ def measure(rounds: int) -> dict[str, Any]:
         calls |= {name: lambda m=model, f=frame: m.paint(f) for name, model in models.items()}
         took = seconds(calls, rounds)
         for name, model in models.items():
-            exact = reference(x) if name == "pytorch/examples" else nets[name](x)
+            decibels = None
+            if isinstance(model, StyleModel):
+                exact = reference(x) if name == "pytorch/examples" else nets[name](x)
+                decibels = psnr(model.paint(frame), exact[..., :height, :width])
             result["rows"].append(
                 {
                     "size": f"{width}x{height}",
                     "net": name,
-                    "format": str(model.dtype).removeprefix("torch."),
+                    "format": str(getattr(model, "dtype", torch.float32)).removeprefix("torch."),
                     "frames/s": 1 / took[name],
                     "as written": 1 / took["as written"],
                     "ratio": took["as written"] / took[name],
-                    "dB": psnr(model.paint(frame), exact[..., :height, :width]),
+                    "dB": decibels,
                 }
             )
     return result
@@ -133,7 +138,12 @@ def main() -> None:
     say(f"{result['machine']}, {result['threads']} threads")
     say("| size | network | format | frames/s | as written | ratio | dB |")
     for row in result["rows"]:
-        say("| {size} | {net} | {format} | {frames/s:.2f} | {as written:.2f} | {ratio:.1f} | {dB:.1f} |".format(**row))
+        decibels = f"{row['dB']:.1f}" if row["dB"] else ""
+        say(
+            "| {size} | {net} | {format} | {frames/s:.2f} | {as written:.2f} | {ratio:.1f} | ".format(**row)
+            + decibels
+            + " |"
+        )
     if options.json:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
 

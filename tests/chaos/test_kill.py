@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
+import psutil
 import pytest
 from azure.servicebus import ServiceBusSubQueue
 from support.system import System
@@ -62,10 +63,10 @@ class Run:
     def finish(self) -> bytes:
         """The output, when the run has succeeded."""
         end = time.monotonic() + 90
-        while (status := self.runs.status(self.run_id)).state in (State.PLANNING, State.RUNNING):
-            assert time.monotonic() < end, f"{self.run_id} stands still: {status.progress}"
+        while (self.run_id, State.SUCCEEDED) not in self.runs.ids(self.run_id):
+            assert time.monotonic() < end, f"{self.run_id} stands still"
+            assert not {state for _, state in self.runs.ids(self.run_id)} & {State.FAILED, State.CANCELLED}
             time.sleep(0.05)
-        assert status.state is State.SUCCEEDED, status.error
         return self.runs.store.read(self.output)
 
 
@@ -92,6 +93,17 @@ def test_a_killed_process_changes_nothing(system: System, source: Path, undistur
     system.wait(victim)
     progress, _ = run.runs.measure(run.run_id)
     assert progress.model_dump() == {"split": FRAMES, "scored": FRAMES, "encoded": FRAMES}
+
+
+@pytest.mark.slow
+def test_killed_decoders_change_nothing(system: System, source: Path, undisturbed: bytes) -> None:
+    run = Run(system, source, "decoders")
+    run.wait_for(STAGE["splitter"], FRAMES // 10)
+    splitter = psutil.Process(system.processes["splitter"].pid)
+    for decoder in splitter.children():
+        decoder.kill()
+    assert run.finish() == undisturbed
+    assert splitter.is_running()
 
 
 @pytest.mark.slow

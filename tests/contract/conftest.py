@@ -38,7 +38,7 @@ from framebrush.requests import Options, RunRequest
 RUN = "harbour-1f6eb25a4f31"
 INPUT = BlobRef(container="input", name="trips/Harbour.mp4")
 OUTPUT = BlobRef(container="output", name="trips/Harbour.gouache.mp4")
-OPTIONS = Options(model="gouache", bad_frames="keep_original")
+OPTIONS = Options(model="gouache", crf=20, bad_frames="keep_original")
 NOTES = ("stream 2 (data, bin_data) is left out",)
 PACK = FrameRange(first=16, count=4)
 

@@ -40,10 +40,15 @@ options = st.builds(
     strength=st.floats(0, 1),
     keep_colors=st.booleans(),
     scale=st.floats(0.25, 4),
+    smoothing=st.floats(0, 1),
+    pack_codec=st.sampled_from(["jpeg", "png"]),
     jpeg_quality=st.integers(1, 100),
-    crf=st.integers(0, 51),
+    codec=st.sampled_from(["h264", "h265", "av1", "vp9"]),
+    crf=st.none() | st.integers(0, 51),
     preset=st.sampled_from(["ultrafast", "medium", "veryslow"]),
-    pixel_format=st.sampled_from(["auto", "yuv420p", "yuv444p"]),
+    pixel_format=st.sampled_from(["auto", "yuv420p"]),
+    fast_start=st.booleans(),
+    fall_back=st.booleans(),
     batch_frames=st.none() | st.integers(1, 64),
     bad_frames=st.sampled_from(["fail", "keep_original", "hold_previous"]),
 )
@@ -190,4 +195,12 @@ def test_quotes_of_an_etag_do_not_matter() -> None:
 
 def test_the_derivation_of_run_ids_is_pinned() -> None:
     source = BlobRef(container="input", name="trips/Old Harbour (1).mp4")
-    assert derive_run_id(source, "0x8D", Options(model="gouache"), None) == "old-harbour-1-b23e206a2e88"
+    assert derive_run_id(source, "0x8D", Options(model="gouache"), None) == "old-harbour-1-f2e09f719eb1"
+
+
+def test_an_option_added_later_changes_the_id_only_where_it_is_used() -> None:
+    source = BlobRef(container="input", name="a.mp4")
+    plain, default, used = (
+        derive_run_id(source, "0x8D", Options(**given), None) for given in ({}, {"smoothing": 0.0}, {"smoothing": 0.5})
+    )
+    assert plain == default != used

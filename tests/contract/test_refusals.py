@@ -86,7 +86,7 @@ def test_offsets_must_fit_the_frames() -> None:
 
 def test_an_output_in_an_unknown_format_is_refused_with_the_known_ones() -> None:
     content = {"input": {"container": "input", "name": "a.mp4"}, "output": {"container": "output", "name": "a.avi"}}
-    assert "output: the name must end in one of .mp4, .m4v, .mov, .mkv" in refusal("triggers", content)
+    assert "output: the name must end in one of .mp4, .m4v, .mov, .mkv, .webm" in refusal("triggers", content)
 
 
 @pytest.mark.parametrize("container", ["ab", "Input", "a--b", "-ab", "ab-", "a" * 64, "a-" * 40 + "a", "../x"])

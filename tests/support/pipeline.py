@@ -1,7 +1,8 @@
 """The four services in one process: storage in memory, messages in a list."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from framebrush.documents import BlobRef
@@ -10,6 +11,7 @@ from framebrush.manifest import Manifest, Status
 from framebrush.messages import Incoming, ItemFailed, Message, decode
 from framebrush.requests import Options, RunRequest
 from framebrush.runs import Runs
+from framebrush.sandbox import Sandbox
 from framebrush.telemetry import current_run, run_context
 from framebrush.testing import MemoryStore
 from framebrush_dispatcher.handler import Dispatcher
@@ -28,19 +30,29 @@ CONNECTIONS: dict[str, Any] = {
 }
 
 
+SANDBOX = Sandbox(2000)
+"""Of all pipelines: starting a process takes half a second."""
+
+
 class Pipeline:
     """Handles messages until none is left. ``order`` picks the next: by default the oldest."""
 
-    def __init__(self, order: Callable[[int], int] = lambda count: 0, **splitter: Any) -> None:
+    def __init__(
+        self,
+        order: Callable[[int], int] = lambda count: 0,
+        sandbox: Sandbox = SANDBOX,
+        stitcher: Mapping[str, Any] = MappingProxyType({}),
+        **splitter: Any,
+    ) -> None:
         self.store = MemoryStore()
         self.runs = Runs(self.store, "work")
-        split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter))
+        split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter), sandbox)
         self.handlers: dict[str, Callable[[Incoming], Iterator[Message]]] = {
             "triggers": split,
             "splits": split,
             "frames": Dispatcher(self.store, DispatcherSettings(**CONNECTIONS)),
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
-            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS)),
+            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS, **stitcher), sandbox),
         }
         self.order = order
         self.waiting = deque[Message]()

@@ -61,21 +61,6 @@ def test_truncated(video: Callable[..., Path], part: float, name: str) -> None:
     assert failure(pipeline)[0] == "invalid_video"
 
 
-@pytest.mark.parametrize(
-    ("limits", "variable"),
-    [
-        ({"max_pixels": 64 * 48 - 1}, "FRAMEBRUSH_MAX_PIXELS"),
-        ({"max_duration": 1.0}, "FRAMEBRUSH_MAX_DURATION"),
-        ({"max_frames": 47}, "FRAMEBRUSH_MAX_FRAMES"),
-    ],
-)
-def test_limits(clip: Path, limits: dict[str, float], variable: str) -> None:
-    pipeline = Pipeline(**limits)
-    pipeline.submit(pipeline.put(clip.name, clip.read_bytes()))
-    reason, description = failure(pipeline)
-    assert (reason, variable in description) == ("limit_exceeded", True)
-
-
 def test_overwritten_in_mid_run(clip: Path) -> None:
     pipeline = Pipeline(segment_frames=10)
     ref = pipeline.put(clip.name, clip.read_bytes())

@@ -46,6 +46,18 @@ def test_a_run_says_how_much_of_a_painting(clip: Path) -> None:
         assert psnr(before, other) < 30
 
 
+def test_a_run_smooths_within_its_batches(clip: Path) -> None:
+    plain, smooth = (run(clip, model="ink", smoothing=amount, batch_frames=5, crf=1) for amount in (0.0, 1.0))
+    assert smooth.manifest().options.smoothing == 1
+    likeness = [psnr(a, b) for a, b in zip(*map(frames, (plain.output(), smooth.output())), strict=True)]
+    first = 0
+    for segment in smooth.manifest().segments:
+        for k in range(segment.frames):
+            border = k % 5 in (0, 4) or k == segment.frames - 1
+            assert (likeness[first + k] > 45) == border
+        first += segment.frames
+
+
 def test_variable_frame_rate(video: Callable[..., Path]) -> None:
     pts = [700, 1000, 1001, 5000, 5600, 9000, 9001, 9002, 20000, 20010, 20500, 33000, 40000, 40007]
     path = video("vfr.mp4", pts=pts, gop=4, time_base=Fraction(1, 10000))

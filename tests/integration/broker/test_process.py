@@ -37,7 +37,7 @@ def test_everything_survives_a_kill(tmp_path: Path) -> None:
         with client_of(broker) as client, client.get_queue_sender("q") as sender, client.get_queue_receiver("q") as r:
             for body in ("completed", "dead", "deferred", "abandoned", "locked", "waiting"):
                 sender.send_messages(ServiceBusMessage(body, message_id=body, application_properties={"k": body}))
-            due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)
+            due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=8)
             sender.schedule_messages(ServiceBusMessage("scheduled", message_id="scheduled"), due)
             messages = {str(message): message for message in r.receive_messages(5, max_wait_time=5)}
             r.complete_message(messages["completed"])
@@ -51,7 +51,7 @@ def test_everything_survives_a_kill(tmp_path: Path) -> None:
             sender.send_messages(ServiceBusMessage("new"))
             after = [(str(m), m.sequence_number, m.delivery_count) for m in r.receive_messages(9, max_wait_time=2)]
             assert after == [("abandoned", 4, 1), ("locked", 5, 0), ("waiting", 6, 0), ("new", 8, 0)]
-            [scheduled] = r.receive_messages(max_wait_time=10)
+            [scheduled] = r.receive_messages(max_wait_time=20)
             assert (str(scheduled), scheduled.sequence_number) == ("scheduled", 9)
             assert datetime.datetime.now(datetime.UTC) >= due
             [deferred] = r.receive_deferred_messages(3)

@@ -336,11 +336,11 @@ def test_a_lock_can_be_renewed(client: ServiceBusClient, make_queue: MakeQueue) 
 
 
 def test_auto_lock_renewer(client: ServiceBusClient, make_queue: MakeQueue) -> None:
-    queue = make_queue(lock_duration="PT2S")
+    queue = make_queue(lock_duration="PT6S")
     send(client, queue, "a")
     with AutoLockRenewer() as renewer, client.get_queue_receiver(queue, auto_lock_renewer=renewer) as receiver:
         [message] = receive(receiver)
-        time.sleep(3)
+        time.sleep(8)
         receiver.complete_message(message)
         assert is_empty(receiver)
 

@@ -97,6 +97,9 @@ def test_submit_uploads_and_sends_the_request_that_the_splitter_would_make(
         (["film.mp4", "--crf", "77"], "crf: "),
         (["film.mp4", "--style", "a", "--model", "b"], "--style and --model"),
         (["film.mp4", "--output", "film.avi"], "output: .*must end in one of .mp4"),
+        (["film.mp4", "--output", "film.webm"], r"output: \.webm cannot carry h264: take .*, or the codec av1, vp9"),
+        (["film.mp4", "--codec", "vp9", "--bits", "10"], "no encoder for vp9.*; possible are codec h264, h265, av1"),
+        (["film.mp4", "--bitrate", "fast"], "--bitrate fast: expected a number such as 4M"),
         (["film.mp4", "--run-id", "No Good"], "run_id: "),
     ],
 )

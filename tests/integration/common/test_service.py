@@ -112,19 +112,19 @@ def test_it_does_not_stay_when_they_were_read_before(handled: Start) -> None:
     service = handled(100.0)
     eventually(service.completed)
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(30) == 0
+    assert service.process.wait(90) == 0
     assert not service.says("waiting for the last counts")
 
 
 def test_it_does_not_stay_for_ever(handled: Start) -> None:
     service = handled(0.5)
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(30) == 0
+    assert service.process.wait(90) == 0
     assert service.says("nobody read the last counts from /metrics within 0.5 s")
 
 
 def test_a_service_that_counted_nothing_does_not_stay(start: Start) -> None:
     service = start(100.0)
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(30) == 0
+    assert service.process.wait(90) == 0
     assert not service.says("waiting for the last counts")

@@ -223,6 +223,7 @@ def test_hdr_through_the_services(tmp_path: Path, transfer: int, name: str) -> N
 
 def test_rgb_is_tagged_with_the_matrix_that_is_used() -> None:
     small = properties("gbrp", 0, full=True)
-    assert styled(small).color_space == 6
-    assert styled(small.model_copy(update={"height": 720})).color_space == 1
-    assert styled(properties("yuv420p", 2, full=False)).color_space == 2
+    assert styled(small, "yuv420p").color_space == 6
+    assert styled(small.model_copy(update={"height": 720}), "yuv420p").color_space == 1
+    assert styled(properties("yuv420p", 2, full=False), "yuv420p").color_space == 2
+    assert styled(small, "gbrp").color_space == 0

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebrush.errors import PermanentError
-from framebrush.images import Image, InvalidImage, decode_jpeg, encode_jpeg
+from framebrush.images import Image, InvalidImage, decode_image, encode_image, encode_jpeg, encode_png
 
 
 def picture(height: int, width: int) -> Image:
@@ -24,16 +24,16 @@ def psnr(a: Image, b: Image) -> float:
 @pytest.mark.parametrize("size", [(120, 160), (119, 161)])
 def test_jpeg_keeps_colours(size: tuple[int, int], quality: int, least: float) -> None:
     image = picture(*size)
-    back = decode_jpeg(encode_jpeg(image, quality), *size)
+    back = decode_image(encode_jpeg(image, quality), *size)
     assert back.dtype == np.uint8
     assert psnr(image, back) >= least
 
 
 def test_chroma_is_not_subsampled() -> None:
     image = picture(120, 160)
-    whole = decode_jpeg(encode_jpeg(image, 95), 120, 160)
+    whole = decode_image(encode_jpeg(image, 95), 120, 160)
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    subsampled = decode_jpeg(data.tobytes(), 120, 160)
+    subsampled = decode_image(data.tobytes(), 120, 160)
     assert psnr(image, whole) > psnr(image, subsampled) + 5
 
 
@@ -41,26 +41,34 @@ def test_the_same_image_gives_the_same_bytes() -> None:
     assert encode_jpeg(picture(64, 64), 90) == encode_jpeg(picture(64, 64), 90)
 
 
+@pytest.mark.parametrize("size", [(120, 160), (119, 161), (1, 1)])
+def test_png_loses_nothing(size: tuple[int, int]) -> None:
+    image = picture(*size)
+    image[::2] ^= np.random.default_rng(0).integers(0, 256, image[::2].shape, np.uint8)
+    assert np.array_equal(decode_image(encode_image(image, "png", 1), *size), image)
+    assert encode_image(image, "png", 1) == encode_png(image)
+
+
 def test_another_size_is_named() -> None:
     with pytest.raises(InvalidImage, match="expected 160x120, got 64x48"):
-        decode_jpeg(encode_jpeg(picture(48, 64), 90), 120, 160)
+        decode_image(encode_jpeg(picture(48, 64), 90), 120, 160)
 
 
 def test_grey_images_become_three_channels() -> None:
     _, data = cv2.imencode(".jpg", np.full((16, 16), 77, np.uint8))
-    assert np.abs(decode_jpeg(data.tobytes(), 16, 16).astype(int) - 77).max() <= 1
+    assert np.abs(decode_image(data.tobytes(), 16, 16).astype(int) - 77).max() <= 1
 
 
 @given(st.binary(max_size=300))
 def test_what_is_no_image_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidImage, match=rf"not an image \({len(data)} bytes\)"):
-        decode_jpeg(data, 16, 16)
+        decode_image(data, 16, 16)
 
 
 @given(st.integers(0, 40))
 def test_a_header_alone_is_no_image(length: int) -> None:
     with pytest.raises(InvalidImage):
-        decode_jpeg(encode_jpeg(picture(64, 64), 90)[:length], 64, 64)
+        decode_image(encode_jpeg(picture(64, 64), 90)[:length], 64, 64)
 
 
 def test_a_bad_image_is_a_permanent_error() -> None:

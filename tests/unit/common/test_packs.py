@@ -54,6 +54,15 @@ def test_a_pack_is_a_tar_file_that_any_tool_reads() -> None:
         assert {member.mtime for member in tar} == {0}
 
 
+def test_a_pack_of_png_says_so() -> None:
+    writer = PackWriter("png")
+    writer.add_frame(7, b"frame")
+    pack = writer.finish()
+    with tarfile.open(fileobj=io.BytesIO(pack)) as tar:
+        assert tar.getnames() == ["00000007.png"]
+    assert read_pack(pack) == ({7: b"frame"}, [])
+
+
 @pytest.mark.parametrize("data", [b"", b"no tar file", b"\xff" * 4096])
 def test_what_is_no_pack_is_refused(data: bytes) -> None:
     with pytest.raises(tarfile.TarError):

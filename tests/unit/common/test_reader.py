@@ -83,7 +83,6 @@ def test_an_overwritten_blob_is_noticed() -> None:
     assert reader.read(4) == b"it w"  # of the chunk that is here already
     with pytest.raises(InputChanged, match=r"input/a\.bin was overwritten"):
         reader.read(20)
-    assert isinstance(reader.failure, InputChanged)
 
 
 def test_a_deleted_blob_is_noticed() -> None:
@@ -91,7 +90,6 @@ def test_a_deleted_blob_is_noticed() -> None:
     store.delete([REF])
     with pytest.raises(BlobNotFound):
         reader.read(1)
-    assert isinstance(reader.failure, BlobNotFound)
 
 
 def test_it_reads_and_seeks_but_does_not_write() -> None:

@@ -6,6 +6,8 @@ from torch import nn
 
 from framebrush_scorer.net import Norm, TransformerNet
 
+torch.set_num_threads(1)  # threads wait for each other in every layer, on a busy machine for very long
+
 
 @pytest.fixture(autouse=True)
 def _seed():

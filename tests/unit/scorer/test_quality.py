@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from framebrush_scorer.models import load
+from framebrush_scorer.quality.__main__ import main
 from framebrush_scorer.quality.compare import NotComparable, compare
 from framebrush_scorer.quality.metrics import detail, psnr, ssim, style_strength, warp_error
 from framebrush_scorer.quality.motion import motion, warp
@@ -172,14 +173,19 @@ def test_videos_that_do_not_belong_together_are_refused(videos, tmp_path, scene)
         compare(tmp_path / "text.mkv", videos[0])
 
 
-def test_the_command_writes_figures_and_pictures(videos, tmp_path):
-    command = [sys.executable, "-m", "framebrush_scorer.quality", *map(str, videos), "--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    printed, kept = json.loads(done.stdout), json.loads((tmp_path / "out" / "quality.json").read_text())
+def test_the_command_writes_figures_and_pictures(videos, tmp_path, capsys):
+    main([*map(str, videos), "--out", str(tmp_path / "out")])
+    printed, kept = json.loads(capsys.readouterr().out), json.loads((tmp_path / "out" / "quality.json").read_text())
     assert len(kept.pop("series")["ssim"]) == 6
     assert printed == kept
     assert cv2.imread(str(tmp_path / "out" / "strip.jpg")).shape == (720, 4 * 480, 3)
     assert cv2.imread(str(tmp_path / "out" / "quality.png")).std() > 1
-    refused = subprocess.run([*command[:4], str(tmp_path / "absent.mp4")], capture_output=True, text=True, check=False)
-    assert refused.returncode == 2
-    assert "absent.mp4: there is no such file" in refused.stderr
+    with pytest.raises(SystemExit) as left:
+        main([str(videos[0]), str(tmp_path / "absent.mp4")])
+    assert left.value.code == 2
+    assert "absent.mp4: there is no such file" in capsys.readouterr().err
+
+
+def test_the_command_needs_no_torch():
+    code = "import sys; import framebrush_scorer.quality.__main__; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

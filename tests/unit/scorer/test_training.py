@@ -3,20 +3,23 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from framebrush_scorer.training.content import Content, read_frames
+from framebrush_scorer.painters import PAINTERS
+from framebrush_scorer.training.__main__ import describe, main
+from framebrush_scorer.training.content import Content, files, read_frames
 from framebrush_scorer.training.export import export, to_unit_range
 from framebrush_scorer.training.generator import generate
 from framebrush_scorer.training.losses import painting_loss, random_flow, stability_loss, warp
+from framebrush_scorer.training.options import TEACHERS
+from framebrush_scorer.training.recipe import Recipe
 from framebrush_scorer.training.supply import AHEAD, POOL, Supply
 from framebrush_scorer.training.teachers import PainterTeacher
-from framebrush_scorer.training.trainer import Recipe, Trainer, average_weights, thin
+from framebrush_scorer.training.trainer import Trainer, average_weights, thin
 from framebrush_scorer.weights import read_card, read_network
 
 CPU = torch.device("cpu")
@@ -33,15 +36,6 @@ def assert_same_weights(first, second):
     assert a.keys() == b.keys()
     for key in a:
         torch.testing.assert_close(a[key], b[key], rtol=0, atol=0, msg=key)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Threads wait for each other in every layer, on a busy machine for very long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -159,14 +153,14 @@ def test_thin():
 
 
 def test_training_learns_and_saves_a_loadable_style(tmp_path):
-    trainer = make_trainer(tmp_path / "s.safetensors", replace(SMALL, steps=400))
+    trainer = make_trainer(tmp_path / "s.safetensors", replace(SMALL, steps=120, rate=5e-3))
     trainer.run()
     assert len(trainer.losses) == 100
     assert trainer.losses[-1] < 0.8 * trainer.losses[0]
     assert not trainer.checkpoint.exists()
     card = read_card(trainer.out)
     assert card is not None
-    assert (card.training["steps"], card.training["painter"]) == (400, "ink")
+    assert (card.training["steps"], card.training["painter"]) == (120, "ink")
     net = read_network(trainer.out)
     assert (net.width, net.blocks, net.norm) == (4, 1, "batch")
     assert cv2.imread(str(tmp_path / "s.png")).shape == (4 * 32, 3 * 32, 3)
@@ -225,20 +219,57 @@ def test_statistics_stay_once_fixed(tmp_path):
     assert not torch.equal(after["bn3.weight"], before["bn3.weight"])
 
 
-def test_command_line_names_what_is_wrong(tmp_path: Path):
-    done = subprocess.run([*TRAIN, "--out", str(tmp_path / "a.bin")], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "must end in .safetensors" in done.stderr
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--out", "a.bin"], "must end in .safetensors"),
+        (["--painter", "rembrandt"], "invalid choice: 'rembrandt'"),
+        (["--image", "a.png"], "not allowed with argument --painter"),
+        (["--size", "100"], "size is 100, must be a multiple of 8"),
+        (["--steps", "0"], "steps is 0, must be at least 1"),
+        (["--rate", "nan"], "rate must be above 0"),
+        (["--content", "absent.png"], "absent.png is neither a picture nor a video"),
+        (["--start", "absent.safetensors"], "absent.safetensors cannot be read"),
+        (["--device", "tpu"], "device 'tpu' is not one of"),
+    ],
+)
+def test_command_line_names_what_is_wrong(tmp_path, monkeypatch, capsys, wrong, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main([*TRAIN, "--out", "a.safetensors", *wrong])
+    assert left.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
-TRAIN = [sys.executable, "-m", "framebrush_scorer.training", "--painter", "ink", "--threads", "1"]
+def test_the_command_line_knows_all_painters_and_reads_without_torch():
+    assert tuple(sorted(PAINTERS)) == TEACHERS
+    code = "import sys; from framebrush_scorer.training import __main__, options; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_card_says_what_it_learned_from(tmp_path, pictures):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / ".hidden").touch()
+    for path in pictures:
+        path.rename(folder / path.name)
+    assert [path.name for path in files([folder])] == [path.name for path in pictures]
+    out = tmp_path / "s.safetensors"
+    main([*TRAIN, *TINY, "--steps", "1", "--out", str(out), "--content", str(folder)])
+    content = read_card(out).training["content"]
+    assert content == "0.png 1.png 2.png 3.png 4.png 5.png 6.png 7.png and 2 more; generated pictures"
+    assert describe([]) == "generated pictures"
+
+
+TRAIN = ["--painter", "ink", "--threads", "1"]
 TINY = ["--steps", "30", "--width", "4", "--blocks", "1", "--size", "32", "--batch", "2"]
 
 
-@pytest.mark.slow
-def test_training_that_is_killed_ends_like_one_that_is_not(tmp_path):
+def test_training_that_is_killed_ends_like_one_that_is_not(tmp_path, caplog):
     killed, whole = tmp_path / "killed.safetensors", tmp_path / "whole.safetensors"
-    often = [*TRAIN, *TINY, "--save-every", "0", "--out", str(killed)]
+    command = [sys.executable, "-m", "framebrush_scorer.training", *TRAIN, *TINY]
+    often = [*command, "--save-every", "0", "--out", str(killed)]
     process = subprocess.Popen(often, stderr=subprocess.PIPE, text=True)
     while not killed.exists():  # there is a checkpoint before there are weights
         assert process.poll() is None, process.stderr.read()
@@ -246,8 +277,9 @@ def test_training_that_is_killed_ends_like_one_that_is_not(tmp_path):
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "killed before the end"
     process.stderr.close()
-    resumed = subprocess.run([*TRAIN, *TINY, "--out", str(killed)], capture_output=True, text=True, check=True)
-    assert f"resumed {tmp_path}/killed.checkpoint at step" in resumed.stderr
-    subprocess.run([*TRAIN, *TINY, "--out", str(whole)], capture_output=True, check=True)
+    with caplog.at_level("INFO"):
+        main([*TRAIN, *TINY, "--out", str(killed)])
+    assert f"resumed {tmp_path}/killed.checkpoint at step" in caplog.text
+    main([*TRAIN, *TINY, "--out", str(whole)])
     assert_same_weights(read_network(killed), read_network(whole))
     assert read_card(killed).training["losses"] == read_card(whole).training["losses"]

@@ -1,6 +1,7 @@
 """``framebrush submit``: start a run."""
 
 import json
+import re
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
+from framebrush.codecs import CONTAINERS, FORMATS
 from framebrush.documents import BlobRef, explain
 from framebrush.errors import BlobNotFound
 from framebrush.manifest import State
@@ -22,6 +24,7 @@ from framebrush_cli.upload import find_input
 from framebrush_cli.watch import follow
 
 PANEL = "How frames are treated"
+OUTPUT = "How the output is encoded"
 
 
 @connected
@@ -33,7 +36,7 @@ def submit(
     style: Annotated[str | None, typer.Option(help="Name of a style.  [default: the installation's]")] = None,
     model: Annotated[str | None, typer.Option(help="Name of any frame model, such as `identity`.")] = None,
     output: Annotated[
-        str | None, typer.Option(help="Name of the output blob: .mp4, .mov, .m4v or .mkv.  [default: by the input's]")
+        str | None, typer.Option(help=f"Name of the output blob: {', '.join(FORMATS)}.  [default: by the input's]")
     ] = None,
     strength: Annotated[
         float | None, typer.Option(rich_help_panel=PANEL, help="How much of the painting, 0 to 1.")
@@ -42,17 +45,62 @@ def submit(
         bool | None, typer.Option("--keep-colors", rich_help_panel=PANEL, help="The video's own colours.")
     ] = None,
     scale: Annotated[float | None, typer.Option(rich_help_panel=PANEL, help="Size of the brush, 0.25 to 4.")] = None,
+    smoothing: Annotated[
+        float | None, typer.Option(rich_help_panel=PANEL, help="Average with neighbouring frames, 0 to 1.")
+    ] = None,
+    codec: Annotated[
+        str | None, typer.Option(rich_help_panel=OUTPUT, help=f"Of the output: {', '.join(CONTAINERS)}.")
+    ] = None,
     crf: Annotated[
-        int | None, typer.Option(rich_help_panel=PANEL, help="H.264 quality, 0 to 51, lower is better.")
+        int | None,
+        typer.Option(
+            rich_help_panel=OUTPUT, help="Quality, lower is better: 0 to 51, of AV1 and VP9 to 63.  [default: 20 to 28]"
+        ),
+    ] = None,
+    bitrate: Annotated[
+        str | None, typer.Option(rich_help_panel=OUTPUT, help="Bits per second instead of --crf, such as 4M or 800k.")
+    ] = None,
+    lossless: Annotated[
+        bool | None,
+        typer.Option(
+            "--lossless",
+            rich_help_panel=OUTPUT,
+            help="The frames as they are, in RGB: h264, h265, vp9, ffv1. With --pack-codec png, bit by bit.",
+        ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(rich_help_panel=PANEL, help="H.264 preset, ultrafast … veryslow.")
+        str | None,
+        typer.Option(rich_help_panel=OUTPUT, help="Slower is smaller: ultrafast … veryslow.  [default: medium]"),
     ] = None,
     pixel_format: Annotated[
-        str | None, typer.Option(rich_help_panel=PANEL, help="auto, yuv420p, yuv422p or yuv444p.")
+        str | None, typer.Option(rich_help_panel=OUTPUT, help="auto, yuv420p, yuv422p, yuv444p or rgb.")
+    ] = None,
+    bits: Annotated[int | None, typer.Option(rich_help_panel=OUTPUT, help="Per channel: 8 or 10.")] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=OUTPUT, help="software, or nvenc where the installation has it."),
+    ] = None,
+    fast_start: Annotated[
+        bool | None,
+        typer.Option(
+            "--fast-start/--no-fast-start",
+            rich_help_panel=OUTPUT,
+            help="MP4, QuickTime: index at the beginning.  [default: yes]",
+        ),
+    ] = None,
+    fall_back: Annotated[
+        bool | None,
+        typer.Option(
+            "--fall-back",
+            rich_help_panel=OUTPUT,
+            help="Where the video does not fit such an output, take the next best instead of failing.",
+        ),
+    ] = None,
+    pack_codec: Annotated[
+        str | None, typer.Option(rich_help_panel=PANEL, help="Frames between the stages: jpeg, or png without loss.")
     ] = None,
     jpeg_quality: Annotated[
-        int | None, typer.Option(rich_help_panel=PANEL, help="Quality of frames between stages, 1 to 100.")
+        int | None, typer.Option(rich_help_panel=PANEL, help="Quality of JPEG frames between the stages, 1 to 100.")
     ] = None,
     batch_frames: Annotated[int | None, typer.Option(rich_help_panel=PANEL, help="Frames per score message.")] = None,
     bad_frames: Annotated[
@@ -70,12 +118,16 @@ def submit(
     The same video with the same options is the same run: submitting it again tells how that run stands.
 
         Example: `framebrush submit holiday.mp4 --style oil --wait`
+
+        A small one for the web: `framebrush submit holiday.mp4 --output holiday.webm --codec av1`
     """
     if style and model:
         raise CommandFailed("--style and --model name the same thing: give one of them")
     given = {
-        "strength": strength, "keep_colors": keep_colors, "scale": scale,
-        "crf": crf, "preset": preset, "pixel_format": pixel_format, "jpeg_quality": jpeg_quality,
+        "strength": strength, "keep_colors": keep_colors, "scale": scale, "smoothing": smoothing,
+        "codec": codec, "crf": crf, "bitrate": bits_per_second(bitrate), "lossless": lossless, "preset": preset,
+        "pixel_format": pixel_format, "bits": bits, "encoder": encoder, "fast_start": fast_start,
+        "fall_back": fall_back, "pack_codec": pack_codec, "jpeg_quality": jpeg_quality,
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     settings = connection.settings
@@ -87,6 +139,20 @@ def submit(
     request = _identified(request, source)
     created = _send(connection, request)
     _report(connection.runs, request, created=created, wait=wait, as_json=as_json)
+
+
+def bits_per_second(text: str | None) -> int | None:
+    """A bitrate as people write it, 4M or 800k or 1500000.
+
+    Raises:
+        CommandFailed: it is none.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
+    if match is None:
+        raise CommandFailed(f"--bitrate {text}: expected a number such as 4M, 800k or 1500000")
+    return round(float(match[1]) * {"": 1, "k": 10**3, "M": 10**6}[match[2]])
 
 
 def _request(

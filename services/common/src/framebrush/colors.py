@@ -44,11 +44,28 @@ def is_hdr(video: VideoProperties) -> bool:
     return video.color_trc in (PQ, HLG)
 
 
-def styled(video: VideoProperties) -> VideoProperties:
-    """The colours of the output, which has eight bits and no RGB: those of the input where that can be."""
+def is_rgb(pixel_format: str) -> bool:
+    """Whether a pixel format of FFmpeg holds red, green and blue."""
+    return pixel_format.startswith(("rgb", "bgr", "gbr"))
+
+
+def styled(video: VideoProperties, pixel_format: str) -> VideoProperties:
+    """The colours of an output in ``pixel_format``: those of the input where that can be.
+
+    What the model sees has eight bits, so that there is no high dynamic range.
+    """
     if is_hdr(video):
-        return video.model_copy(update={"color_space": 1, "color_trc": 1, "color_primaries": 1, "color_range": 1})
+        video = video.model_copy(update={"color_space": 1, "color_trc": 1, "color_primaries": 1, "color_range": 1})
+    if is_rgb(pixel_format):
+        return video.model_copy(update={"color_space": 0, "color_range": int(ColorRange.JPEG)})
     if video.color_space == 0:  # RGB has no matrix; tagged with the one that is used
+        return named(video.model_copy(update={"color_space": 2}))
+    return video
+
+
+def named(video: VideoProperties) -> VideoProperties:
+    """The video with the code of its matrix: of an untagged one what players assume, of two that are equal one."""
+    if video.color_space in (2, 5):
         return video.model_copy(update={"color_space": 1 if matrix(video) == Colorspace.ITU709 else 6})
     return video
 
@@ -57,7 +74,7 @@ class Converter:
     """Converts between a video's frames and images, with the same matrix and range both ways; for several threads."""
 
     def __init__(self, video: VideoProperties) -> None:
-        self._matrix, self._range = matrix(video), full_range(video)
+        self._video, self._matrix, self._range = video, matrix(video), full_range(video)
         self._transfer = video.color_trc if is_hdr(video) else None
         self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
 
@@ -81,10 +98,13 @@ class Converter:
 
     def to_frame(self, image: Image, pixel_format: str) -> VideoFrame:
         """An image (H, W, 3), blue first, as a frame."""
-        return self._reformat(
+        frame = self._reformat(
             VideoFrame.from_ndarray(image, format="bgr24"),
             pixel_format,
             src_color_range=ColorRange.JPEG,
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
         )
+        # ProRes tells what its frames say, not what its encoder is told.
+        frame.color_trc, frame.color_primaries = self._video.color_trc, self._video.color_primaries
+        return frame

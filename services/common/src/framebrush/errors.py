@@ -10,6 +10,7 @@
     │   ├── BlobNotFound         a blob that should be there is not
     │   ├── InputChanged         the input blob was overwritten while a run read it
     │   └── RunExists            a run id is taken by another request
+    ├── Crashed                  a helper process was killed from outside: counts as an attempt
     ├── Conflict                 a conditional write lost: somebody else wrote first
     └── Unavailable              a backend is away or throttles: wait, not counted as an attempt
 
@@ -19,7 +20,7 @@
     └── Draining                 the process ends: hand the message back
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class FramebrushError(Exception):
@@ -50,6 +51,17 @@ class LimitExceeded(PermanentError):
 
     reason = "limit_exceeded"
 
+    @classmethod
+    def of(cls, found: str, limit: str, setting: str) -> Self:
+        """The same words for every limit.
+
+        Args:
+            found: What is too much.
+            limit: As it is set, with its unit.
+            setting: Its name without ``FRAMEBRUSH_``.
+        """
+        return cls(f"{found} than {limit}: if that is wanted, raise FRAMEBRUSH_{setting}")
+
 
 class BlobNotFound(PermanentError):
     """A blob, or its container, does not exist."""
@@ -67,6 +79,10 @@ class RunExists(PermanentError):
     """The run id is taken by a different request; the run that has it goes on unharmed."""
 
     reason = "run_exists"
+
+
+class Crashed(FramebrushError):
+    """A helper process was killed. Whoever did that, the file cannot: it is worth another attempt."""
 
 
 class Conflict(FramebrushError):
@@ -91,3 +107,11 @@ class LockLost(Interrupt):
 
 class Draining(Interrupt):
     """The grace period after SIGTERM is over."""
+
+
+def permanent(reason: str, text: str) -> PermanentError:
+    """The permanent error of a reason, as another process tells it."""
+    kinds = [PermanentError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return next((kind for kind in kinds if kind.reason == reason), PermanentError)(text)

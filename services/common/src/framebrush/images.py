@@ -1,4 +1,4 @@
-"""JPEG frames and arrays. Needs the extra ``framebrush[images]``."""
+"""Encoded frames and arrays. Needs the extra ``framebrush[images]``."""
 
 import cv2
 import numpy as np
@@ -24,14 +24,32 @@ def encode_jpeg(image: Image, quality: int) -> bytes:
         cv2.IMWRITE_JPEG_QUALITY, quality,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
     ]  # fmt: skip
-    done, data = cv2.imencode(".jpg", image, parameters)
+    return _encode(".jpg", image, parameters)
+
+
+def encode_png(image: Image) -> bytes:
+    """Encode without loss, as fast as PNG can: no search for repetitions, which video frames have few of."""
+    parameters = [
+        cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
+        cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
+    ]  # fmt: skip
+    return _encode(".png", image, parameters)
+
+
+def encode_image(image: Image, codec: str, quality: int) -> bytes:
+    """Encode with a run's ``pack_codec``; ``quality`` is JPEG's, 1..100."""
+    return encode_png(image) if codec == "png" else encode_jpeg(image, quality)
+
+
+def _encode(extension: str, image: Image, parameters: list[int]) -> bytes:
+    done, data = cv2.imencode(extension, image, parameters)
     if not done:
         raise InvalidImage(f"cannot encode an image of {image.shape}")
     return data.tobytes()
 
 
-def decode_jpeg(data: bytes, height: int, width: int) -> Image:
-    """Decode to (height, width, 3).
+def decode_image(data: bytes, height: int, width: int) -> Image:
+    """Decode JPEG or PNG to (height, width, 3).
 
     Raises:
         InvalidImage: not an image, or of another size.

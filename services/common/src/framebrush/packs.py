@@ -1,4 +1,4 @@
-"""Packs: tar files of frames, ``NNNNNNNN.jpg`` in order, in the convention of WebDataset.
+"""Packs: tar files of frames, ``NNNNNNNN.jpg`` or ``.png`` in order, in the convention of WebDataset.
 
 A frame that could not be scored has a ``NNNNNNNN.error.json`` beside the original, or in its place.
 """
@@ -9,11 +9,15 @@ from collections.abc import Iterator
 
 from framebrush.manifest import FrameFailure
 
+EXTENSIONS = {"jpeg": "jpg", "png": "png"}
+"""Of the members, by the run's ``pack_codec``."""
+
 
 class PackWriter:
     """Builds a pack in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: str = "jpeg") -> None:
+        self._extension = EXTENSIONS[codec]
         self._buffer = io.BytesIO()
         self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.USTAR_FORMAT)
         self.offsets = [0]
@@ -25,8 +29,8 @@ class PackWriter:
         self._tar.addfile(info, io.BytesIO(data))
 
     def add_frame(self, index: int, image: bytes) -> None:
-        """Add a frame's JPEG."""
-        self._add(f"{index:08}.jpg", image)
+        """Add an encoded frame."""
+        self._add(f"{index:08}.{self._extension}", image)
         self.offsets.append(self._tar.offset)
 
     def add_failure(self, failure: FrameFailure) -> None:

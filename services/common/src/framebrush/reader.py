@@ -26,8 +26,6 @@ class BlobReader(io.RawIOBase):
         self.name = str(ref)
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
         self._position = 0
-        self.failure: Exception | None = None
-        """What reading raised: libraries in C between us and the reader may turn it into "invalid data"."""
 
     def readable(self) -> bool:
         """Yes."""
@@ -65,11 +63,7 @@ class BlobReader(io.RawIOBase):
         try:
             data = self._store.read(self._ref, start, min(self._chunk, self._size - start), etag=self._etag)
         except Conflict:
-            self.failure = InputChanged(f"{self._ref} was overwritten during the run")
-            raise self.failure from None
-        except Exception as error:
-            self.failure = error
-            raise
+            raise InputChanged(f"{self._ref} was overwritten during the run") from None
         self._chunks[number] = data
         if len(self._chunks) > self._keep:
             self._chunks.popitem(last=False)

@@ -4,26 +4,25 @@ import hashlib
 import json
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
+from framebrush.codecs import FORMATS
 from framebrush.documents import BlobRef, Document, Model, ModelName, RunId
+from framebrush.encoding import Encoding
 from framebrush.errors import InvalidMessage
 
 SUBMITTED = "framebrush_submitted"
 """Metadata of a blob that comes with a request of its own: its creation alone starts no run."""
-
-#: Containers a run can write, by the extension of the output's name.
-OUTPUT_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 #: On accounts with a hierarchical namespace a file is announced twice; these come first, with length 0.
 INCOMPLETE_APIS = ("CreateFile", "SftpCreate")
 
 
-class Options(Model):
+class Options(Encoding):
     """How a run treats its frames; part of the run's identity."""
 
     model: ModelName | None = None
@@ -34,15 +33,14 @@ class Options(Model):
     """The painting's luma with the input's chroma."""
     scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
     """Size of the brush: 2 paints at half of the resolution; the output keeps its size."""
+    smoothing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """How much each frame is averaged with its neighbours in its batch, along the motion."""
+    pack_codec: Literal["jpeg", "png"] = "jpeg"
+    """Frames on their way between the stages: JPEG, or PNG, which loses nothing and is four times as large."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
-    """Quality of the frames on their way between the stages."""
-    crf: Annotated[int, Field(ge=0, le=51)] = 20
-    """Constant rate factor of the output's H.264: lower is better and larger."""
-    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"] = (
-        "medium"
-    )
-    pixel_format: Literal["auto", "yuv420p", "yuv422p", "yuv444p"] = "auto"
-    """``auto`` is yuv420p, which every player shows, or yuv444p where an odd size forbids it."""
+    """Quality of JPEG packs."""
+    fall_back: bool = False
+    """Where the output cannot be as requested for this input: the next best, with a note, instead of a failed run."""
     batch_frames: Annotated[int, Field(ge=1, le=64)] | None = None
     """Frames per score message; by resolution when absent."""
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
@@ -71,9 +69,21 @@ class RunRequest(Document):
     @field_validator("output")
     @classmethod
     def _known_format(cls, output: BlobRef | None) -> BlobRef | None:
-        if output is not None and PurePosixPath(output.name).suffix.lower() not in OUTPUT_FORMATS:
-            raise ValueError(f"the name must end in one of {', '.join(OUTPUT_FORMATS)}")
+        if output is not None and suffix_of(output) not in FORMATS:
+            raise ValueError(f"the name must end in one of {', '.join(FORMATS)}")
         return output
+
+    @model_validator(mode="after")
+    def _carried(self) -> Self:
+        problem = self.output and self.options.unsuited(suffix_of(self.output))
+        if problem:
+            raise ValueError(f"output: {problem}")
+        return self
+
+
+def suffix_of(output: BlobRef) -> str:
+    """The extension of an output's name, which is its container."""
+    return PurePosixPath(output.name).suffix.lower()
 
 
 class Trigger(Model):
@@ -117,7 +127,8 @@ class Trigger(Model):
 
 def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
     """The same blob content with the same options is the same run: a readable stem and 48 bits of SHA-256."""
-    key = json.dumps([str(source), etag.strip('"'), options.model_dump(), output and str(output)], sort_keys=True)
+    said = options.model_dump(exclude_defaults=True)  # an option that is added later changes no id
+    key = json.dumps([str(source), etag.strip('"'), said, output and str(output)], sort_keys=True)
     stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 

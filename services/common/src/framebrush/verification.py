@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from av.stream import Disposition
 
-from framebrush.colors import full_range, styled
+from framebrush.colors import full_range, named, styled
 from framebrush.facts import Facts, Track
 from framebrush.manifest import Check, VideoProperties
 
@@ -26,7 +26,7 @@ def content(wanted: Facts, found: Facts) -> Iterator[Check]:
     yield _same("video size", f"{a.width}x{a.height}", f"{b.width}x{b.height}")
     yield _same("pixel aspect", _aspect(a), _aspect(b))
     yield _same("display matrix", a.rotation or IDENTITY, b.rotation or IDENTITY)
-    yield _same("colours", _colors(styled(a)), _colors(b))
+    yield _same("colours", _colors(styled(a, b.pixel_format)), _colors(b))
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} packets", _packets(one), _packets(other))
@@ -106,7 +106,7 @@ def _aspect(video: VideoProperties) -> str:
 def _colors(video: VideoProperties) -> str:
     """Matrix, transfer, primaries (H.273), range."""
     span = "full" if full_range(video) == 2 else "limited"
-    return f"{video.color_space}/{video.color_trc}/{video.color_primaries} {span}"
+    return f"{named(video).color_space}/{video.color_trc}/{video.color_primaries} {span}"
 
 
 def _kinds(tracks: Sequence[Track]) -> str:

@@ -9,7 +9,7 @@ from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, RunExists
 from framebrush.manifest import Failure, FrameFailure, State, Status
 from framebrush.messages import BatchReady, BatchScored, Incoming, ItemFailed, Message, PackReady, decode
 from framebrush.packs import PackWriter, read_pack
-from framebrush.requests import Trigger
+from framebrush.requests import Options, Trigger
 from framebrush.runs import Runs, work_metadata
 from framebrush.settings import Settings
 from framebrush.store import Store
@@ -49,7 +49,7 @@ class Dispatcher:
         if failed.source == "triggers" and failed.reason in (RunExists.reason, InvalidMessage.reason):
             return  # it names a run that is not its own, or might
         item = self._item(failed)
-        if isinstance(item, BatchReady) and self._policy(failed.run_id) != "fail":
+        if isinstance(item, BatchReady) and self._options(failed.run_id).bad_frames != "fail":
             if self._runs.active(failed.run_id):
                 self._replace(item, failed)
                 yield BatchScored(run_id=item.run_id, round=item.round, segment=item.segment, frames=item.frames)
@@ -68,8 +68,8 @@ class Dispatcher:
         except InvalidMessage:
             return None
 
-    def _policy(self, run_id: str) -> str:
-        return self._runs.manifest(run_id).options.bad_frames
+    def _options(self, run_id: str) -> Options:
+        return self._runs.manifest(run_id).options
 
     def _replace(self, batch: BatchReady, failed: ItemFailed) -> None:
         """Write what a scorer would have written, had it found every frame of the batch to be bad.
@@ -77,8 +77,9 @@ class Dispatcher:
         A scorer that did its work before its message was lost has the first word.
         """
         started, blobs = datetime.now(UTC), self._runs.blobs(batch.run_id)
-        pack, originals = PackWriter(), dict[int, bytes]()
-        if self._policy(batch.run_id) == "keep_original":
+        options = self._options(batch.run_id)
+        pack, originals = PackWriter(options.pack_codec), dict[int, bytes]()
+        if options.bad_frames == "keep_original":
             data = self._store.read(blobs.pack(batch.segment, batch.pack), batch.start, batch.length)
             originals, _ = read_pack(data)
         for frame in range(batch.frames.first, batch.frames.stop):

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from framebrush.errors import BlobNotFound, PermanentError
-from framebrush.images import Image, InvalidImage, decode_jpeg, encode_jpeg
+from framebrush.images import Image, InvalidImage, decode_image, encode_image
 from framebrush.manifest import FrameFailure, Manifest
 from framebrush.messages import BatchReady, BatchScored, Incoming, Message
 from framebrush.packs import PackWriter, read_pack
@@ -27,6 +27,7 @@ from framebrush_scorer.models import FrameModel, load
 from framebrush_scorer.precision import choose_device
 from framebrush_scorer.scoring import score
 from framebrush_scorer.settings import ScorerSettings
+from framebrush_scorer.smoothing import smooth
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Scorer:
 
         def decode(index: int) -> Image | str:
             try:
-                bgr = decode_jpeg(originals.get(index, b""), manifest.video.height, manifest.video.width)
+                bgr = decode_image(originals.get(index, b""), manifest.video.height, manifest.video.width)
             except InvalidImage as error:
                 return str(error)
             return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # same shape and dtype
@@ -97,13 +98,13 @@ class Scorer:
             if isinstance(result, str):
                 return result
             bgr: Image = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
-            return encode_jpeg(bgr, manifest.options.jpeg_quality)
+            return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
         with self._cores:
             decoded = list(ordered_map(decode, indices, self._threads))
             results = self._apply(manifest, decoded)
             encoded = list(ordered_map(encode, results, self._threads))
-        pack = PackWriter()
+        pack = PackWriter(manifest.options.pack_codec)
         for index, result in zip(indices, encoded, strict=True):
             self._add(pack, index, result, originals, manifest, batch)
         frames_out.inc(len(indices))
@@ -129,7 +130,10 @@ class Scorer:
             return score(Controlled(self._load_model(manifest.model), controls), frames)
 
         results = iter(self._model_thread.submit(copy_context().run, paint).result())
-        return [item if isinstance(item, str) else next(results) for item in decoded]
+        painted = [item if isinstance(item, str) else next(results) for item in decoded]
+        if options.smoothing and options.strength:
+            painted = smooth(decoded, painted, options.smoothing)
+        return painted
 
     def _add(
         self,

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from framebrush_scorer.filters import blur, colour, contours, extend, kuwahara, luma, quantise, ramp
 from framebrush_scorer.flow import smear, streaks
-from framebrush_scorer.frames import Frames, rounded, to_frames, to_tensor
+from framebrush_scorer.frames import Frames
 from framebrush_scorer.mosaic import mosaic
 from framebrush_scorer.precision import choose_device
+from framebrush_scorer.tensors import rounded, to_frames, to_tensor
 from framebrush_scorer.tiles import in_tiles, memory_limit
 
 Painter = Callable[[Tensor], Tensor]

@@ -1,12 +1,11 @@
 """Pictures too large for the memory, in overlapping tiles."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from framebrush.memory import available
 from framebrush_scorer.net import STRIDE, TransformerNet
 
 SMALLEST_TILE = 64
@@ -14,9 +13,6 @@ SMALLEST_TILE = 64
 
 SHARE = 0.25
 """Part of the memory that one pass may take when no limit is given: the rest is for frames, weights and others."""
-
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-"""Where Linux tells a container its limit, by version of cgroups."""
 
 
 def halo(net: TransformerNet) -> int:
@@ -62,6 +58,4 @@ def memory_limit(device: torch.device) -> int:
     """Return the bytes that one pass may take on a device: a share of what the container, machine or card has."""
     if device.type == "cuda":
         return int(SHARE * torch.cuda.mem_get_info(device)[1])
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    texts = [Path(name).read_text().strip() for name in CGROUP_LIMITS if Path(name).is_file()]
-    return int(SHARE * min([physical, *(int(text) for text in texts if text.isdecimal())]))
+    return int(SHARE * available())

@@ -74,16 +74,16 @@ def convert(value: Tensor) -> Tensor:
     return value.float() if value.is_floating_point() else value
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a mapping of names to tensors.
+def read_tensors(path: Path, most: int = MAX_BYTES) -> dict[str, Tensor]:
+    """Read a mapping of names to tensors, from a file of at most so many bytes.
 
     Raises:
         InvalidWeights: There is no such file, it is too large or damaged, or it holds anything but named tensors.
 
     """
     try:
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise InvalidWeights(f"{path.name} has {size} bytes, more than {MAX_BYTES}: not a style network")
+        if (size := path.stat().st_size) > most:
+            raise InvalidWeights(f"{path.name} has {size} bytes, more than {most}: not such a network")
         if path.suffix == ".safetensors":
             content: object = load_file(path)
         else:

@@ -9,9 +9,12 @@ from framebrush_splitter.settings import SplitterSettings
 
 def make(settings: SplitterSettings, store: Store) -> Handler:
     """The handler of both queues."""
+    from framebrush.sandbox import Sandbox
     from framebrush_splitter.handler import Splitter
 
-    return Splitter(store, settings)
+    sandbox = Sandbox(settings.decoder_memory, modules=["framebrush_splitter.tasks"])
+    sandbox.warm()
+    return Splitter(store, settings, sandbox)
 
 
 def consumers(settings: SplitterSettings, handler: Handler) -> list[Consumer]:

@@ -32,12 +32,13 @@ class Picture:
     frame: VideoFrame | None
 
 
-def decode_segment(opened: Opened, segment: Segment) -> Iterator[Picture]:
+def decode_segment(opened: Opened, segment: Segment, alive: Callable[[], None] = lambda: None) -> Iterator[Picture]:
     """The segment's pictures in order of presentation, the same that decoding the whole video gives.
 
     Args:
         opened: opens the video, at its beginning.
         segment: which pictures; it starts where decoding can begin.
+        alive: called for each frame before them.
 
     Raises:
         InvalidVideo: pictures are missing, or there are others than planned, or not one can be decoded.
@@ -49,7 +50,7 @@ def decode_segment(opened: Opened, segment: Segment) -> Iterator[Picture]:
                     container.seek(segment.start, stream=stream)
                 except av.FFmpegError:
                     continue
-            pictures = _between(container, stream, segment)
+            pictures = _between(container, stream, segment, alive)
             first = next(pictures, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -87,7 +88,9 @@ def _checked(first: Picture | None, pictures: Iterator[Picture], segment: Segmen
         )
 
 
-def _between(container: InputContainer, stream: VideoStream, segment: Segment) -> Iterator[Picture]:
+def _between(
+    container: InputContainer, stream: VideoStream, segment: Segment, alive: Callable[[], None]
+) -> Iterator[Picture]:
     """Frames of a range of times, and empty pictures for packets of which none came.
 
     Decoders give frames in order of presentation, so whatever has not come when a later one comes never will.
@@ -103,6 +106,7 @@ def _between(container: InputContainer, stream: VideoStream, segment: Segment) -
         if time >= segment.end:
             break
         if time < segment.start:
+            alive()
             if awaited and awaited[0][0] <= time:
                 heapq.heappop(awaited)
             continue

@@ -4,36 +4,22 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import partial
-from pathlib import PurePosixPath
 
 from framebrush.documents import BlobRef, FrameRange
-from framebrush.errors import (
-    BlobNotFound,
-    Conflict,
-    InvalidMessage,
-    InvalidVideo,
-    LimitExceeded,
-    PermanentError,
-    RunExists,
-)
-from framebrush.facts import COPIED, distinct, is_extra, read_properties
-from framebrush.manifest import Manifest, Source, State, Status, Timeline
+from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, InvalidVideo, PermanentError, RunExists
+from framebrush.facts import distinct
+from framebrush.manifest import Manifest, State, Status, Timeline
 from framebrush.messages import Incoming, Message, PackReady, SegmentPlanned
 from framebrush.packs import PackWriter
-from framebrush.parallel import ordered_map
 from framebrush.reader import BlobReader
 from framebrush.requests import SUBMITTED, RunRequest, Trigger, derive_run_id
 from framebrush.runs import Runs, unchanged, work_metadata
+from framebrush.sandbox import Allowance, Sandbox
 from framebrush.store import BlobInfo, Store
 from framebrush.telemetry import bind_run, frames_in, frames_out
-from framebrush_splitter.decode import Picture, decode_segment, first_frame
-from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import carries, choose_output
-from framebrush_splitter.packing import JpegEncoder, fill_packs
-from framebrush_splitter.plan import batch_size, cut, pack_size, read_packets
+from framebrush_splitter.packing import fill_packs
 from framebrush_splitter.settings import SplitterSettings
-from framebrush_splitter.video import open_video
+from framebrush_splitter.tasks import plan_run, read_shot, shoot
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +27,8 @@ log = logging.getLogger(__name__)
 class Splitter:
     """Handles the queues ``triggers`` and ``splits``."""
 
-    def __init__(self, store: Store, settings: SplitterSettings) -> None:
-        self._store, self._settings = store, settings
+    def __init__(self, store: Store, settings: SplitterSettings, sandbox: Sandbox) -> None:
+        self._store, self._settings, self._sandbox = store, settings, sandbox
         self._runs = Runs(store, settings.work_container)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
@@ -108,51 +94,16 @@ class Splitter:
         return manifest
 
     def _plan(self, request: RunRequest, source: BlobInfo) -> Manifest:
-        settings, options = self._settings, request.options
-        assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved by _start
+        settings = self._settings
         if request.input.container == settings.work_container:
             raise PermanentError(f"{request.input}: the work container holds no inputs")
-        reader = partial(self._reader, request.input, source.size, source.etag)
-        with open_video(reader()) as (container, stream):
-            frame = first_frame(container, stream)
-            video = read_properties(stream, frame)
-            if video.width * video.height > settings.max_pixels:
-                raise LimitExceeded(
-                    f"{video.width}x{video.height} is more than {settings.max_pixels} pixels (FRAMEBRUSH_MAX_PIXELS)"
-                )
-        with open_video(reader()) as (container, stream):  # anew: not every file can be wound back
-            packets = read_packets(container, stream, max_frames=settings.max_frames)
-            segments = cut(packets, settings.segment_frames)
-            copied = [s for s in container.streams if s.type in COPIED]
-            samples = packets.samples
-            output = choose_output(
-                request.output, request.input, settings.output_container, options.model, copied, samples
-            )
-            suffix = PurePosixPath(output.name).suffix.lower()
-            copied += [s for s in container.streams if is_extra(s) and carries(suffix, s, samples)]
-            seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
-            copied_streams = tuple(sorted(s.index for s in copied))
-            told = tuple(notes(container, stream, frame, video, packets, segments, copied_streams))
-        if seconds > settings.max_duration:
-            raise LimitExceeded(
-                f"{seconds:.0f} s are more than {settings.max_duration:.0f} s (FRAMEBRUSH_MAX_DURATION)"
-            )
-        batch = batch_size(video.width, video.height, options.batch_frames)
-        return Manifest(
-            run_id=request.run_id,
-            created=datetime.now(UTC),
-            source=Source(blob=request.input, etag=source.etag, size=source.size),
-            model=options.model,
-            options=options,
-            output=output,
-            video=video,
-            copied_streams=copied_streams,
-            duration=seconds,
-            pack_frames=pack_size(batch),
-            batch_frames=batch,
-            segments=segments,
-            notes=told,
-        )
+        allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
+        reader = self._reader(request.input, source.size, source.etag)
+        (manifest,) = self._sandbox.run(
+            allowance, reader, plan_run, request, source, settings.limits,
+            segment_frames=settings.segment_frames, output_container=settings.output_container, nvenc=settings.nvenc,
+        )  # fmt: skip
+        return Manifest.decode(bytes(manifest))
 
     def _split(self, message: SegmentPlanned) -> Iterator[Message]:
         """Decode a segment into packs. Each is announced once it is stored, the last once the timeline is too."""
@@ -172,28 +123,30 @@ class Splitter:
     def _decode(self, message: SegmentPlanned) -> Iterator[Message]:
         manifest = self._runs.manifest(message.run_id)
         segment, source = manifest.segments[message.segment], manifest.source
-        encoder = JpegEncoder(manifest.video, manifest.options.jpeg_quality)
         pts, durations, offsets = list[int](), list[int](), list[tuple[int, ...]]()
         held: PackReady | None = None
 
-        def pictures() -> Iterator[Picture]:
-            for picture in decode_segment(
-                lambda: open_video(self._reader(source.blob, source.size, source.etag)), segment
+        def images() -> Iterator[bytes]:
+            settings = self._settings
+            allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
+            reader = self._reader(source.blob, source.size, source.etag)
+            for shot in self._sandbox.run(
+                allowance, reader, shoot, manifest.video, manifest.options, segment, settings.decode_threads
             ):
                 frames_in.inc()
-                if picture.frame is None and manifest.options.bad_frames == "fail":
-                    seconds = float(picture.time * Fraction(*manifest.video.time_base))
+                time, duration, image = read_shot(shot)
+                if not image and manifest.options.bad_frames == "fail":
+                    seconds = float(time * Fraction(*manifest.video.time_base))
                     raise InvalidVideo(
                         f"the frame at {seconds:.3f} s is damaged; with bad_frames keep_original or hold_previous "
                         "the one before it is shown in its place"
                     )
-                pts.append(picture.time)
-                durations.append(picture.duration)
-                yield picture
+                pts.append(time)
+                durations.append(duration)
+                yield image
 
         started = datetime.now(UTC)
-        images = ordered_map(encoder, pictures(), self._settings.decode_threads)
-        for frames, pack in fill_packs(images, manifest.pack_frames):
+        for frames, pack in fill_packs(images(), manifest.pack_frames, manifest.options.pack_codec):
             if held is not None:
                 yield held
             held = self._store_pack(message, frames, pack, started)

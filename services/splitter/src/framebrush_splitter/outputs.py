@@ -1,61 +1,112 @@
-"""Where a run's output goes, and what the output's container can carry."""
+"""What a run's output becomes: as requested if this input allows it; else it is refused, or the next best."""
 
 import io
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import av
 from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 
-from framebrush.documents import BlobRef
+from framebrush.codecs import CONTAINERS, FORMATS
 from framebrush.errors import PermanentError
 from framebrush.facts import codec_name
-from framebrush.requests import OUTPUT_FORMATS
+from framebrush.manifest import VideoProperties
+from framebrush.requests import Options
+from framebrush_splitter.rehearsal import rehearse
+
+Samples = Mapping[int, "Packet[Any]"]
 
 
 class UnsupportedStream(PermanentError):
-    """The requested container cannot carry a stream of the input."""
+    """The requested output cannot carry a stream of the input."""
 
     reason = "unsupported_stream"
 
 
-def choose_output(
-    requested: BlobRef | None,
-    source: BlobRef,
-    container: str,
-    model: str,
-    copied: Sequence[Stream],
-    samples: Mapping[int, "Packet[Any]"],
-) -> BlobRef:
-    """The output blob: as requested, else named after the input and the model, in MP4 if that carries all streams.
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What must fit into the output."""
 
-    ``copied`` are the streams that must go into the output, ``samples`` a packet of each by the stream's index.
+    video: VideoProperties
+    copied: Sequence[Stream]
+    """Streams whose packets go into the output as they are."""
+    samples: Samples
+    """A packet of each, by the stream's index."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What can be."""
+
+    options: Options
+    suffix: str
+    """The extension of its name, which is its container."""
+    note: str | None = None
+    """What was changed, and why."""
+
+
+def plan_output(source: Input, options: Options, requested: str | None, *, nvenc: bool) -> Output:
+    """The output as requested, or with ``options.fall_back`` the next best.
+
+    Args:
+        source: what goes into it.
+        options: how the run wants it encoded.
+        requested: an extension, if the run names one; else the codec's first container that carries everything.
+        nvenc: whether the installation has encoders on NVIDIA's GPUs.
 
     Raises:
-        UnsupportedStream: the requested container cannot carry a stream; names it, and the containers that can.
+        UnsupportedStream: it cannot be; says why, and what could.
     """
-    if requested is None:
-        suffix = next((s for s in OUTPUT_FORMATS if all(carries(s, c, samples) for c in copied)), ".mkv")
-        return BlobRef(container=container, name=f"{PurePosixPath(source.name).with_suffix('')}.{model}{suffix}")
-    suffix = PurePosixPath(requested.name).suffix.lower()
-    for stream in copied:
-        if not carries(suffix, stream, samples):
-            fitting = [other for other in OUTPUT_FORMATS if all(carries(other, each, samples) for each in copied)]
-            can = f"; it would fit into {', '.join(fitting)}" if fitting else ""
-            raise UnsupportedStream(
-                f"{suffix} cannot carry the input's {stream.type} stream {stream.index} ({codec_name(stream)}){can}"
-            )
-    return requested
+    first: str | None = None
+    for suffix in (requested,) if requested else CONTAINERS[options.codec]:
+        problem = _problem(source, options, suffix, nvenc=nvenc)
+        if problem is None:
+            return Output(options, suffix)
+        first = first or problem
+    for other in _variants(options):
+        fitting = [each for each in CONTAINERS[other.codec] if not _problem(source, other, each, nvenc=nvenc)]
+        if fitting:
+            how = "" if other is options else f" as {other.codec}, {other.pixel_format}, by {other.encoder}"
+            if not options.fall_back:
+                raise UnsupportedStream(f"{first}; it would fit into {', '.join(fitting)}{how}")
+            suffix = requested if requested in fitting else fitting[0]
+            return Output(other, suffix, f"{first}: the output is {suffix}{how}")
+    raise UnsupportedStream(str(first))
+
+
+def _variants(options: Options) -> Iterator[Options]:
+    """The same, and what is more and more unlike it, but more and more likely to work."""
+    yield options
+    updates: list[dict[str, Any]] = [
+        {"encoder": "software"},
+        {"encoder": "software", "pixel_format": "auto", "bits": None},
+        {"encoder": "software", "pixel_format": "auto", "bits": None, "codec": "h264", "crf": None},
+    ]
+    for update in updates:
+        yield options.model_copy(update=update)
+
+
+def _problem(source: Input, options: Options, suffix: str, *, nvenc: bool) -> str | None:
+    """Why the output cannot be so; None if it can."""
+    video = source.video
+    if options.encoder == "nvenc" and not nvenc:
+        return "this installation has no NVENC (FRAMEBRUSH_NVENC)"
+    if options.choose(video.width, video.height) is None:
+        return f"{options.codec} by {options.encoder} cannot be {video.width}x{video.height} in {options.pixel_format}"
+    for stream in source.copied:
+        if not carries(suffix, stream, source.samples):
+            return f"{suffix} cannot carry the input's {stream.type} stream {stream.index} ({codec_name(stream)})"
+    return options.unsuited(suffix) or rehearse(suffix, options, video)
 
 
 def carries(suffix: str, stream: Stream, samples: Mapping[int, "Packet[Any]"]) -> bool:
     """Whether a container can carry a stream. Tried out: what a muxer accepts depends on more than the codec."""
     if isinstance(stream, AttachmentStream):
-        return OUTPUT_FORMATS[suffix] == "matroska"
+        return FORMATS[suffix] == "matroska"
     try:
-        with av.open(io.BytesIO(), "w", format=OUTPUT_FORMATS[suffix]) as container:
+        with av.open(io.BytesIO(), "w", format=FORMATS[suffix]) as container:
             copy = container.add_stream_from_template(stream, opaque=True)
             copy.disposition = stream.disposition
             if stream.index in samples:

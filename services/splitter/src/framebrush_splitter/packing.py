@@ -1,25 +1,26 @@
-"""Frames to JPEG, JPEG to packs."""
+"""Frames to images, images to packs."""
 
 from collections.abc import Iterable, Iterator
 
 from framebrush.colors import Converter
 from framebrush.documents import FrameRange
 from framebrush.errors import InvalidVideo
-from framebrush.images import encode_jpeg
+from framebrush.images import encode_image
 from framebrush.manifest import VideoProperties
 from framebrush.packs import PackWriter
+from framebrush.requests import Options
 from framebrush_splitter.decode import Picture
 
 
-class JpegEncoder:
-    """Turns decoded frames into JPEG; may be called by several threads."""
+class FrameEncoder:
+    """Turns decoded frames into JPEG or PNG, as the run says; may be called by several threads."""
 
-    def __init__(self, video: VideoProperties, quality: int) -> None:
-        self._video, self._quality = video, quality
+    def __init__(self, video: VideoProperties, options: Options) -> None:
+        self._video, self._codec, self._quality = video, options.pack_codec, options.jpeg_quality
         self._converter = Converter(video)
 
     def __call__(self, picture: Picture) -> bytes:
-        """One frame as JPEG; nothing where it could not be decoded, so that the run's policy for bad frames applies.
+        """One frame as an image; nothing where it could not be decoded: the run's policy for bad frames applies.
 
         Raises:
             InvalidVideo: the frame has another size than the video.
@@ -31,16 +32,16 @@ class JpegEncoder:
             raise InvalidVideo(
                 f"the frame size changes from {self._video.width}x{self._video.height} to {frame.width}x{frame.height}"
             )
-        return encode_jpeg(self._converter.to_image(frame), self._quality)
+        return encode_image(self._converter.to_image(frame), self._codec, self._quality)
 
 
-def fill_packs(images: Iterable[bytes], size: int) -> Iterator[tuple[FrameRange, PackWriter]]:
+def fill_packs(images: Iterable[bytes], size: int, codec: str) -> Iterator[tuple[FrameRange, PackWriter]]:
     """Packs of ``size`` frames, the last with what is left."""
-    pack, first = PackWriter(), 0
+    pack, first = PackWriter(codec), 0
     for index, image in enumerate(images):
         if index - first == size:
             yield FrameRange(first=first, count=size), pack
-            pack, first = PackWriter(), index
+            pack, first = PackWriter(codec), index
         pack.add_frame(index, image)
     if len(pack.offsets) > 1:
         yield FrameRange(first=first, count=len(pack.offsets) - 1), pack

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +18,18 @@ from framebrush_splitter.bitstream import exact_entry, hidden, untimed
 
 BATCH_PIXELS = 16_000_000
 """Pixels of a score batch: some tenths of a second of GPU time at any resolution, and about 50 MB of frames."""
+PACK_BYTES = 256 * 2**20
+FRAME_BYTES = {"jpeg": 0.5, "png": 2}
+"""A pixel's, in packs: JPEG of good quality in 4:4:4, PNG of a film."""
 DECLARED = {"matroska,webm"}
 """Formats that write their duration into the header; for others FFmpeg guesses."""
 INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
 """Formats whose index at the beginning has every frame."""
 CUT_SHORT = 0.25
 """Seconds that may be missing from the declared duration, which some muxers round up."""
+
+INFLATED, SLACK = 8, 2**16
+"""Times its size, and bytes more, that a file's packets may hold together, which can be stored compressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,22 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     """Read all packets of a stream, decoding nothing.
 
     Raises:
-        InvalidVideo: no frames, frames without times, times that jump back, or a file cut short.
+        InvalidVideo: no frames, frames without times, times that jump back, a file cut short, or the same bytes in
+            many packets, which would fill disks when they are copied.
         LimitExceeded: too many frames.
     """
     times, entries, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
-    codec, last, stored, inexact = codec_name(stream), 0.0, 0, 0
+    codec, last, stored, inexact, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
-    for packet in container.demux():
+    for packet in _announced(container):
         if packet.size == 0:
             continue
+        left -= packet.size
+        if left < 0:
+            raise InvalidVideo(
+                f"the file holds more than its size: {INFLATED} times as much, and there is no end of it"
+            )
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
         if packet.stream is not stream:
             samples.setdefault(packet.stream.index, packet)
@@ -78,7 +90,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             else:
                 inexact += 1
         if len(times) > max_frames:
-            raise LimitExceeded(f"more than {max_frames} frames (FRAMEBRUSH_MAX_FRAMES)")
+            found = max(indexed, len(times))
+            raise LimitExceeded.of(f"at least {found} frames are more", str(max_frames), "MAX_FRAMES")
     if not times:
         raise InvalidVideo("the video stream has no frames")
     if indexed > stored:
@@ -89,6 +102,14 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     if untimed(container, stream):
         inexact, entries = inexact + len(entries) - 1, entries[:1]
     return Packets(array("q", sorted(times)), entries, max(ends), inexact, samples)
+
+
+def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
+    """All packets, of streams that were there when the file was opened."""
+    try:
+        yield from container.demux()
+    except IndexError:  # what PyAV makes of others
+        raise InvalidVideo("a stream begins in the middle that the beginning of the file does not announce") from None
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
@@ -116,6 +137,12 @@ def batch_size(width: int, height: int, requested: int | None) -> int:
     return requested or max(1, min(64, BATCH_PIXELS // (width * height)))
 
 
-def pack_size(batch: int) -> int:
-    """Frames of a pack: whole batches, 16..64 of them, so that blobs are neither tiny nor huge."""
-    return batch * max(1, -(-16 // batch))
+def pack_size(batch: int, frame_bytes: int) -> int:
+    """Frames of a pack, 1..64: whole batches, 16 frames or more unless they are huge, as a pack is made in memory.
+
+    Args:
+        batch: frames of a score batch.
+        frame_bytes: what a frame is reckoned to take.
+    """
+    least = max(1, min(16, PACK_BYTES // frame_bytes))
+    return batch * -(-least // batch)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 
 import av
 from av.container import InputContainer
@@ -9,23 +10,30 @@ from av.video.stream import VideoStream
 
 from framebrush.errors import InvalidVideo
 from framebrush.facts import choose_video
-from framebrush.reader import BlobReader
 
 
 @contextmanager
-def open_video(reader: BlobReader) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a container and choose the stream to style.
+def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a container, from its beginning, and choose the stream to style.
+
+    Args:
+        file: Seekable, with a name.
+        threads: That decode, each with a frame or more in memory.
 
     Raises:
         InvalidVideo: not a video; also when decoding within the block finds so.
-        Exception: what reading the blob raised, rather than what FFmpeg made of it.
+        MemoryError: decoding takes too much.
     """
+    name: str = file.name  # type: ignore[attr-defined]  # which raw files have, but not their base class
+    file.seek(0)
     try:
-        with av.open(reader, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
+        with av.open(file, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             stream = choose_video(container)
-            stream.thread_type = "AUTO"
+            if stream.codec_context is None:
+                raise InvalidVideo(f"{name}: its codec is not one that FFmpeg decodes")
+            stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
             yield container, stream
+    except av.MemoryError:
+        raise
     except av.FFmpegError as error:
-        if reader.failure is not None:
-            raise reader.failure from error
-        raise InvalidVideo(f"{reader.name}: not a readable video: {error.strerror}") from error
+        raise InvalidVideo(f"{name}: not a readable video: {error.strerror}") from error

@@ -9,9 +9,12 @@ from framebrush_stitcher.settings import StitcherSettings
 
 def make(settings: StitcherSettings, store: Store) -> Handler:
     """The handler."""
+    from framebrush.sandbox import Sandbox
     from framebrush_stitcher.handler import Stitcher
 
-    return Stitcher(store, settings)
+    sandbox = Sandbox(settings.decoder_memory, modules=["framebrush_stitcher.tasks"])
+    sandbox.warm()
+    return Stitcher(store, settings, sandbox)
 
 
 def consumers(settings: StitcherSettings, handler: Handler) -> list[Consumer]:

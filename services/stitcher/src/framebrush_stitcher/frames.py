@@ -7,7 +7,7 @@ from av.video.frame import VideoFrame
 from framebrush.colors import Converter
 from framebrush.documents import BlobRef
 from framebrush.errors import PermanentError
-from framebrush.images import InvalidImage, decode_jpeg
+from framebrush.images import InvalidImage, decode_image
 from framebrush.manifest import FrameFailure, VideoProperties
 from framebrush.packs import read_pack
 from framebrush.parallel import ordered_map
@@ -21,7 +21,7 @@ class NoFrames(PermanentError):
 
 
 class FrameDecoder:
-    """Turns JPEG into frames for the encoder; may be called by several threads."""
+    """Turns images into frames for the encoder; may be called by several threads."""
 
     def __init__(self, video: VideoProperties, pixel_format: str) -> None:
         self._video, self._format, self._converter = video, pixel_format, Converter(video)
@@ -32,7 +32,7 @@ class FrameDecoder:
         Raises:
             InvalidImage: not an image, or of another size than the video.
         """
-        image = decode_jpeg(data, self._video.height, self._video.width)
+        image = decode_image(data, self._video.height, self._video.width)
         return self._converter.to_frame(image, self._format)
 
 
@@ -54,7 +54,7 @@ class StyledFrames:
             NoFrames: the segment has none.
         """
         due, held = 0, None
-        for index, frame in ordered_map(self._decode, self._jpegs(), self._threads):
+        for index, frame in ordered_map(self._decode, self._images(), self._threads):
             if frame is None:
                 continue
             held = frame if held is None else held
@@ -67,7 +67,7 @@ class StyledFrames:
         for _ in range(due, self._count):
             yield held
 
-    def _jpegs(self) -> Iterator[tuple[int, bytes]]:
+    def _images(self) -> Iterator[tuple[int, bytes]]:
         for data in ordered_map(self._store.read, self._packs, threads=1):
             frames, failures = read_pack(data)
             self.failures.update((failure.frame, failure) for failure in failures)

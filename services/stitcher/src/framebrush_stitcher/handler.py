@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-import av
-
 from framebrush.colors import styled
 from framebrush.errors import BlobNotFound
 from framebrush.manifest import (
@@ -30,21 +28,21 @@ from framebrush.manifest import (
 from framebrush.memory import trim
 from framebrush.messages import BatchScored, Incoming, Message, RunEncoded, SegmentEncoded, SegmentScored
 from framebrush.reader import BlobReader
-from framebrush.requests import OUTPUT_FORMATS
 from framebrush.runs import Runs, frames_of, work_metadata
+from framebrush.sandbox import Allowance, Sandbox
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
-from framebrush_stitcher.encode import encode_segment, pixel_format
+from framebrush_stitcher.encode import choice_of, encode_segment
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
-from framebrush_stitcher.join import check, join
 from framebrush_stitcher.settings import StitcherSettings
+from framebrush_stitcher.tasks import CHECKS, write_output
 
 
 class Stitcher:
     """Handles the queue ``scored``."""
 
-    def __init__(self, store: Store, settings: StitcherSettings) -> None:
-        self._store, self._settings = store, settings
+    def __init__(self, store: Store, settings: StitcherSettings, sandbox: Sandbox) -> None:
+        self._store, self._settings, self._sandbox = store, settings, sandbox
         self._runs = Runs(store, settings.work_container)
         self._encoders = threading.BoundedSemaphore(settings.encoders)
 
@@ -83,11 +81,12 @@ class Stitcher:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
         packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
-        decoder = FrameDecoder(styled(manifest.video), pixel_format(manifest.video, manifest.options.pixel_format))
+        choice = choice_of(manifest)
+        decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
         with self._scratch() as folder:
-            path = folder / "segment.nut"
-            reorder = encode_segment(frames, timeline, manifest, path, settings.encode_threads)
+            path = folder / "segment"
+            reorder = encode_segment(frames, timeline, manifest, choice, path, settings.encode_threads)
             told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
             self._store.write(blobs.encoded_report(segment), told.encode())
             with path.open("rb") as file:
@@ -131,18 +130,12 @@ class Stitcher:
     ) -> tuple[Check, ...]:
         source = manifest.source
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
-        format_name = OUTPUT_FORMATS[output.suffix.lower()]
-        try:
-            with av.open(reader, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
-                wanted = join(paths, timelines, reorder, manifest, container, output, format_name)
-        except av.FFmpegError:
-            if reader.failure is not None:
-                raise reader.failure from None
-            raise
-        return check(output, wanted)
+        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining")
+        (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
+        return CHECKS.validate_json(bytes(checks))
 
     def _download(self, run_id: str, segment: int, folder: Path) -> Path:
-        path = folder / f"{segment}.nut"
+        path = folder / f"{segment}"
         info = self._store.stat(self._runs.blobs(run_id).encoded(segment))
         with path.open("wb") as file:
             shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)

@@ -4,7 +4,6 @@ import heapq
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from math import lcm
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,11 +16,11 @@ from av.video.stream import VideoStream
 from framebrush.errors import PermanentError
 from framebrush.facts import Facts, Track, is_gap, labels_of, read_facts
 from framebrush.manifest import Check, Manifest, Timeline
+from framebrush.streams import add_copy, muxer_options
 from framebrush.verification import compare, content
+from framebrush_stitcher.encode import choice_of
 
 AnyPacket: TypeAlias = "Packet[Any]"
-MOVIE_TIMESCALE = 2**24
-"""Most ticks a second of a whole movie."""
 
 
 class JoinFailed(PermanentError):
@@ -59,16 +58,20 @@ def video_packets(
             source = container.streams.video[0]
             if source.codec_context.extradata != stream.codec_context.extradata:
                 raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
-            packets = [packet for packet in container.demux(source) if packet.size]
-            times = sorted(_ticks(packet, time_base) for packet in packets)
-            if times != list(timeline.pts):
-                raise JoinFailed(f"segment {number} does not have the frames of its timeline")
-            for packet in packets:
+            missing = set(timeline.pts)
+            for packet in container.demux(source):
+                if not packet.size:
+                    continue
                 packet.pts = _ticks(packet, time_base)
+                if packet.pts not in missing:
+                    raise JoinFailed(f"segment {number} has other frames than its timeline")
+                missing.remove(packet.pts)
                 packet.dts, packet.duration = dts[place], durations[packet.pts]
                 packet.time_base, packet.stream = time_base, stream
                 place += 1
                 yield packet
+            if missing:
+                raise JoinFailed(f"segment {number} has fewer frames than its timeline")
 
 
 def join(
@@ -90,7 +93,8 @@ def join(
     """
     time_base = Fraction(*manifest.video.time_base)
     tracks = {s.index: Track.of(s) for s in source.streams if s.index in manifest.copied_streams}
-    options = _muxer_options(format_name, time_base, [track.time_base for track in tracks.values()])
+    others = [track.time_base for track in tracks.values()]
+    options = muxer_options(format_name, time_base, others, fast_start=manifest.options.fast_start)
     with (
         av.open(str(output), "w", format=format_name, options=options) as container,
         av.open(str(segments[0])) as first,
@@ -110,19 +114,6 @@ def join(
     return Facts(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams))
 
 
-def _muxer_options(format_name: str, time_base: Fraction, others: Sequence[Fraction]) -> dict[str, str]:
-    if format_name == "matroska":
-        return {}
-    options = {"movflags": "+faststart"}
-    if time_base.numerator == 1:
-        options["video_track_timescale"] = str(time_base.denominator)  # keeps ticks as they were
-    # Where streams begin is told in ticks of the whole movie: by default milliseconds, which would be rounded to.
-    movie = lcm(*(base.denominator for base in (time_base, *others)))
-    if movie <= MOVIE_TIMESCALE:
-        options["movie_timescale"] = str(movie)
-    return options
-
-
 def _add_streams(
     container: OutputContainer, encoded: VideoStream, source: InputContainer, manifest: Manifest
 ) -> tuple[VideoStream, dict[int, Stream]]:
@@ -130,11 +121,8 @@ def _add_streams(
     copies = dict[int, Stream]()
     for stream in source.streams:
         if stream.index == manifest.video.stream:
-            video = container.add_stream_from_template(encoded, opaque=True)
-            video.time_base = Fraction(*manifest.video.time_base)
+            video = add_copy(container, encoded, manifest.video, choice_of(manifest))
             video.disposition = stream.disposition
-            if manifest.video.rotation is not None:
-                video.set_display_matrix(manifest.video.rotation)
             video.metadata.update(stream.metadata)
         elif stream.index not in manifest.copied_streams:
             continue

@@ -2,19 +2,20 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from framebrush_scorer.quality.compare import NotComparable, compare
 from framebrush_scorer.quality.report import plot, strip
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Compare two videos; print the figures as JSON."""
     parser = argparse.ArgumentParser(prog="framebrush quality", description=__doc__)
     parser.add_argument("source", type=Path, help="the video")
     parser.add_argument("styled", type=Path, help="what a style made of it")
     parser.add_argument("--out", type=Path, help="folder for quality.json with all series, quality.png and strip.jpg")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     for path in (args.source, args.styled):
         if not path.is_file():
             parser.error(f"{path}: there is no such file")

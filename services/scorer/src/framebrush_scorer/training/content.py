@@ -36,6 +36,12 @@ def read_frames(paths: list[Path], per_video: int = 24) -> tuple[list[Frame], li
     return learn, keep
 
 
+def files(paths: list[Path]) -> list[Path]:
+    """Return the files, with those directly in a folder, by name and without hidden ones, in place of the folder."""
+    found = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
+    return [path for group in found for path in group if path in paths or not path.name.startswith(".")]
+
+
 def read_video(path: Path) -> list[Frame]:
     """Read every frame of a short video; none if it cannot be read."""
     capture, frames = cv2.VideoCapture(str(path)), []

@@ -18,6 +18,34 @@ def painting_loss(y: Tensor, target: Tensor) -> Tensor:
     return loss
 
 
+STYLE_WEIGHT = 1e5
+"""Of the style against the content: that of pytorch/examples ``fast_neural_style``."""
+
+
+def gram(seen: Tensor) -> Tensor:
+    """Return the mean products of all pairs of channels of (B, C, H, W), divided by C, (B, C, C)."""
+    flat = seen.flatten(2)
+    return flat @ flat.transpose(1, 2) / flat[0].numel()
+
+
+def perceptual_loss(seen: dict[str, Tensor], content: Tensor, style: dict[str, Tensor]) -> Tensor:
+    """Squared distance of ``relu2_2`` from the content's, and of the Gram matrices of all layers from the style's.
+
+    Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", equations 2 to 4.
+
+    Args:
+        seen: Activations (B, C, H, W) of the painting by layer.
+        content: Those of the content at ``relu2_2``.
+        style: Gram matrices (1, C, C) of the style by layer.
+
+    """
+    loss = F.mse_loss(seen["relu2_2"], content)
+    for name, wanted in style.items():
+        found = gram(seen[name])
+        loss = loss + STYLE_WEIGHT * F.mse_loss(found, wanted.expand_as(found))
+    return loss
+
+
 def random_flow(generator: torch.Generator, count: int, size: int) -> Tensor:
     """Return sampling grids (count, size, size, 2) of a camera that moved a little before things that moved a little.
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from framebrush_scorer.frames import rounded, to_frames
 from framebrush_scorer.net import TransformerNet, pad
+from framebrush_scorer.tensors import rounded, to_frames
 from framebrush_scorer.training.content import Frame
 from framebrush_scorer.training.teachers import Teacher
 

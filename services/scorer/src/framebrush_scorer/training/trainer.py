@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,36 +19,12 @@ from framebrush_scorer.training.content import Content, Frame
 from framebrush_scorer.training.export import compress, export, to_unit_range
 from framebrush_scorer.training.losses import random_flow, stability_loss, warp
 from framebrush_scorer.training.preview import preview
+from framebrush_scorer.training.recipe import Recipe
 from framebrush_scorer.training.supply import Supply
 from framebrush_scorer.training.teachers import Teacher
 from framebrush_scorer.weights import Card
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What makes a training reproducible, beside its teacher and its content."""
-
-    steps: int
-    """How long to train; the learning rate falls to its end over them."""
-    width: int = 16
-    """Channels of the first convolution."""
-    blocks: int = 3
-    """Residual blocks."""
-    size: int = 144
-    """Edge of the training pictures in pixels, a multiple of 8."""
-    batch: int = 4
-    """Pictures per step, beside the moved copies of half of them."""
-    rate: float = 2e-3
-    """Highest learning rate."""
-    stability: float = 0.5
-    """Weight of the stability term once it is fully on."""
-    frozen_from: float = 0.25
-    """Part of the training after which the statistics of batch normalisation stay as they are: those of a small batch
-    are good enough to find shapes, and too uncertain to find colours."""
-    seed: int = 0
-    """Of the first weights, of the content and of every step."""
 
 
 class Trainer:
@@ -65,6 +41,7 @@ class Trainer:
         out: The weights to write, ``.safetensors``; card, preview and checkpoint stand beside them.
         device: Where to train.
         start: A trained network of the recipe's size to begin with instead of random weights.
+        origin: What the card says about content and start.
 
     Raises:
         ValueError: The checkpoint beside ``out`` is of another recipe or teacher, or ``start`` of another size.
@@ -80,9 +57,11 @@ class Trainer:
         out: Path,
         device: torch.device,
         start: TransformerNet | None = None,
+        origin: dict[str, str] | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.teacher, self.keep, self.out, self.device = recipe, teacher, keep, out, device
+        self.origin = origin or {}
         self.content = Content(learn, recipe.size)
         self.supply = Supply(self.content, teacher, recipe.seed, device)
         net = TransformerNet(recipe.width, recipe.blocks, "batch")
@@ -230,6 +209,7 @@ class Trainer:
             norm="batch",
             training={
                 **self.identity(),
+                **self.origin,
                 "steps": self.step,
                 "seconds": round(self.elapsed),
                 "frames": len(self.content.frames),

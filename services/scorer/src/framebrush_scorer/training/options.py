@@ -1,0 +1,40 @@
+"""The command line of ``framebrush train``; reading it needs no torch, so that help and mistakes come at once."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from framebrush_scorer.training.recipe import Recipe
+
+TEACHERS = ("comic", "gouache", "ink", "mosaic", "oil", "pencil", "poster", "vangogh", "woodcut")
+"""The names of :data:`framebrush_scorer.painters.PAINTERS`."""
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, Recipe]:
+    """Read the arguments, the process's own by default; leaves with status 2 where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="framebrush train",
+        description="Train a style, from a painter or a picture. The same command goes on with one that was killed.",
+    )
+    teacher = parser.add_mutually_exclusive_group(required=True)
+    teacher.add_argument("--painter", choices=TEACHERS, help="painter to learn from")
+    teacher.add_argument("--image", type=Path, help="picture whose style to learn; needs VGG16's weights")
+    parser.add_argument("--out", type=Path, required=True, help="weights to write, .safetensors; card, preview beside")
+    parser.add_argument("--content", type=Path, nargs="*", default=[], help="pictures, short videos, folders of them")
+    parser.add_argument("--start", type=Path, help="weights to start from instead of random ones")
+    parser.add_argument("--image-size", type=int, help="longer edge to which the picture is brought: size of the brush")
+    parser.add_argument("--vgg", type=Path, help="file with torchvision's VGG16 weights (default: downloaded)")
+    parser.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints (default: 60)")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    for field, value in vars(Recipe(steps=4000)).items():
+        parser.add_argument(f"--{field.replace('_', '-')}", type=type(value), default=value, help=f"default: {value}")
+    args = parser.parse_args(arguments)
+    if args.out.suffix != ".safetensors":
+        parser.error(f"--out {args.out} must end in .safetensors")
+    if args.image and not args.image.is_file():
+        parser.error(f"--image {args.image}: there is no such file")
+    try:
+        return args, Recipe(**{field: getattr(args, field) for field in Recipe.__dataclass_fields__})
+    except ValueError as error:
+        parser.error(str(error))

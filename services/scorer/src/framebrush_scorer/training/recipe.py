@@ -1,0 +1,43 @@
+"""How to train."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a training reproducible, beside its teacher and its content."""
+
+    steps: int
+    """How long to train; the learning rate falls to its end over them."""
+    width: int = 16
+    """Channels of the first convolution."""
+    blocks: int = 3
+    """Residual blocks."""
+    size: int = 144
+    """Edge of the training pictures in pixels, a multiple of 8."""
+    batch: int = 4
+    """Pictures per step, beside the moved copies of half of them."""
+    rate: float = 2e-3
+    """Highest learning rate."""
+    stability: float = 0.5
+    """Weight of the stability term once it is fully on."""
+    frozen_from: float = 0.25
+    """Part of the training after which the statistics of batch normalisation stay as they are: those of a small batch
+    are good enough to find shapes, and too uncertain to find colours."""
+    seed: int = 0
+    """Of the first weights, of the content and of every step."""
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: One is out of its range.
+
+        """
+        for name, least in {"steps": 1, "width": 1, "blocks": 0, "size": 16, "batch": 1, "seed": 0}.items():
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{name} is {value}, must be at least {least}")
+        if self.size % 8:
+            raise ValueError(f"size is {self.size}, must be a multiple of 8")
+        if not (self.rate > 0 and self.stability >= 0 and 0 <= self.frozen_from <= 1):
+            raise ValueError("rate must be above 0, stability at least 0, frozen_from in 0..1")

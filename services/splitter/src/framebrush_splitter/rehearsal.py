@@ -1,0 +1,61 @@
+"""A rehearsal of the output: a small picture goes the way that the video will go, and is looked at."""
+
+import io
+from array import array
+from dataclasses import replace
+
+import av
+import numpy as np
+
+from framebrush.codecs import FORMATS
+from framebrush.colors import Converter, styled
+from framebrush.encoding import Choice
+from framebrush.facts import Facts, read_facts
+from framebrush.manifest import VideoProperties
+from framebrush.requests import Options
+from framebrush.streams import add_copy, add_encoder
+from framebrush.verification import content
+
+SIZE = 64
+"""Pixels, either way: what all encoders take."""
+
+
+def rehearse(suffix: str, options: Options, video: VideoProperties) -> str | None:
+    """Why a container does not give back a video's aspect, orientation and colours as they are; None if it does.
+
+    It depends on all three: some codecs tell them in their own packets, where containers do not.
+    """
+    small = video.model_copy(update={"width": SIZE, "height": SIZE})
+    rehearsed = options.model_copy(update={"encoder": "software", "preset": "ultrafast"})
+    choice = rehearsed.choose(SIZE, SIZE)
+    if choice is None:
+        return f"no encoder of {options.codec} is at hand"
+    try:
+        found = _play(suffix, rehearsed, small, choice)
+    except (av.FFmpegError, ValueError) as error:
+        return f"{suffix} cannot carry {options.codec} ({choice.pixel_format}): {error}"
+    wanted = replace(found, video=small, times=array("q", [0]), tracks=())
+    failed = [check for check in content(wanted, found) if not check.ok]
+    words = "; ".join(f"{check.name} {check.wanted} would be {check.found}" for check in failed)
+    return f"{suffix} with {options.codec} does not keep the video as it is: {words}" if failed else None
+
+
+def _play(suffix: str, options: Options, video: VideoProperties, choice: Choice) -> Facts:
+    segment, output = io.BytesIO(), io.BytesIO()
+    with av.open(segment, "w", format=choice.encoder.segment) as container:
+        encoder = add_encoder(container, video, options, choice, threads=1)
+        black = np.zeros((SIZE, SIZE, 3), np.uint8)
+        frame = Converter(styled(video, choice.pixel_format)).to_frame(black, choice.pixel_format)
+        frame.pts, frame.time_base = 0, encoder.time_base
+        for packet in (*encoder.encode(frame), *encoder.encode(None)):
+            container.mux(packet)
+    segment.seek(0)
+    with av.open(segment, "r") as encoded, av.open(output, "w", format=FORMATS[suffix]) as container:
+        stream = add_copy(container, encoded.streams.video[0], video, choice)
+        for packet in encoded.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+    output.seek(0)
+    with av.open(output, "r") as result:
+        return read_facts(result)

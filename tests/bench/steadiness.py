@@ -1,0 +1,108 @@
+"""How well trained styles hold still, against the painters they learned from, on frames that nothing was trained on.
+
+Usage: steadiness.py FILM [FILM ...] [--frames N] [--smoothing A] [--json FILE]; prints a table for each size.
+
+Training reads the first half of a film only; this reads the frames from the middle of the second half on, cut to 16:9.
+A film that would have to be enlarged by more than a third is left out of a size.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from machine import machine
+from processes import say
+
+from framebrush_scorer.frames import Frames
+from framebrush_scorer.models import SHIPPED, find_styles, load
+from framebrush_scorer.painters import PainterModel
+from framebrush_scorer.quality.compare import LEAST_KNOWN, read
+from framebrush_scorer.quality.metrics import detail, style_strength, warp_error
+from framebrush_scorer.quality.motion import motion
+from framebrush_scorer.smoothing import smooth
+from framebrush_scorer.weights import read_card
+
+SIZES = ((640, 360), (1280, 720))
+
+
+def fit(frame: Frames, size: tuple[int, int]) -> Frames | None:
+    """The middle of a frame at a size, or nothing where it is too small."""
+    (width, height), (h, w) = size, frame.shape[:2]
+    edge = min(w / width, h / height)
+    if edge < 0.75:
+        return None
+    top, left = int(h - height * edge) // 2, int(w - width * edge) // 2
+    part = frame[top : top + int(height * edge), left : left + int(width * edge)]
+    return cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+
+
+def measure(source: list[Frames], paint: Callable[[Frames], Frames], smoothing: float = 0) -> dict[str, float]:
+    """E_warp, style strength and detail of a painter on consecutive frames, painted one by one, smoothed as a batch."""
+    painted: list[Any] = [paint(frame[None])[0] for frame in source]
+    if smoothing:
+        painted = smooth(source, painted, smoothing)
+    errors, last = [], len(source) - 1
+    for k in range(last):
+        field, known = motion(source[k], source[k + 1])
+        if known.mean() >= LEAST_KNOWN:
+            errors.append(warp_error(painted[k], painted[k + 1], field, known))
+    return {
+        "E_warp": float(np.mean(errors)),
+        "strength": float(np.mean([style_strength(a, b) for a, b in zip(source, painted, strict=True)])),
+        "detail": float(np.mean([detail(a, b) for a, b in zip(source, painted, strict=True)])),
+    }
+
+
+def rows(film: Path, count: int, smoothing: float) -> list[dict[str, Any]]:
+    """A row for every style, size and film."""
+    frames = list(read(film))
+    first = min(len(frames) * 3 // 4, len(frames) - count)
+    found = []
+    for size in SIZES:
+        source = [fit(frame, size) for frame in frames[first : first + count]]
+        if source[0] is None:
+            continue
+        known = [frame for frame in source if frame is not None]
+        place = {"film": film.stem, "size": f"{size[0]}x{size[1]}"}
+        found.append(place | {"style": "the film itself"} | measure(known, lambda frames: frames))
+        for name, path in sorted(find_styles(SHIPPED).items()):
+            card = read_card(path)
+            assert card is not None
+            teacher = PainterModel(str(card.training["painter"]))
+            painter = measure(known, teacher)
+            net = measure(known, load(name), smoothing)
+            found.append(
+                place | {"style": name} | net | {"painter": painter, "ratio": net["E_warp"] / painter["E_warp"]}
+            )
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("films", type=Path, nargs="+")
+    parser.add_argument("--frames", type=int, default=12, help="consecutive frames of each film")
+    parser.add_argument("--smoothing", type=float, default=0.0, help="of the styles, not of the painters")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    result = {
+        "machine": machine(),
+        "rows": [row for film in options.films for row in rows(film, options.frames, options.smoothing)],
+    }
+    say("| film | size | style | E_warp of the style, 1e-5 | painter's | ratio | strength of the style | painter's |")
+    for row in result["rows"]:
+        rest = "| | | 0 | |"
+        if painter := row.get("painter"):
+            rest = f"| {1e5 * painter['E_warp']:.1f} | {row['ratio']:.2f} | {row['strength']:.3f} "
+            rest += f"| {painter['strength']:.3f} |"
+        say(f"| {row['film']} | {row['size']} | {row['style']} | {1e5 * row['E_warp']:.1f} {rest}")
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
