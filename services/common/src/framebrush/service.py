@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from framebrush.errors import FramebrushError
@@ -104,9 +106,9 @@ def run_service(
     Raises:
         SystemExit: a setting is missing, the handler could not be made, or it did not end in time.
     """
-    stop, loaded = threading.Event(), threading.Event()
+    signals, loaded = SimpleQueue[int](), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda received, _: signals.put(received))
     settings = load(settings_class)
     configure_logging(name, settings.log_level)
     handler = Deferred()
@@ -131,7 +133,7 @@ def run_service(
     for thread in threads:
         thread.start()
     log.info("started", extra={"data": {"port": server.server_address[1]}})
-    stop.wait()
+    _wait(signals)
     log.info("draining")
     for thread in threads:
         thread.stop()
@@ -142,6 +144,18 @@ def run_service(
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
+
+
+def _wait(signals: "SimpleQueue[int]") -> None:
+    """Wait for a signal.
+
+    In a queue, whose ``put`` may be interrupted by itself: an Event's ``set`` would wait for its own lock if a second
+    signal came within it. In turns: a signal that comes just before the thread falls asleep does not wake it.
+    """
+    while True:
+        with suppress(Empty):
+            signals.get(timeout=1)
+            return
 
 
 def _linger(server: HealthServer, since: float, seconds: float) -> None:
