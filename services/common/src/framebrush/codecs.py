@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """Containers, by the extension of the output's name: FFmpeg's name of each."""
@@ -16,7 +17,8 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
 """What carries a codec, the customary first."""
 HALVED = {"yuv420p": (2, 2), "yuv422p": (2, 1), "yuv444p": (1, 1), "rgb": (1, 1)}
 """Pixels that share their chroma: columns and rows."""
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
+PRESETS: tuple[str, ...] = get_args(Preset)
 SMALL = 640 * 360
 X26X = {preset: {"preset": preset} for preset in PRESETS}
 

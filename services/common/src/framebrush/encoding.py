@@ -6,13 +6,12 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from framebrush.codecs import CONTAINERS, ENCODERS, SMALL, Encoder
+from framebrush.codecs import CONTAINERS, ENCODERS, SMALL, Encoder, Preset
 from framebrush.documents import Model
 
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "ffv1"]
 Maker = Literal["software", "nvenc"]
 Colors = Literal["auto", "yuv420p", "yuv422p", "yuv444p", "rgb"]
-Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]
 VALUES = {
     "codec": get_args(Codec),
     "encoder": get_args(Maker),

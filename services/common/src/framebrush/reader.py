@@ -1,14 +1,14 @@
 """A blob as a file: read by ranges, never as a whole."""
 
-import io
 from collections import OrderedDict
 
 from framebrush.documents import BlobRef
 from framebrush.errors import Conflict, InputChanged
+from framebrush.seekable import SeekableFile
 from framebrush.store import Store
 
 
-class BlobReader(io.RawIOBase):
+class BlobReader(SeekableFile):
     """A seekable, read-only file over a blob pinned by its ETag.
 
     Demuxers read forward in small steps and jump to the index at the end and back: a few chunks are kept.
@@ -20,30 +20,10 @@ class BlobReader(io.RawIOBase):
     def __init__(
         self, store: Store, ref: BlobRef, size: int, etag: str, *, chunk: int = 2 * 2**20, keep: int = 4
     ) -> None:
-        super().__init__()
-        self._store, self._ref, self._size, self._etag = store, ref, size, etag
+        super().__init__(str(ref), size)
+        self._store, self._ref, self._etag = store, ref, etag
         self._chunk, self._keep = chunk, keep
-        self.name = str(ref)
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
-        self._position = 0
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position; returns it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill the buffer, less at the end of a chunk, nothing at the end of the blob; returns the number of bytes."""

@@ -5,7 +5,6 @@ The other end of the two pipes is :mod:`framebrush.sandbox`, which says what for
 
 import ctypes
 import importlib
-import io
 import json
 import os
 import pickle
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from framebrush.errors import LimitExceeded, PermanentError
 from framebrush.memory import bound_arenas, trim
+from framebrush.seekable import SeekableFile
 
 READ, ITEM, ALIVE, DONE, REFUSED, FAILED = b"r", b"i", b"a", b"d", b"x", b"f"
 """First byte of what is said to the service. It answers to READ only, with the bytes. REFUSED comes with what is wrong
@@ -43,35 +43,16 @@ class Line:
         self.tell = Connection(tell, readable=False).send_bytes
 
 
-class Source(io.RawIOBase):
+class Source(SeekableFile):
     """The caller's file, as the service gives it: read-only and seekable."""
 
     def __init__(self, line: "Line", name: str, size: int) -> None:
-        super().__init__()
-        self._line, self.name, self._size = line, name, size
-        self._position = 0
+        super().__init__(name, size)
+        self._line = line
 
     def alive(self) -> None:
         """Tell the service that work goes on where it sees no item."""
         self._line.tell(ALIVE)
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Position in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position; returns it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Fill the buffer, or less; nothing at the end. Returns the number of bytes."""
