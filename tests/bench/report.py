@@ -90,8 +90,9 @@ COMPARED = """
 ## The process in which inputs are opened
 
 Written by `make bench-compare BEFORE={before}` on {date}. Machine: {machine}. The clip above, handlers without
-broker and Azurite, x264's fastest preset, before and after inputs were opened in a process of their own; the versions
-in turns, medians of {runs} runs each, in seconds by the clock and of CPU.
+broker and Azurite, x264's fastest preset, before and after inputs were opened in a process of their own and outputs
+could be chosen; the versions in turns, medians of {runs} runs each, in seconds by the clock and of CPU;
+where other work shares the machine the latter say more.
 
 | | before | after | ratio | CPU before | CPU after | ratio |
 |---|---:|---:|---:|---:|---:|---:|
