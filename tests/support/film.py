@@ -10,6 +10,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
+from framebrush.streams import open_encoder
 from support.video import picture
 
 TICKS = Fraction(1, 12800)
@@ -112,6 +113,7 @@ class Film:
             context.sample_aspect_ratio = self.aspect
         if self.matrix is not None:
             stream.set_display_matrix(self.matrix)
+        open_encoder(context)
         return stream
 
 

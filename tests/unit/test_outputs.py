@@ -1,6 +1,7 @@
 """Every output that can be asked for, through the four services and read back; and those that cannot be, refused."""
 
 import io
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from framebrush.facts import Facts, read_facts
 from framebrush.images import Image
 from framebrush.manifest import State, Status, VideoProperties
 from framebrush.requests import Options, RunRequest
+from framebrush.streams import add_encoder, open_encoder
 from framebrush.verification import compare
 from framebrush_splitter.rehearsal import rehearse
 
@@ -261,6 +263,18 @@ def test_containers_carry_what_the_table_says_and_nothing_else(codec: str) -> No
     assert carrying - UNUSUAL.get(codec, set()) == set(CONTAINERS[codec])
 
 
+def test_no_encoder_takes_the_machine_for_itself() -> None:
+    with av.open(io.BytesIO(), "w", format="nut") as container:
+        options = Options(codec="av1")
+        choice = options.choose(VIDEO.width, VIDEO.height)
+        assert choice is not None
+        stream = add_encoder(container, VIDEO, options, choice, threads=1)
+        container.mux(stream.encode(av.VideoFrame(VIDEO.width, VIDEO.height, choice.pixel_format)))
+        threads = [int(each.name) for each in Path("/proc/self/task").iterdir()]
+        assert len(threads) > 2, "the encoder has its own"
+        assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_OTHER}
+
+
 @pytest.mark.parametrize("encoder", [each for each in SOFTWARE if each.even or each.least > 1], ids=lambda e: e.name)
 def test_sizes_are_refused_that_encoders_refuse(encoder: Encoder) -> None:
     (colors, bits), pixel_format = next(iter(encoder.formats.items()))
@@ -269,7 +283,7 @@ def test_sizes_are_refused_that_encoders_refuse(encoder: Encoder) -> None:
         context.width, context.height, context.pix_fmt = width, height, pixel_format
         context.time_base, context.options = Fraction(1, 25), dict(encoder.fixed)
         try:
-            context.open()
+            open_encoder(context)
             opened = True
         except av.FFmpegError:
             opened = False

@@ -5,8 +5,10 @@ Here, so that the splitter can rehearse what the stitcher will do.
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from math import lcm
+from pathlib import Path
 from typing import cast
 
 from av.codec.context import Flags
@@ -43,7 +45,21 @@ def add_encoder(
     codec.options = encoding.options(choice.encoder, video.width * video.height)
     codec.thread_count = threads
     codec.flags |= Flags.global_header  # parameter sets once, outside of the packets: the same for all segments
+    open_encoder(codec)
     return stream
+
+
+def open_encoder(codec: VideoCodecContext) -> None:
+    """Open it, and leave every thread of this process with an ordinary priority.
+
+    As root SVT-AV1 gives its own threads, and the one that opens it, the highest real-time priority (SCHED_FIFO 99):
+    whatever this process does or starts from then on would be served before anything else on the machine.
+    """
+    codec.open(strict=False)
+    if codec.name == "libsvtav1":
+        for thread in Path("/proc/self/task").glob("*"):  # all of them exist by now; no such folder, no such priority
+            with suppress(ProcessLookupError):
+                os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 def add_copy(container: OutputContainer, encoded: VideoStream, video: VideoProperties, choice: Choice) -> VideoStream:
