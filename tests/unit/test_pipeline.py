@@ -58,6 +58,66 @@ def test_a_run_smooths_within_its_batches(clip: Path) -> None:
         first += segment.frames
 
 
+MODELS = ("identity", "ink", "oil")
+
+
+def test_several_models_share_one_decoding(clip: Path) -> None:
+    together = run(clip, model=MODELS[0], more_models=MODELS[1:], batch_frames=5, preset="ultrafast")
+    status = together.status()
+    assert status.state is State.SUCCEEDED, status.error
+    assert (status.models, [ref.name for ref in status.outputs]) == (MODELS, [f"clip.{name}.mp4" for name in MODELS])
+    alone = [run(clip, model=name, batch_frames=5, preset="ultrafast") for name in MODELS]
+    assert [together.store.read(ref) for ref in status.outputs] == [each.output() for each in alone]
+    packs = [message for message in together.handled if isinstance(message, PackReady)]
+    assert len(packs) == len([message for message in alone[0].handled if isinstance(message, PackReady)])
+    report = Report.decode(together.store.read(together.runs.blobs(status.run_id).report))
+    assert {check.model for check in report.checks} == set(MODELS)
+    assert len(report.checks) == 3 * len({check.name for check in report.checks})
+    prefix = together.runs.blobs(status.run_id).prefix
+    left = {blob.ref.name.removeprefix(prefix).split("/")[0] for blob in together.store.list("work", prefix)}
+    assert left == {"manifest.json", "report.json", "timelines", "reports", "reports.1", "reports.2"}
+
+
+def test_several_models_named_outputs(video: Callable[..., Path]) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = pipeline.put("a.mp4", video("a.mp4", pts=range(0, 1536, 512), audio=None).read_bytes())
+    output = BlobRef(container="output", name="to/b.mkv")
+    pipeline.submit(ref, output=output, more_models=("ink", "identity", "ink"))  # the default is identity
+    assert [each.name for each in pipeline.run().outputs] == ["to/b.identity.mkv", "to/b.ink.mkv"]
+
+
+def test_a_scorer_goes_on_with_the_models_that_are_missing(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    pipeline.submit(pipeline.put("clip.mp4", clip.read_bytes()), more_models=("ink",))
+    while not isinstance(batch := pipeline.waiting[0], BatchReady):
+        pipeline.step()
+    done, missing = (pipeline.runs.blobs(batch.run_id).styled(batch.segment, batch.frames, n) for n in (0, 1))
+    pipeline.store.write(done, b"written before the pod died")
+    pipeline.step()
+    assert pipeline.store.read(done) == b"written before the pod died"
+    assert pipeline.store.read(missing)
+
+
+def test_a_frame_that_no_model_can_score_is_counted_once(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = pipeline.put("clip.mp4", clip.read_bytes())
+    pipeline.submit(ref, more_models=("ink",), batch_frames=5, bad_frames="keep_original")
+    while not isinstance(batch := pipeline.waiting[0], BatchReady):
+        pipeline.step()
+    pipeline.waiting.popleft()
+    lost = ItemFailed(
+        run_id=batch.run_id, source="batches", item=batch.message_id, reason="model_failed", description="no memory",
+        body=batch.encode().decode(),
+    )  # fmt: skip
+    pipeline.send(lost)
+    status = pipeline.run()
+    assert (status.state, status.failed_frames) == (State.SUCCEEDED, 5)
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs(status.run_id).report))
+    assert [(failed.index, failed.model) for failed in report.failed_frames] == [
+        (frame, model) for model in ("identity", "ink") for frame in range(5)
+    ]
+
+
 def test_variable_frame_rate(video: Callable[..., Path]) -> None:
     pts = [700, 1000, 1001, 5000, 5600, 9000, 9001, 9002, 20000, 20010, 20500, 33000, 40000, 40007]
     path = video("vfr.mp4", pts=pts, gop=4, time_base=Fraction(1, 10000))

@@ -136,6 +136,30 @@ def test_a_run_to_its_end(framebrush: Command, runs: Runs, settings: Settings, t
     assert (listed["run_id"], listed["state"]) == ("film-1", "succeeded")
 
 
+def test_several_styles(framebrush: Command, runs: Runs, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"frames")
+    run_id = framebrush("submit", "film.mp4", "--style", "oil", "--style", "ink", "--style", "oil").stdout.strip()
+    with connect(settings) as client, client.get_queue_receiver("triggers") as receiver:
+        [message] = receiver.receive_messages(1, max_wait_time=5)
+        receiver.complete_message(message)
+    request = RunRequest.decode(body_of(message))
+    assert (request.run_id, request.options.model, request.options.more_models) == (run_id, "oil", ("ink",))
+
+    outputs = [BlobRef(container=settings.output_container, name=f"film.{style}.mp4") for style in ("oil", "ink")]
+    for output in outputs:
+        runs.store.write(output, output.name.encode())
+    begin(runs, "film-1", settings, frames=9)
+    runs.end("film-1", State.SUCCEEDED, output=outputs[0], more_outputs=tuple(outputs[1:]))
+    told = framebrush("status", "film-1").stdout
+    assert "/film.oil.mp4, " in told and "/film.ink.mp4" in told
+    assert "is a file, and the run has 2 outputs" in framebrush("get", "film-1", "-o", "film.mp4", code=1).stderr
+    framebrush("get", "film-1", "-o", "styled")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "styled").iterdir()} == {
+        output.name: output.name.encode() for output in outputs
+    }
+    assert "exists: --force" in framebrush("get", "film-1", "-o", "styled", code=1).stderr
+
+
 def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
     begin(runs, "film-1", settings)
     framebrush("cancel", "film-1")

@@ -1,6 +1,7 @@
 import io
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,8 @@ from framebrush.manifest import Failure, State, Status
 from framebrush.runs import Runs, work_metadata
 from framebrush_cli import watch
 from framebrush_cli.display import duration, size
+
+MANIFEST = Path(__file__).parents[2] / "contract" / "golden" / "manifest.json"
 
 
 @pytest.fixture
@@ -37,6 +40,7 @@ def test_progress_comes_from_the_blobs(runs: Runs, make_status: Callable[[str], 
     runs.create(status.model_copy(update={"frames": 48}))
     pack = runs.blobs("film-1").pack(0, FrameRange(first=0, count=32))
     runs.store.write(pack, b"", metadata=work_metadata(status.created))
+    runs.store.write(runs.blobs("film-1").manifest, MANIFEST.read_bytes())
     output = BlobRef(container="output", name="film.mp4")
     later(lambda: runs.end("film-1", State.SUCCEEDED, output=output))
     assert watch.follow(runs, "film-1", console).state is State.SUCCEEDED

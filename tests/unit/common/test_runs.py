@@ -210,6 +210,19 @@ def test_measure_counts_what_is_in_blob(runs: Runs) -> None:
     assert {name: stage.busy for name, stage in stages.items()} == {"split": 5, "scored": 1, "encoded": 5}
 
 
+def test_a_frame_is_past_a_stage_when_its_last_rendition_is(runs: Runs) -> None:
+    manifest = Manifest.decode((GOLDEN / "manifest.json").read_bytes())
+    options = manifest.options.model_copy(update={"more_models": ("ink", "oil")})
+    manifest = manifest.model_copy(update={"options": options, "more_outputs": (manifest.output,) * 2})
+    blobs, frames = runs.blobs(manifest.run_id), FrameRange(first=0, count=2)
+    runs.store.write(blobs.manifest, manifest.encode())
+    for number in range(3):
+        assert runs.measure(manifest.run_id)[0] == Progress()
+        for ref in (blobs.styled(0, frames, number), blobs.encoded(0, number)):
+            runs.store.write(ref, b"", metadata=work_metadata(NOW))
+    assert runs.measure(manifest.run_id)[0] == Progress(scored=2, encoded=manifest.segments[0].frames)
+
+
 def test_names_tell_the_frames(runs: Runs) -> None:
     frames = FrameRange(first=123456, count=7)
     for ref in (runs.blobs("a").pack(3, frames), runs.blobs("a").styled(3, frames)):
@@ -221,7 +234,8 @@ def test_names_tell_the_frames(runs: Runs) -> None:
 
 def test_intermediates_are_frames_and_segments_but_no_documents(runs: Runs) -> None:
     blobs, frames = runs.blobs("a"), FrameRange(first=0, count=1)
-    for ref in (blobs.pack(0, frames), blobs.styled(0, frames), blobs.encoded(0)):
+    renditions = [ref for n in (0, 7) for ref in (blobs.styled(0, frames, n), blobs.encoded(0, n))]
+    for ref in (blobs.pack(0, frames), *renditions):
         assert ref.name.startswith(blobs.intermediate_prefixes)
     for ref in (blobs.manifest, blobs.status, blobs.report, blobs.timeline(0), blobs.encoded_report(0)):
         assert not ref.name.startswith(blobs.intermediate_prefixes)

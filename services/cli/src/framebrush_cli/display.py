@@ -65,7 +65,8 @@ def outcome(status: Status) -> str:
         line += f" after {duration(seconds)}"
     if status.state is State.SUCCEEDED:
         rate = status.frames / max(seconds, 0.001)
-        line += f", {status.frames} frames ({rate:.1f} frames/s), output {escape(str(status.output))}"
+        outputs = ", ".join(map(str, status.outputs))
+        line += f", {status.frames} frames ({rate:.1f} frames/s), output {escape(outputs)}"
         if status.failed_frames:
             line += f", [yellow]{status.failed_frames} frames could not be scored[/]"
     if status.error:

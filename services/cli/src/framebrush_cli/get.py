@@ -1,5 +1,6 @@
 """``framebrush get``: download a run's output."""
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -25,29 +26,42 @@ def get(
     connection: Connection,
     run: RunArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File or folder to write.  [default: the output's name, here]")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write; a folder, if it exists or there are several.  [default: here]"
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
 ) -> None:
-    """Download the video that a run made."""
+    """Download the video that a run made, or the several videos."""
     run_id = resolve(connection.runs, run)
     status = connection.runs.status(run_id)
-    if status.state is not State.SUCCEEDED or status.output is None:
+    if status.state is not State.SUCCEEDED:
         hint = f"`framebrush status {run_id}`" if status.state.ended else f"`framebrush watch {run_id}`"
         raise CommandFailed(f"{run_id} has no output, it is {status.state}: {hint}")
-    name = PurePosixPath(status.output.name).name  # a blob's name is not a path of ours
-    target = output or Path(name)
-    target = target / name if target.is_dir() else target
-    if target.exists() and not force:
-        raise CommandFailed(f"{target} exists: --force overwrites it, -o names another file")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        count = download(connection.store, status.output, target)
-    except OSError as error:
-        raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
-    except Conflict:
-        raise CommandFailed(f"{status.output} was replaced during the download: try again") from None
-    out.print(f"{escape(str(target))} ({size(count)})")
+    targets = _targets(status.outputs, output)
+    for target in targets.values():
+        if target.exists() and not force:
+            raise CommandFailed(f"{target} exists: --force overwrites it, -o names another place")
+    for source, target in targets.items():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            count = download(connection.store, source, target)
+        except OSError as error:
+            raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
+        except Conflict:
+            raise CommandFailed(f"{source} was replaced during the download: try again") from None
+        out.print(f"{escape(str(target))} ({size(count)})")
+
+
+def _targets(outputs: Sequence[BlobRef], wanted: Path | None) -> dict[BlobRef, Path]:
+    """Where each output goes: its blob's last name in a folder, or the one file."""
+    wanted = wanted or Path()
+    if len(outputs) == 1 and not wanted.is_dir():
+        return {outputs[0]: wanted}
+    if wanted.exists() and not wanted.is_dir():
+        raise CommandFailed(f"{wanted} is a file, and the run has {len(outputs)} outputs: -o names a folder")
+    return {output: wanted / PurePosixPath(output.name).name for output in outputs}  # names, not paths of ours
 
 
 def download(store: Store, source: BlobRef, target: Path) -> int:

@@ -50,7 +50,7 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
             status.run_id,
             state(status.state),
             escape(status.input.name),
-            status.model,
+            ", ".join(status.models),
             str(status.frames or ""),
             local(status.created),
             took,
@@ -72,7 +72,7 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
     out.print(outcome(found))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("input", escape(str(found.input)))
-    table.add_row("model", found.model)
+    table.add_row("model", ", ".join(found.models))
     table.add_row("created", local(found.created))
     for stage, done in found.progress.model_dump().items():
         timing = found.stages.get(stage)
@@ -95,7 +95,8 @@ def _told(connection: Connection, status: Status) -> Iterator[tuple[str, str]]:
     failed = [check for check in report.checks if not check.ok]
     yield "verified", f"{len(report.checks) - len(failed)} of {len(report.checks)} checks"
     for check in failed:
-        yield "", f"{check.name}: {check.found} instead of {check.wanted}"
+        of = f"{check.model}: " if check.model else ""
+        yield "", f"{of}{check.name}: {check.found} instead of {check.wanted}"
     for note in report.notes:
         yield "note", note
 

@@ -33,8 +33,13 @@ def submit(
     video: Annotated[
         str, typer.Argument(metavar="VIDEO", help="A video file, or the name of a blob in the input container.")
     ],
-    style: Annotated[str | None, typer.Option(help="Name of a style.  [default: the installation's]")] = None,
-    model: Annotated[str | None, typer.Option(help="Name of any frame model, such as `identity`.")] = None,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a style; several make one output each.  [default: the installation's]"),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Name of any frame model, such as `identity`; several as with --style.")
+    ] = None,
     output: Annotated[
         str | None, typer.Option(help=f"Name of the output blob: {', '.join(FORMATS)}.  [default: by the input's]")
     ] = None,
@@ -119,6 +124,8 @@ def submit(
 
         Example: `framebrush submit holiday.mp4 --style oil --wait`
 
+        Three of it, decoded once: `framebrush submit holiday.mp4 --style oil --style comic --style poster`
+
         A small one for the web: `framebrush submit holiday.mp4 --output holiday.webm --codec av1`
     """
     if style and model:
@@ -131,7 +138,8 @@ def submit(
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     settings = connection.settings
-    options: dict[str, Any] = {"model": style or model or settings.default_model}
+    first, *more = dict.fromkeys(style or model or [settings.default_model])
+    options: dict[str, Any] = {"model": first, "more_models": tuple(more)}
     options |= {name: value for name, value in given.items() if value is not None}
     # Before anything is uploaded, so that a mistake in the options costs nothing.
     request = _request(settings, PurePath(video).name, options, output, run_id)

@@ -53,6 +53,14 @@ class Segment(Model):
     """As counted in the packets; what decodes is in the segment's :class:`Timeline`."""
 
 
+class Rendition(Model):
+    """One of a run's outputs."""
+
+    number: Index
+    model: ModelName
+    output: BlobRef
+
+
 class Manifest(Document):
     """The plan of a run. Written once; every stage reads it."""
 
@@ -62,6 +70,8 @@ class Manifest(Document):
     model: ModelName
     options: Options
     output: BlobRef
+    more_outputs: tuple[BlobRef, ...] = ()
+    """Of ``options.more_models``."""
     video: VideoProperties
     copied_streams: tuple[Index, ...]
     """Audio and subtitle streams of the input container, cover art and fonts, that go untouched into the output."""
@@ -77,6 +87,14 @@ class Manifest(Document):
     def frames(self) -> int:
         """Frames in the whole video."""
         return sum(segment.frames for segment in self.segments)
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """What the run makes, in the order in which every stage makes it: once the last is there, all are."""
+        models = (self.model, *self.options.more_models)
+        outputs = (self.output, *self.more_outputs)
+        made = zip(models, outputs, strict=True)
+        return tuple(Rendition(number=n, model=model, output=output) for n, (model, output) in enumerate(made))
 
 
 class Timeline(Document):
@@ -153,6 +171,8 @@ class FailedFrame(Model):
     index: Index
     """In the whole video, from 0."""
     error: str
+    model: ModelName | None = None
+    """Whose output, where a run has several."""
 
 
 class Check(Model):
@@ -164,6 +184,8 @@ class Check(Model):
     found: str
     """As it is in the output."""
     ok: bool
+    model: ModelName | None = None
+    """Whose output, where a run has several."""
 
 
 class Report(Document):
@@ -172,6 +194,7 @@ class Report(Document):
     run_id: RunId
     input: BlobRef
     output: BlobRef
+    more_outputs: tuple[BlobRef, ...] = ()
     model: ModelName
     options: Options
     frames: Count
@@ -199,10 +222,22 @@ class Status(Document):
     """How often the run was reopened after it failed."""
     input: BlobRef
     model: ModelName
+    more_models: tuple[ModelName, ...] = ()
     output: BlobRef | None = None
+    more_outputs: tuple[BlobRef, ...] = ()
     frames: Index = 0
     """Frames in all, 0 until planned."""
     progress: Progress = Progress()
     failed_frames: Index = 0
     error: Failure | None = None
     stages: dict[str, Timing] = Field(default_factory=dict)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """All that the run was asked for."""
+        return (self.model, *self.more_models)
+
+    @property
+    def outputs(self) -> tuple[BlobRef, ...]:
+        """In the order of the models; none until planned."""
+        return (self.output, *self.more_outputs) if self.output else ()

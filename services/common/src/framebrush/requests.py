@@ -27,6 +27,8 @@ class Options(Encoding):
 
     model: ModelName | None = None
     """A style's name, or ``identity``; the installation's default when absent."""
+    more_models: Annotated[tuple[ModelName, ...], Field(max_length=7)] = ()
+    """Further ones: each has an output of its own, and all share one decoding of the input."""
     strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """How much of the painting: 0 is the input's pixels, 1 the painting's."""
     keep_colors: bool = False
@@ -45,6 +47,11 @@ class Options(Encoding):
     """Frames per score message; by resolution when absent."""
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
     """What becomes of a frame that cannot be scored."""
+
+    @field_validator("more_models")
+    @classmethod
+    def _each_once(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(models))
 
 
 class RunRequest(Document):

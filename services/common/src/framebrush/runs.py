@@ -1,12 +1,13 @@
 """A run's blobs: where they are, and the rules by which its manifest and status change."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from prometheus_client import Counter
+import prometheus_client
 
 from framebrush.documents import BlobRef, Document, FrameRange
 from framebrush.errors import BlobNotFound, Conflict
@@ -17,10 +18,12 @@ from framebrush.store import BlobInfo, Store
 STATUS_PREFIX = "status/"
 """What the names of all runs' status begin with."""
 
-_ended = Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
+_ended = prometheus_client.Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
 for _state in (State.SUCCEEDED, State.FAILED):  # a person cancels, from the command line
     _ended.labels(_state)
 
+_STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
+"""What writes into which folder."""
 _RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
 
 
@@ -57,21 +60,26 @@ class RunBlobs:
         """Decoded frames."""
         return self._ref(f"frames/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
 
-    def styled(self, segment: int, frames: FrameRange) -> BlobRef:
+    def styled(self, segment: int, frames: FrameRange, rendition: int = 0) -> BlobRef:
         """Scored frames."""
-        return self._ref(f"styled/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
+        folder = numbered("styled", rendition)
+        return self._ref(f"{folder}/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
 
-    def styled_prefix(self, segment: int) -> str:
+    def styled_prefix(self, segment: int, rendition: int = 0) -> str:
         """What the names of a segment's styled packs begin with."""
-        return f"{self.prefix}styled/{segment:06}/"
+        return f"{self.prefix}{numbered('styled', rendition)}/{segment:06}/"
 
-    def encoded(self, segment: int) -> BlobRef:
+    def encoded(self, segment: int, rendition: int = 0) -> BlobRef:
         """An encoded segment."""
-        return self._ref(f"encoded/{segment:06}.nut")
+        return self._ref(f"{numbered('encoded', rendition)}/{segment:06}.nut")
 
-    def encoded_report(self, segment: int) -> BlobRef:
+    def encoded_prefix(self, rendition: int = 0) -> str:
+        """What the names of a rendition's encoded segments begin with."""
+        return f"{self.prefix}{numbered('encoded', rendition)}/"
+
+    def encoded_report(self, segment: int, rendition: int = 0) -> BlobRef:
         """What encoding a segment told; there before the segment is."""
-        return self._ref(f"reports/{segment:06}.json")
+        return self._ref(f"{numbered('reports', rendition)}/{segment:06}.json")
 
     @property
     def report(self) -> BlobRef:
@@ -80,8 +88,13 @@ class RunBlobs:
 
     @property
     def intermediate_prefixes(self) -> tuple[str, ...]:
-        """What the names of all frames and encoded segments begin with."""
-        return tuple(f"{self.prefix}{kind}/" for kind in ("frames", "styled", "encoded"))
+        """What the names of all frames and encoded segments begin with, of all renditions."""
+        return tuple(f"{self.prefix}{kind}" for kind in ("frames", "styled", "encoded"))
+
+
+def numbered(folder: str, rendition: int) -> str:
+    """The folder of a rendition: the first one's has the plain name."""
+    return f"{folder}.{rendition}" if rendition else folder
 
 
 def frames_of(ref: BlobRef) -> FrameRange:
@@ -223,23 +236,23 @@ class Runs:
         )
 
     def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
-        """How far the stages are, from the blobs that exist."""
-        blobs, manifest = self.blobs(run_id), None
-        counts, timings = {"split": 0, "scored": 0, "encoded": 0}, dict[str, Timing]()
-        for blob in self.store.list(self.container, blobs.prefix):
-            kind = blob.ref.name.removeprefix(blobs.prefix).partition("/")[0]
-            match kind:
-                case "frames" | "styled":
-                    stage, frames = ("split" if kind == "frames" else "scored"), frames_of(blob.ref).count
-                case "encoded":
-                    manifest = manifest or self.manifest(run_id)
-                    segment = int(blob.ref.name.rsplit("/", 1)[1].partition(".")[0])
-                    stage, frames = "encoded", manifest.segments[segment].frames
-                case _:
-                    continue
-            counts[stage] += frames
+        """How far the stages are, from the blobs that exist. A frame is past a stage when its last rendition is."""
+        prefix, counts, timings = self.blobs(run_id).prefix, Counter[str](), dict[str, Timing]()
+        for blob in self.store.list(self.container, prefix):
+            folder, _, name = blob.ref.name.removeprefix(prefix).partition("/")
+            stage = _STAGES.get(folder.partition(".")[0])
+            if stage is None:
+                continue
+            if stage == "encoded":
+                counts[folder] += self.manifest(run_id).segments[int(name.partition(".")[0])].frames
+            else:
+                counts[folder] += frames_of(blob.ref).count
             timings[stage] = _add(timings.get(stage), blob)
-        return Progress(**counts), timings
+        if not counts:
+            return Progress(), timings
+        last = self.manifest(run_id).renditions[-1].number
+        scored, encoded = counts[numbered("styled", last)], counts[numbered("encoded", last)]
+        return Progress(split=counts["frames"], scored=scored, encoded=encoded), timings
 
 
 def work_metadata(started: datetime) -> dict[str, str]:

@@ -86,9 +86,11 @@ class Dispatcher:
             if frame in originals:
                 pack.add_frame(frame, originals[frame])
             pack.add_failure(FrameFailure(frame=frame, error=f"{failed.reason}: {failed.description}"))
-        ref, metadata = blobs.styled(batch.segment, batch.frames), work_metadata(started)
-        with suppress(Conflict):
-            self._store.write(ref, pack.finish(), metadata=metadata, if_absent=True)
+        data, metadata = pack.finish(), work_metadata(started)
+        for rendition in self._runs.manifest(batch.run_id).renditions:
+            with suppress(Conflict):
+                ref = blobs.styled(batch.segment, batch.frames, rendition.number)
+                self._store.write(ref, data, metadata=metadata, if_absent=True)
 
 
 def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:
@@ -101,5 +103,6 @@ def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:
         ended=now,
         input=request.input,
         model=request.options.model or "default",
+        more_models=request.options.more_models,
         error=failure,
     )

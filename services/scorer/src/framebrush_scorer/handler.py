@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
@@ -13,12 +13,14 @@ from tarfile import TarError
 import cv2
 import numpy as np
 
+from framebrush.documents import BlobRef
 from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.images import Image, InvalidImage, decode_image, encode_image
-from framebrush.manifest import FrameFailure, Manifest
+from framebrush.manifest import FrameFailure, Manifest, Rendition
 from framebrush.messages import BatchReady, BatchScored, Incoming, Message
 from framebrush.packs import PackWriter, read_pack
 from framebrush.parallel import ordered_map
+from framebrush.requests import Options
 from framebrush.runs import Runs, work_metadata
 from framebrush.store import Store
 from framebrush.telemetry import frames_in, frames_out
@@ -56,7 +58,7 @@ class Scorer:
 
         memory = settings.model_memory and settings.model_memory * 10**6
 
-        @lru_cache(maxsize=4)
+        @lru_cache(maxsize=8)  # as many as a run can have
         def load_model(name: str) -> FrameModel:
             return load(name, settings.styles, settings.device, memory)
 
@@ -72,20 +74,33 @@ class Scorer:
             raise TypeError(f"not for the scorer: {type(message).__name__}")
         if not self._runs.active(message.run_id):
             return
-        ref = self._runs.blobs(message.run_id).styled(message.segment, message.frames)
+        manifest, blobs = self._runs.manifest(message.run_id), self._runs.blobs(message.run_id)
+        refs = {each: blobs.styled(message.segment, message.frames, each.number) for each in manifest.renditions}
+        missing = [rendition for rendition, ref in refs.items() if not self._exists(ref)]
+        started = datetime.now(UTC)
+        for rendition, pack in self._score(message, manifest, missing):
+            self._store.write(refs[rendition], pack, metadata=work_metadata(started))
+            started = datetime.now(UTC)
+        yield BatchScored(run_id=message.run_id, round=message.round, segment=message.segment, frames=message.frames)
+
+    def _exists(self, ref: BlobRef) -> bool:
         try:
             self._store.stat(ref)
         except BlobNotFound:
-            started = datetime.now(UTC)
-            pack = self._score(message, self._runs.manifest(message.run_id))
-            self._store.write(ref, pack, metadata=work_metadata(started))
-        yield BatchScored(run_id=message.run_id, round=message.round, segment=message.segment, frames=message.frames)
+            return False
+        return True
 
-    def _score(self, batch: BatchReady, manifest: Manifest) -> bytes:
+    def _score(
+        self, batch: BatchReady, manifest: Manifest, renditions: Sequence[Rendition]
+    ) -> Iterator[tuple[Rendition, bytes]]:
+        """A styled pack for each rendition; the frames are read and decoded once."""
+        if not renditions:
+            return
         ref = self._runs.blobs(batch.run_id).pack(batch.segment, batch.pack)
         originals = self._read(self._store.read(ref, batch.start, batch.length))
         indices = range(batch.frames.first, batch.frames.stop)
         frames_in.inc(len(indices))
+        decoded = list[Image | str]()
 
         def decode(index: int) -> Image | str:
             try:
@@ -100,15 +115,16 @@ class Scorer:
             bgr: Image = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
             return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
-        with self._cores:
-            decoded = list(ordered_map(decode, indices, self._threads))
-            results = self._apply(manifest, decoded)
-            encoded = list(ordered_map(encode, results, self._threads))
-        pack = PackWriter(manifest.options.pack_codec)
-        for index, result in zip(indices, encoded, strict=True):
-            self._add(pack, index, result, originals, manifest, batch)
+        for rendition in renditions:
+            with self._cores:
+                decoded = decoded or list(ordered_map(decode, indices, self._threads))
+                results = self._apply(rendition.model, manifest.options, decoded)
+                encoded = list(ordered_map(encode, results, self._threads))
+            pack = PackWriter(manifest.options.pack_codec)
+            for index, result in zip(indices, encoded, strict=True):
+                self._add(pack, index, result, originals, manifest, batch)
+            yield rendition, pack.finish()
         frames_out.inc(len(indices))
-        return pack.finish()
 
     def _read(self, data: bytes) -> dict[int, bytes]:
         try:
@@ -117,17 +133,16 @@ class Scorer:
             log.warning("unreadable pack: %s", error)
             return {}  # every frame of it is then a bad frame
 
-    def _apply(self, manifest: Manifest, decoded: list[Image | str]) -> list[Image | str]:
+    def _apply(self, model: str, options: Options, decoded: list[Image | str]) -> list[Image | str]:
         """Model results in the place of images; what is no image stays."""
         good = [item for item in decoded if not isinstance(item, str)]
         if not good:
             return decoded
         frames = np.stack(good)
-        options = manifest.options
         controls = Controls(options.strength, options.keep_colors, options.scale)
 
         def paint() -> list[Image | str]:
-            return score(Controlled(self._load_model(manifest.model), controls), frames)
+            return score(Controlled(self._load_model(model), controls), frames)
 
         results = iter(self._model_thread.submit(copy_context().run, paint).result())
         painted = [item if isinstance(item, str) else next(results) for item in decoded]

@@ -48,7 +48,8 @@ class Splitter:
     def _start(self, request: RunRequest) -> Iterator[Message]:
         """Plan a run once; a run that exists is continued, one that has ended stays as it is."""
         model = request.options.model or self._settings.default_model
-        options = request.options.model_copy(update={"model": model})
+        more = tuple(each for each in request.options.more_models if each != model)
+        options = request.options.model_copy(update={"model": model, "more_models": more})
         try:
             source, missing = self._store.stat(request.input), None
         except BlobNotFound as error:
@@ -60,7 +61,10 @@ class Splitter:
         run_id = request.run_id or derive_run_id(request.input, etag, options, request.output)
         bind_run(run_id)
         now = datetime.now(UTC)
-        first = Status(run_id=run_id, state=State.PLANNING, created=now, updated=now, input=request.input, model=model)
+        first = Status(
+            run_id=run_id, state=State.PLANNING, created=now, updated=now,
+            input=request.input, model=model, more_models=more,
+        )  # fmt: skip
         if not self._runs.create(first) and not self._runs.active(run_id):
             log.info("the run has ended already")
             return
@@ -71,7 +75,12 @@ class Splitter:
 
         def planned(status: Status) -> Status:
             return status.model_copy(
-                update={"state": State.RUNNING, "frames": manifest.frames, "output": manifest.output}
+                update={
+                    "state": State.RUNNING,
+                    "frames": manifest.frames,
+                    "output": manifest.output,
+                    "more_outputs": manifest.more_outputs,
+                }
             )
 
         round_ = self._runs.update(run_id, planned).round

@@ -1,7 +1,7 @@
 """What is done to a caller's file, in the sandbox: plan a run, shoot a segment's frames."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -83,13 +83,15 @@ def plan_run(
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
     batch = batch_size(video.width, video.height, options.batch_frames)
+    outputs = _names(request, (options.model, *options.more_models), output.suffix, output_container)
     yield Manifest(
         run_id=request.run_id,
         created=datetime.now(UTC),
         source=SourceBlob(blob=request.input, etag=blob.etag, size=blob.size),
         model=options.model,
         options=output.options,
-        output=_name(request, output.suffix, output_container),
+        output=outputs[0],
+        more_outputs=tuple(outputs[1:]),
         video=video,
         copied_streams=copied_streams,
         duration=seconds,
@@ -135,13 +137,18 @@ def read_shot(shot: memoryview) -> tuple[int, int, bytes]:
     return *SHOT.unpack_from(shot), bytes(shot[SHOT.size :])
 
 
-def _name(request: RunRequest, suffix: str, container: str) -> BlobRef:
-    """The output's blob: as requested but for what its container has to be, else after the input and the model."""
-    wanted = request.output or BlobRef(
-        container=container, name=f"{PurePosixPath(request.input.name).with_suffix('')}.{request.options.model}{suffix}"
-    )
-    name = wanted.name if suffix_of(wanted) == suffix else str(PurePosixPath(wanted.name).with_suffix(suffix))
-    return BlobRef(container=wanted.container, name=name)
+def _names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:
+    """The outputs' blobs, one for each model.
+
+    As requested but for what the container has to be, and with the model's name where there are several; else after the
+    input and the model.
+    """
+    wanted = request.output or BlobRef(container=container, name=request.input.name)
+    stem = str(PurePosixPath(wanted.name).with_suffix(""))
+    if request.output and len(models) == 1:
+        name = wanted.name if suffix_of(wanted) == suffix else stem + suffix
+        return [BlobRef(container=wanted.container, name=name)]
+    return [BlobRef(container=wanted.container, name=f"{stem}.{model}{suffix}") for model in models]
 
 
 def _check_streams(container: InputContainer, limits: Limits) -> None:

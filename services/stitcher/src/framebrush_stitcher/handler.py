@@ -10,9 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from framebrush.colors import styled
+from framebrush.documents import BlobRef
 from framebrush.errors import BlobNotFound
 from framebrush.manifest import (
     Check,
@@ -20,6 +22,7 @@ from framebrush.manifest import (
     FailedFrame,
     Manifest,
     Progress,
+    Rendition,
     Report,
     State,
     Timeline,
@@ -64,23 +67,28 @@ class Stitcher:
 
     def _notice_scored(self, message: BatchScored) -> Iterator[SegmentScored]:
         frames_in.inc(message.frames.count)
-        prefix = self._runs.blobs(message.run_id).styled_prefix(message.segment)
+        manifest = self._runs.manifest(message.run_id)
+        prefix = self._runs.blobs(message.run_id).styled_prefix(message.segment, manifest.renditions[-1].number)
         scored = sum(frames_of(blob.ref).count for blob in self._store.list(self._runs.container, prefix))
-        if scored >= self._runs.manifest(message.run_id).segments[message.segment].frames:
+        if scored >= manifest.segments[message.segment].frames:
             yield SegmentScored(run_id=message.run_id, round=message.round, segment=message.segment)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
-        try:
-            self._store.stat(self._runs.blobs(message.run_id).encoded(message.segment))
-        except BlobNotFound:
-            with self._encoders:
-                self._encode_segment(message.run_id, message.segment)
+        frames = 0
+        for rendition in self._runs.manifest(message.run_id).renditions:
+            try:
+                self._store.stat(self._runs.blobs(message.run_id).encoded(message.segment, rendition.number))
+            except BlobNotFound:
+                with self._encoders:
+                    frames = self._encode_segment(message.run_id, message.segment, rendition.number)
+        frames_out.inc(frames)
         return SegmentEncoded(run_id=message.run_id, round=message.round, segment=message.segment)
 
-    def _encode_segment(self, run_id: str, segment: int) -> None:
+    def _encode_segment(self, run_id: str, segment: int, rendition: int) -> int:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
-        packs = [blob.ref for blob in self._store.list(self._runs.container, blobs.styled_prefix(segment))]
+        prefix = blobs.styled_prefix(segment, rendition)
+        packs = [blob.ref for blob in self._store.list(self._runs.container, prefix)]
         choice = choice_of(manifest)
         decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
@@ -88,42 +96,56 @@ class Stitcher:
             path = folder / "segment"
             reorder = encode_segment(frames, timeline, manifest, choice, path, settings.encode_threads)
             told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
-            self._store.write(blobs.encoded_report(segment), told.encode())
+            self._store.write(blobs.encoded_report(segment, rendition), told.encode())
             with path.open("rb") as file:
-                self._store.write(blobs.encoded(segment), file, metadata=work_metadata(started))
-        frames_out.inc(timeline.frames)
+                self._store.write(blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
         trim()  # the next encoder may run in another thread, with another arena
+        return timeline.frames
 
     def _notice_encoded(self, message: SegmentEncoded) -> Iterator[RunEncoded]:
-        blobs = self._runs.blobs(message.run_id)
-        encoded = {blob.ref for blob in self._store.list(self._runs.container, f"{blobs.prefix}encoded/")}
-        segments = range(len(self._runs.manifest(message.run_id).segments))
-        if all(blobs.encoded(segment) in encoded for segment in segments):
+        blobs, manifest = self._runs.blobs(message.run_id), self._runs.manifest(message.run_id)
+        last = manifest.renditions[-1].number
+        encoded = {blob.ref for blob in self._store.list(self._runs.container, blobs.encoded_prefix(last))}
+        if all(blobs.encoded(segment, last) in encoded for segment in range(len(manifest.segments))):
             yield RunEncoded(run_id=message.run_id, round=message.round)
 
     def _join(self, run_id: str) -> None:
-        started, manifest, blobs = datetime.now(UTC), self._runs.manifest(run_id), self._runs.blobs(run_id)
-        segments = range(len(manifest.segments))
-        timelines = [self._runs.timeline(run_id, segment) for segment in segments]
-        told = [EncodedSegment.decode(self._store.read(blobs.encoded_report(segment))) for segment in segments]
-        with self._scratch() as folder:
-            paths = [self._download(run_id, segment, folder) for segment in segments]
-            output = folder / f"output{PurePosixPath(manifest.output.name).suffix}"
-            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in told), output)
-            with output.open("rb") as file:
-                self._store.write(manifest.output, file)
-        report = self._report(manifest, told, checks, started)
-        self._store.write(blobs.report, report.encode())
+        started, manifest = datetime.now(UTC), self._runs.manifest(run_id)
+        made = [self._join_rendition(manifest, rendition) for rendition in manifest.renditions]
+        report = self._report(manifest, made, started)
+        self._store.write(self._runs.blobs(run_id).report, report.encode())
         self._runs.end(
             run_id,
             State.SUCCEEDED,
             progress=Progress(split=manifest.frames, scored=manifest.frames, encoded=manifest.frames),
             stages=report.stages,
-            failed_frames=len(report.failed_frames),
+            failed_frames=len({failed.index for failed in report.failed_frames}),
         )
         if not self._settings.keep_frames:
-            for prefix in blobs.intermediate_prefixes:
+            for prefix in self._runs.blobs(run_id).intermediate_prefixes:
                 self._store.delete(blob.ref for blob in list(self._store.list(self._runs.container, prefix)))
+
+    def _join_rendition(
+        self, manifest: Manifest, rendition: Rendition
+    ) -> tuple[tuple[FailedFrame, ...], tuple[Check, ...]]:
+        """Write one of the outputs; what is not styled in it, and what came of reading it back."""
+        run_id, number, segments = manifest.run_id, rendition.number, range(len(manifest.segments))
+        blobs, model = self._runs.blobs(run_id), rendition.model if manifest.more_outputs else None
+        timelines = [self._runs.timeline(run_id, segment) for segment in segments]
+        told = [EncodedSegment.decode(self._store.read(blobs.encoded_report(segment, number))) for segment in segments]
+        with self._scratch() as folder:
+            paths = [self._download(blobs.encoded(segment, number), folder / f"{segment}") for segment in segments]
+            output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
+            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in told), output)
+            with output.open("rb") as file:
+                self._store.write(rendition.output, file)
+        firsts = accumulate((segment.frames for segment in manifest.segments), initial=0)
+        failed = tuple(
+            FailedFrame(index=first + failure.frame, error=failure.error, model=model)
+            for first, segment in zip(firsts, told, strict=False)
+            for failure in segment.failures
+        )
+        return failed, tuple(check.model_copy(update={"model": model}) for check in checks)
 
     def _write_output(
         self, manifest: Manifest, paths: list[Path], timelines: list[Timeline], reorder: int, output: Path
@@ -134,34 +156,30 @@ class Stitcher:
         (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
         return CHECKS.validate_json(bytes(checks))
 
-    def _download(self, run_id: str, segment: int, folder: Path) -> Path:
-        path = folder / f"{segment}"
-        info = self._store.stat(self._runs.blobs(run_id).encoded(segment))
+    def _download(self, ref: BlobRef, path: Path) -> Path:
+        info = self._store.stat(ref)
         with path.open("wb") as file:
             shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)
         return path
 
     def _report(
-        self, manifest: Manifest, told: list[EncodedSegment], checks: tuple[Check, ...], started: datetime
+        self, manifest: Manifest, made: list[tuple[tuple[FailedFrame, ...], tuple[Check, ...]]], started: datetime
     ) -> Report:
-        failed, first = list[FailedFrame](), 0
-        for segment, encoded in zip(manifest.segments, told, strict=True):
-            failed += [FailedFrame(index=first + f.frame, error=f.error) for f in encoded.failures]
-            first += segment.frames
         ended = datetime.now(UTC)
         join_time = Timing(started=started, ended=ended, busy=round((ended - started).total_seconds(), 3))
         return Report(
             run_id=manifest.run_id,
             input=manifest.source.blob,
             output=manifest.output,
+            more_outputs=manifest.more_outputs,
             model=manifest.model,
             options=manifest.options,
             frames=manifest.frames,
             duration=manifest.duration,
-            failed_frames=tuple(failed),
+            failed_frames=tuple(frame for failed, _ in made for frame in failed),
             bad_frames=manifest.options.bad_frames,
             stages=self._runs.measure(manifest.run_id)[1] | {"joined": join_time},
-            checks=checks,
+            checks=tuple(check for _, checks in made for check in checks),
             notes=manifest.notes,
         )
 
