@@ -3,7 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from framebrush_scorer.net import SMALLEST, STRIDE, SampleNorm, TransformerNet, optimise, pad
+from framebrush_scorer.inference import SampleNorm, optimise
+from framebrush_scorer.net import SMALLEST, STRIDE, TransformerNet, pad
 
 
 def reference(state: dict[str, Tensor], x: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from framebrush_scorer.net import STRIDE, TransformerNet, optimise, pad
+from framebrush_scorer.inference import optimise
+from framebrush_scorer.net import STRIDE, TransformerNet, pad
 from framebrush_scorer.painters import REACH, PainterModel
 from framebrush_scorer.style import StyleModel
 from framebrush_scorer.tiles import SMALLEST_TILE, halo, in_tiles, memory_limit

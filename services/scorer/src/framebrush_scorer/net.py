@@ -1,17 +1,13 @@
 """The image transformation network of Johnson et al. 2016, "Perceptual Losses for Real-Time Style Transfer".
 
 Layout and parameter names are those of ``TransformerNet`` in pytorch/examples ``fast_neural_style``, with the width,
-the number of residual blocks and the kind of normalisation as parameters. :func:`optimise` turns a trained network into
-a faster one that computes the same function.
+the number of residual blocks and the kind of normalisation as parameters.
 """
 
-import copy
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Norm = Literal["instance", "batch"]
 
@@ -103,67 +99,6 @@ def add_norms(module: nn.Module, norm: Norm, convs: list[tuple[str, int]]) -> li
         module.add_module(f"{prefix}{k}", kind(channels, affine=True))
         names.append((conv, f"{prefix}{k}"))
     return names
-
-
-class SampleNorm(nn.Module):
-    """Instance normalisation of *one* picture by way of batch normalisation: same numbers, keeps channels_last.
-
-    ``nn.InstanceNorm2d`` makes its input contiguous first (PyTorch issue 72341), which costs more than the
-    normalisation itself.
-    """
-
-    def __init__(self, source: nn.InstanceNorm2d) -> None:
-        super().__init__()
-        self.weight, self.bias, self.eps = source.weight, source.bias, source.eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise each channel of ``x``, (1, C, H, W)."""
-        if len(x) != 1:
-            raise ValueError(f"instance normalisation takes one picture at a time here, got {len(x)}")
-        return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
-
-
-class ShuffleConv(nn.Module):
-    """The function of :class:`UpsampleConvLayer` with a 3x3 kernel, computed at the low resolution.
-
-    Each of the four output phases sees at most 2x2 distinct low-resolution pixels, so its kernel is the 3x3 kernel with
-    the taps that fall on the same pixel summed; reflection at the high resolution is replication at the low one.
-    """
-
-    def __init__(self, source: UpsampleConvLayer) -> None:
-        super().__init__()
-        conv = source.conv2d
-        taps = torch.tensor(
-            [[[1.0, 0, 0], [0, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 0], [0, 0, 1]]]
-        )  # phase, low, high
-        kernel = torch.einsum("ocab,pia,qjb->opqcij", conv.weight.detach().double(), taps.double(), taps.double())
-        self.weight = nn.Parameter(kernel.flatten(0, 2).to(conv.weight.dtype))
-        self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().repeat_interleave(4))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve into four phases, interleave them."""
-        y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), self.weight, self.bias)
-        return F.pixel_shuffle(y, 2)
-
-
-def optimise(net: TransformerNet) -> TransformerNet:
-    """Return a copy for inference that computes the same up to rounding: no norms to fold left, no upsampled grids.
-
-    Batch normalisations become part of the convolutions before them. A network with instance normalisation takes one
-    picture at a time afterwards.
-    """
-    net = copy.deepcopy(net).eval().requires_grad_(False)
-    for module in net.modules():
-        if isinstance(module, TransformerNet | ResidualBlock):
-            for conv, norm in module.pairs:
-                layer, source = getattr(module, conv), getattr(module, norm)
-                if isinstance(source, nn.BatchNorm2d):
-                    layer.conv2d = fuse_conv_bn_eval(layer.conv2d, source)
-                    setattr(module, norm, nn.Identity())
-                else:
-                    setattr(module, norm, SampleNorm(source))
-    net.deconv1, net.deconv2 = ShuffleConv(net.deconv1), ShuffleConv(net.deconv2)  # type: ignore[assignment]
-    return net.to(memory_format=torch.channels_last)
 
 
 def pad(x: Tensor) -> Tensor:

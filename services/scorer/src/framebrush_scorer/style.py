@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from framebrush_scorer.frames import Frames
-from framebrush_scorer.net import TransformerNet, optimise, pad
+from framebrush_scorer.inference import optimise
+from framebrush_scorer.net import TransformerNet, pad
 from framebrush_scorer.precision import choose_device, choose_dtype
 from framebrush_scorer.tensors import rounded, to_frames, to_tensor
 from framebrush_scorer.tiles import halo, in_tiles, memory_limit
