@@ -108,8 +108,7 @@ def test_panels_show_the_run(window: Window, results: Path) -> None:
     for stage in STAGES:
         assert peaks[f"Replicas: {stage}"] >= 1
         assert peaks[f"CPU: {stage}"] > 0
-    for stage in ("scorer", "stitcher"):  # others may be through before they are scraped first: no rate sees that
-        assert peaks[f"Frames per second: {stage}"] > 0
+    assert peaks["Frames per second: scorer"] > 0  # others may be through before their first scrape: no rate sees that
     assert peaks["Queue depth: batches"] >= 1
     assert peaks["Messages per second: batches"] > 0
     assert 0.1 < peaks["GPU busy: default"] <= 1.1

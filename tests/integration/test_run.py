@@ -158,6 +158,18 @@ def test_a_dropped_blob_is_a_run(system: System, tmp_path: Path) -> None:
     assert [run for run, _ in system.runs.ids() if run.startswith("day-one")] == [run_id]
 
 
+def test_two_styles_of_one_video(system: System, tmp_path: Path) -> None:
+    clip = make_video(tmp_path / "twice.mp4")
+    done = system.command("submit", str(clip), "--style", "ink", "--style", "comic", "--wait", "--json")
+    run_id = json.loads(done.stdout)["run_id"]
+    system.command("get", run_id, "-o", str(tmp_path))
+    for style in ("ink", "comic"):
+        output = tmp_path / f"twice.{style}.mp4"
+        assert facts(output) == facts(clip)
+        source, styled = frames(clip)[0], frames(output)[0]
+        assert psnr(load(style)(source[None])[0], styled) > 30
+
+
 def test_bad_inputs_end_with_their_reason_and_harm_nobody(system: System, tmp_path: Path) -> None:
     good = make_video(tmp_path / "good.mp4")
     data = good.read_bytes()
