@@ -36,7 +36,7 @@ def get(
     """Download the video that a run made, or the several videos."""
     run_id = resolve(connection.runs, run)
     status = connection.runs.status(run_id)
-    if status.state is not State.SUCCEEDED:
+    if status.state is not State.SUCCEEDED or not status.outputs:
         hint = f"`framebrush status {run_id}`" if status.state.ended else f"`framebrush watch {run_id}`"
         raise CommandFailed(f"{run_id} has no output, it is {status.state}: {hint}")
     targets = _targets(status.outputs, output)
