@@ -1,13 +1,13 @@
 """A run's blobs: where they are, and the rules by which its manifest and status change."""
 
+import collections
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
-import prometheus_client
+from prometheus_client import Counter
 
 from framebrush.documents import BlobRef, Document, FrameRange
 from framebrush.errors import BlobNotFound, Conflict
@@ -18,7 +18,7 @@ from framebrush.store import BlobInfo, Store
 STATUS_PREFIX = "status/"
 """What the names of all runs' status begin with."""
 
-_ended = prometheus_client.Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
+_ended = Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
 for _state in (State.SUCCEEDED, State.FAILED):  # a person cancels, from the command line
     _ended.labels(_state)
 
@@ -237,7 +237,7 @@ class Runs:
 
     def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
         """How far the stages are, from the blobs that exist. A frame is past a stage when its last rendition is."""
-        prefix, counts, timings = self.blobs(run_id).prefix, Counter[str](), dict[str, Timing]()
+        prefix, counts, timings = self.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()
         for blob in self.store.list(self.container, prefix):
             folder, _, name = blob.ref.name.removeprefix(prefix).partition("/")
             stage = _STAGES.get(folder.partition(".")[0])
