@@ -159,7 +159,7 @@ def test_the_test_calls_the_command_line() -> None:
     words = shlex.split(container["args"][0])
     assert words[:2] == ["exec", "framebrush"]
     options = parsed(words[2:])
-    assert options["model"] == "gouache"
+    assert options["model"] == ["gouache"]
     assert options["wait"] is True
     [video] = found.of("ConfigMap")["framebrush-test"]["binaryData"]
     assert options["video"] == f"/test/{video}"
