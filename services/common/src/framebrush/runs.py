@@ -121,6 +121,14 @@ class Runs:
         """The names of a run's blobs."""
         return RunBlobs(self.container, run_id)
 
+    def exists(self, ref: BlobRef) -> bool:
+        """Whether a blob is there: a step that was done is not done again."""
+        try:
+            self.store.stat(ref)
+        except BlobNotFound:
+            return False
+        return True
+
     def _manifest(self, run_id: str) -> Manifest:
         return Manifest.decode(self.store.read(self.blobs(run_id).manifest))
 

@@ -13,8 +13,7 @@ from tarfile import TarError
 import cv2
 import numpy as np
 
-from framebrush.documents import BlobRef
-from framebrush.errors import BlobNotFound, PermanentError
+from framebrush.errors import PermanentError
 from framebrush.images import Image, InvalidImage, decode_image, encode_image
 from framebrush.manifest import FrameFailure, Manifest, Rendition
 from framebrush.messages import BatchReady, BatchScored, Incoming, Message
@@ -76,19 +75,12 @@ class Scorer:
             return
         manifest, blobs = self._runs.manifest(message.run_id), self._runs.blobs(message.run_id)
         refs = {each: blobs.styled(message.segment, message.frames, each.number) for each in manifest.renditions}
-        missing = [rendition for rendition, ref in refs.items() if not self._exists(ref)]
+        missing = [rendition for rendition, ref in refs.items() if not self._runs.exists(ref)]
         started = datetime.now(UTC)
         for rendition, pack in self._score(message, manifest, missing):
             self._store.write(refs[rendition], pack, metadata=work_metadata(started))
             started = datetime.now(UTC)
         yield BatchScored(run_id=message.run_id, round=message.round, segment=message.segment, frames=message.frames)
-
-    def _exists(self, ref: BlobRef) -> bool:
-        try:
-            self._store.stat(ref)
-        except BlobNotFound:
-            return False
-        return True
 
     def _score(
         self, batch: BatchReady, manifest: Manifest, renditions: Sequence[Rendition]

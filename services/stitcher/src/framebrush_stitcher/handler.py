@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 
 from framebrush.colors import styled
 from framebrush.documents import BlobRef
-from framebrush.errors import BlobNotFound
 from framebrush.manifest import (
     Check,
     EncodedSegment,
@@ -74,11 +73,9 @@ class Stitcher:
             yield SegmentScored(run_id=message.run_id, round=message.round, segment=message.segment)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
-        frames = 0
+        frames, blobs = 0, self._runs.blobs(message.run_id)
         for rendition in self._runs.manifest(message.run_id).renditions:
-            try:
-                self._store.stat(self._runs.blobs(message.run_id).encoded(message.segment, rendition.number))
-            except BlobNotFound:
+            if not self._runs.exists(blobs.encoded(message.segment, rendition.number)):
                 with self._encoders:
                     frames = self._encode_segment(message.run_id, message.segment, rendition.number)
         frames_out.inc(frames)
@@ -111,7 +108,8 @@ class Stitcher:
 
     def _join(self, run_id: str) -> None:
         started, manifest = datetime.now(UTC), self._runs.manifest(run_id)
-        made = [self._join_rendition(manifest, rendition) for rendition in manifest.renditions]
+        timelines = [self._runs.timeline(run_id, segment) for segment in range(len(manifest.segments))]
+        made = [self._join_rendition(manifest, timelines, rendition) for rendition in manifest.renditions]
         report = self._report(manifest, made, started)
         self._store.write(self._runs.blobs(run_id).report, report.encode())
         self._runs.end(
@@ -126,12 +124,11 @@ class Stitcher:
                 self._store.delete(blob.ref for blob in list(self._store.list(self._runs.container, prefix)))
 
     def _join_rendition(
-        self, manifest: Manifest, rendition: Rendition
+        self, manifest: Manifest, timelines: list[Timeline], rendition: Rendition
     ) -> tuple[tuple[FailedFrame, ...], tuple[Check, ...]]:
         """Write one of the outputs; what is not styled in it, and what came of reading it back."""
-        run_id, number, segments = manifest.run_id, rendition.number, range(len(manifest.segments))
-        blobs, model = self._runs.blobs(run_id), rendition.model if manifest.more_outputs else None
-        timelines = [self._runs.timeline(run_id, segment) for segment in segments]
+        blobs, number, segments = self._runs.blobs(manifest.run_id), rendition.number, range(len(manifest.segments))
+        model = rendition.model if manifest.more_outputs else None
         told = [EncodedSegment.decode(self._store.read(blobs.encoded_report(segment, number))) for segment in segments]
         with self._scratch() as folder:
             paths = [self._download(blobs.encoded(segment, number), folder / f"{segment}") for segment in segments]
