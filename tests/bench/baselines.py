@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from framebrush.memory import keep_blocks
-from framebrush.requests import Options
+from framebrush.contracts import Options
+from framebrush.service import keep_blocks
 
 
 def ffmpeg(video: Path) -> float:

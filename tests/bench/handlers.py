@@ -15,12 +15,19 @@ from typing import Any
 
 import psutil
 
-from framebrush.documents import BlobRef
-from framebrush.memory import bound_arenas
-from framebrush.messages import Message, RunEncoded, SegmentPlanned, SegmentScored
-from framebrush.requests import Options, RunRequest, Trigger
+from framebrush.contracts import (
+    BlobRef,
+    Message,
+    Options,
+    RunEncoded,
+    RunRequest,
+    SegmentPlanned,
+    SegmentScored,
+    Trigger,
+)
 from framebrush.runs import Runs
-from framebrush.testing import MemoryStore
+from framebrush.service import bound_arenas
+from framebrush.storage import MemoryStore
 from framebrush_splitter import __main__ as splitter
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_stitcher import __main__ as stitcher

@@ -21,9 +21,8 @@ from processes import say, wait_for
 from report import DATA, write
 from runs import Bench, bench
 
-from framebrush.broker import Outbox, connect
-from framebrush.documents import FrameRange
-from framebrush.messages import BatchReady, BatchScored, Message, PackReady, SegmentPlanned
+from framebrush.contracts import BatchReady, BatchScored, FrameRange, Message, PackReady, SegmentPlanned
+from framebrush.messaging import MessageSender, connect
 from framebrush_cli.plan import free_ports
 
 RUN, FRAMES = "nobody", FrameRange(first=0, count=1)
@@ -107,8 +106,8 @@ def size(image: str) -> dict[str, float]:
 def start(stand: Bench, name: str, image: str, **environment: str) -> Container:
     """A container that has handled its first message; end it."""
     round_ = time.time_ns() // 10**6 % 2**31  # each message has an id of its own
-    with connect(stand.settings) as client, Outbox(client) as outbox:
-        outbox.send(FIRST[name].model_copy(update={"round": round_}))
+    with connect(stand.settings) as client, MessageSender(client) as sender:
+        sender.send(FIRST[name].model_copy(update={"round": round_}))
     container = Container(name, image, {**stand.parts.stack.environment, **environment})
     container.watch()
     return container

@@ -17,10 +17,7 @@ import cv2
 import numpy as np
 from support.pipeline import Pipeline
 
-from framebrush.colors import Converter
-from framebrush.facts import read_facts
-from framebrush.images import Image, decode_image, encode_jpeg, encode_png
-from framebrush.similarity import psnr
+from framebrush.media import Converter, Image, decode_image, encode_jpeg, encode_png, psnr, read_media_info
 
 CODECS: dict[str, Callable[[Image], bytes]] = {
     "JPEG, quality 80": lambda image: encode_jpeg(image, 80),
@@ -55,7 +52,7 @@ RUNS: dict[str, dict[str, Any]] = {
 def images(video: bytes) -> Iterator[Image]:
     """All frames as RGB, as their tags mean it."""
     with av.open(io.BytesIO(video), "r") as container:
-        converter = Converter(read_facts(container).video)
+        converter = Converter(read_media_info(container).video)
     with av.open(io.BytesIO(video), "r") as container:
         yield from map(converter.to_image, container.decode(video=0))
 

@@ -11,14 +11,12 @@ from tempfile import TemporaryDirectory
 from azure.servicebus import ServiceBusReceiver
 from processes import Parts, Process, wait_for
 
-from framebrush.blobs import AzureBlobs
-from framebrush.broker import Outbox, connect
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, Options, RunRequest, State, Status, Timing
 from framebrush.errors import BlobNotFound
-from framebrush.manifest import State, Status, Timing
-from framebrush.requests import Options, RunRequest
-from framebrush.runs import Runs
-from framebrush.settings import Settings
+from framebrush.messaging import MessageSender, connect
+from framebrush.runs import Runs, measure
+from framebrush.service import Settings
+from framebrush.storage import AzureBlobs
 from framebrush_cli.connection import settings_from
 
 SERVICES = ("splitter", "dispatcher", "scorer", "stitcher")
@@ -81,8 +79,8 @@ class Bench:
         """
         request, found, memory = self.upload(video, model), dict[str, Process](), dict[str, float]()
         run_id, timings = str(request.run_id), dict[str, Timing]()
-        with connect(self.settings) as client, Outbox(client) as outbox:
-            outbox.send(request)
+        with connect(self.settings) as client, MessageSender(client) as sender:
+            sender.send(request)
         for name in SERVICES:
             with self.parts.running(name) as processes:
                 wait_for(lambda name=name: self._done(name, run_id, timings), f"the {name}", LONG, step=2)  # type: ignore[misc]
@@ -101,7 +99,7 @@ class Bench:
             return status.state is State.SUCCEEDED
         if name == "dispatcher":
             return self._waiting("frames") == 0
-        progress, measured = self.runs.measure(run_id)
+        progress, measured = measure(self.runs, run_id)
         timings.update(measured)
         return {"splitter": progress.split, "scorer": progress.scored}[name] == status.frames
 
@@ -116,13 +114,13 @@ class Bench:
         with (
             self.parts.running(*SERVICES) as processes,
             connect(self.settings) as client,
-            Outbox(client) as outbox,
+            MessageSender(client) as sender,
         ):
-            outbox.open(["triggers"])
+            sender.open(["triggers"])
             for _ in range(repeat):
                 request = self.upload(video, model)
                 started = time.perf_counter()
-                outbox.send(request)
+                sender.send(request)
                 wait_for(lambda: self._ended(str(request.run_id)), "the run", LONG, step=0.1)  # noqa: B023
                 wall = time.perf_counter() - started
                 yield Whole(wall, {name: process.peak_memory() for name, process in processes.items()})

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 from support.system import System
 
-from framebrush.blobs import AzureBlobs
-from framebrush.messages import QUEUES
+from framebrush.contracts import QUEUES
+from framebrush.storage import AzureBlobs
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.plan import plan
 from framebrush_cli.stack import Home

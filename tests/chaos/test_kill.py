@@ -12,11 +12,9 @@ from azure.servicebus import ServiceBusSubQueue
 from support.system import System
 from support.video import facts, make_video
 
-from framebrush.broker import Outbox, connect
-from framebrush.documents import BlobRef
-from framebrush.manifest import State
-from framebrush.messages import QUEUES
-from framebrush.requests import Options, RunRequest
+from framebrush.contracts import QUEUES, BlobRef, Options, RunRequest, State
+from framebrush.messaging import MessageSender, connect
+from framebrush.runs import measure
 
 SEED = 20261102
 FRAMES = 250
@@ -45,15 +43,15 @@ class Run:
         self.runs.store.write(blob, source.read_bytes())
         options = Options(model="identity", more_models=("ink",), batch_frames=4, preset="veryfast")
         request = RunRequest(run_id=self.run_id, input=blob, options=options)
-        with connect(settings) as client, Outbox(client) as outbox:
-            outbox.send(request)
+        with connect(settings) as client, MessageSender(client) as sender:
+            sender.send(request)
 
     def wait_for(self, stage: str, frames: int) -> None:
         """Until so many frames are past a stage, and not all of them."""
         end = time.monotonic() + 60
         while True:
             if self.runs.active(self.run_id):
-                progress = self.runs.measure(self.run_id)[0].model_dump()
+                progress = measure(self.runs, self.run_id)[0].model_dump()
                 if progress[stage] >= frames:
                     break
             assert time.monotonic() < end, f"{self.run_id} does not get there"
@@ -92,7 +90,7 @@ def test_a_killed_process_changes_nothing(system: System, source: Path, undistur
     assert [facts(output) for output in outputs] == [facts(output) for output in undisturbed]
     assert outputs == undisturbed
     system.wait(victim)
-    progress, _ = run.runs.measure(run.run_id)
+    progress, _ = measure(run.runs, run.run_id)
     assert progress.model_dump() == {"split": FRAMES, "scored": FRAMES, "encoded": FRAMES}
 
 

@@ -9,9 +9,9 @@ from chart.rendered import STAGES, Manifests, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framebrush.messages import QUEUES
-from framebrush.settings import Settings
-from framebrush.worker import Consumer
+from framebrush.contracts import QUEUES
+from framebrush.messaging import Consumer
+from framebrush.service import Settings
 from framebrush_dispatcher.__main__ import consumers as dispatcher
 from framebrush_scorer.__main__ import consumers as scorer
 from framebrush_splitter.__main__ import consumers as splitter

@@ -14,8 +14,9 @@ from chart.generate import CHART
 from chart.rendered import Manifests, render
 from pydantic_core import PydanticUndefined
 
-from framebrush.messages import QUEUES
-from framebrush.settings import Settings, load
+from framebrush.contracts import QUEUES
+from framebrush.environment import load
+from framebrush.service import Settings
 from framebrush_broker.__main__ import _parser as broker_parser
 from framebrush_broker.options import read_queues as broker_queues
 from framebrush_cli.__main__ import app

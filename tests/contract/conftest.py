@@ -4,17 +4,30 @@ from datetime import UTC, datetime
 
 import pytest
 
-from framebrush.documents import BlobRef, Document, FrameRange
-from framebrush.manifest import (
+from framebrush.contracts import (
+    BatchReady,
+    BatchScored,
+    BlobRef,
     Check,
+    Document,
     EncodedSegment,
     FailedFrame,
     Failure,
     FrameFailure,
+    FrameRange,
+    ItemFailed,
     Manifest,
+    Message,
+    Options,
+    PackReady,
     Progress,
     Report,
+    RunEncoded,
+    RunRequest,
     Segment,
+    SegmentEncoded,
+    SegmentPlanned,
+    SegmentScored,
     Source,
     State,
     Status,
@@ -22,18 +35,6 @@ from framebrush.manifest import (
     Timing,
     VideoProperties,
 )
-from framebrush.messages import (
-    BatchReady,
-    BatchScored,
-    ItemFailed,
-    Message,
-    PackReady,
-    RunEncoded,
-    SegmentEncoded,
-    SegmentPlanned,
-    SegmentScored,
-)
-from framebrush.requests import Options, RunRequest
 
 RUN = "harbour-1f6eb25a4f31"
 INPUT = BlobRef(container="input", name="trips/Harbour.mp4")

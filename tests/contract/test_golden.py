@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framebrush.documents import Document
+from framebrush.contracts import QUEUES, Document, Message, RunRequest, Trigger, decode
 from framebrush.errors import InvalidMessage
-from framebrush.messages import QUEUES, Message, decode
-from framebrush.requests import RunRequest, Trigger
 
 GOLDEN = Path(__file__).with_name("golden")
 

@@ -9,23 +9,28 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from framebrush.documents import RUN_ID_PATTERN, BlobRef, FrameRange
-from framebrush.errors import InvalidMessage
-from framebrush.messages import (
+from framebrush.contracts import (
     QUEUES,
+    RUN_ID_PATTERN,
     BatchReady,
     BatchScored,
+    BlobRef,
+    FrameRange,
     ItemFailed,
     Message,
+    Options,
     PackReady,
     RunEncoded,
+    RunRequest,
     SegmentEncoded,
     SegmentPlanned,
     SegmentScored,
+    Trigger,
     decode,
+    derive_run_id,
     find_run_id,
 )
-from framebrush.requests import Options, RunRequest, Trigger, derive_run_id
+from framebrush.errors import InvalidMessage
 
 run_ids = st.from_regex(RUN_ID_PATTERN, fullmatch=True).filter(lambda text: not text.endswith("\n"))
 indices = st.integers(0, 2**31 - 1)

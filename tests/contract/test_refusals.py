@@ -7,10 +7,8 @@ from typing import Any
 
 import pytest
 
-from framebrush.documents import Document
+from framebrush.contracts import Document, Message, RunEncoded, Trigger, decode
 from framebrush.errors import InvalidMessage
-from framebrush.messages import Message, RunEncoded, decode
-from framebrush.requests import Trigger
 
 GOLDEN = Path(__file__).with_name("golden")
 

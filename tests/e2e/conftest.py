@@ -14,7 +14,7 @@ from support.clips import demo
 from support.cluster import CONTEXT, NAMESPACE, OPTIONS, Cluster
 from support.journey import Journey, Travel, journey, table
 
-from framebrush.manifest import State
+from framebrush.contracts import State
 
 RESULTS = Path(".e2e")
 SHEET = Path(__file__).parents[1] / "tools" / "contact_sheet.py"

@@ -6,9 +6,7 @@ from support.cluster import GPU_NODE, RELEASE, STAGES, Cluster
 from support.journey import Journey
 from support.video import facts, frames, psnr
 
-from framebrush.documents import BlobRef
-from framebrush.manifest import State
-from framebrush.messages import QUEUES
+from framebrush.contracts import QUEUES, BlobRef, State
 from framebrush_scorer.models import load
 
 pytestmark = [pytest.mark.core, pytest.mark.timeout(900)]

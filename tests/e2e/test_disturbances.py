@@ -8,8 +8,8 @@ from support.cluster import CONTEXT, GPU_NODE, OPTIONS, RELEASE, Cluster
 from support.journey import Travel
 from support.video import facts
 
-from framebrush.manifest import State
-from framebrush.requests import Options
+from framebrush.contracts import Options, State
+from framebrush.runs import measure
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -106,7 +106,7 @@ def test_a_disturbance_changes_nothing(
     run_id = cluster.run_id(name)
 
     def half_way() -> bool:
-        progress = cluster.runs.measure(run_id)[0].model_dump() if cluster.status(run_id) else {stage: 0}
+        progress = measure(cluster.runs, run_id)[0].model_dump() if cluster.status(run_id) else {stage: 0}
         return bool(progress[stage] > 0)
 
     with travel(name) as journey:

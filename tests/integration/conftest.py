@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from framebrush.blobs import AzureBlobs
-from framebrush.settings import Settings
+from framebrush.service import Settings
+from framebrush.storage import AzureBlobs
 from framebrush_broker.testing import running_broker
 from framebrush_cli import azurite as azurite_
 from framebrush_cli.errors import CommandFailed

@@ -17,14 +17,12 @@ import pytest
 from azure.servicebus import ServiceBusMessage, ServiceBusSubQueue
 from support.video import facts, frames, make_video, psnr
 
-from framebrush.blobs import AzureBlobs
-from framebrush.broker import connect
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, Options, State, Status, derive_run_id
 from framebrush.errors import BlobNotFound
-from framebrush.manifest import State, Status
-from framebrush.requests import Options, derive_run_id
+from framebrush.messaging import connect
 from framebrush.runs import Runs
-from framebrush.settings import Settings
+from framebrush.service import Settings
+from framebrush.storage import AzureBlobs
 from framebrush_cli.connection import settings_from
 from framebrush_cli.stack import Home
 from framebrush_scorer.models import load

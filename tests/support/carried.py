@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from framebrush.codecs import FORMATS
-from framebrush.facts import COPIED, codec_name, is_extra
+from framebrush.contracts import FORMATS
+from framebrush.media import COPIED, codec_name, is_extra
 from framebrush_splitter.outputs import Samples, carries
 from support.film import Film, Sound, Text
 from support.torture.structure import MS

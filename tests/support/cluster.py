@@ -15,15 +15,12 @@ from xml.etree import ElementTree
 from azure.servicebus import ServiceBusMessage
 from kubernetes import client, config
 
-from framebrush.blobs import AzureBlobs
-from framebrush.broker import Outbox, connect
-from framebrush.documents import BlobRef
+from framebrush.contracts import QUEUES, BlobRef, Options, RunRequest, Status
 from framebrush.errors import BlobNotFound
-from framebrush.manifest import Status
-from framebrush.messages import QUEUES
-from framebrush.requests import Options, RunRequest
+from framebrush.messaging import MessageSender, connect
 from framebrush.runs import Runs
-from framebrush.settings import Settings
+from framebrush.service import Settings
+from framebrush.storage import AzureBlobs
 from framebrush_cli import azurite
 from support.timeline import Sample
 
@@ -68,8 +65,8 @@ class Cluster:
     def request(self, run_id: str, source: BlobRef, options: Options) -> BlobRef:
         """Publish our own trigger message; returns where the output will be."""
         output = BlobRef(container=self.settings.output_container, name=f"{run_id}.mp4")
-        with connect(self.settings) as bus, Outbox(bus) as outbox:
-            outbox.send(RunRequest(run_id=run_id, input=source, output=output, options=options))
+        with connect(self.settings) as bus, MessageSender(bus) as sender:
+            sender.send(RunRequest(run_id=run_id, input=source, output=output, options=options))
         return output
 
     def announce(self, source: BlobRef, etag: str) -> None:

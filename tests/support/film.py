@@ -10,7 +10,7 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from framebrush.streams import open_encoder
+from framebrush.media import open_encoder
 from support.video import picture
 
 TICKS = Fraction(1, 12800)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from framebrush.contracts import State
 from framebrush.errors import Crashed
-from framebrush.manifest import State
 from framebrush.sandbox import Sandbox
 from support.mutations import mutate
 from support.pipeline import Pipeline
@@ -84,7 +84,7 @@ def peak(sandboxes: list[psutil.Process]) -> int:
 def sandboxes() -> list[psutil.Process]:
     """The processes that open media for this one; zombies are among them."""
     children = psutil.Process().children()
-    return [c for c in children if c.status() == psutil.STATUS_ZOMBIE or "framebrush.sandboxed" in c.cmdline()]
+    return [c for c in children if c.status() == psutil.STATUS_ZOMBIE or "framebrush.sandbox.child" in c.cmdline()]
 
 
 def run(name: str, data: bytes, seed: int, sandbox: Sandbox, temporary: Path) -> Tally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from framebrush.manifest import Status
+from framebrush.contracts import Status
 from support.cluster import Cluster
 from support.timeline import Recorder, Sample, Timeline
 

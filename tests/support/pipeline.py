@@ -5,15 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, Incoming, ItemFailed, Manifest, Message, Options, RunRequest, Status, decode
 from framebrush.errors import PermanentError
-from framebrush.manifest import Manifest, Status
-from framebrush.messages import Incoming, ItemFailed, Message, decode
-from framebrush.requests import Options, RunRequest
+from framebrush.messaging import current_run, run_context
 from framebrush.runs import Runs
 from framebrush.sandbox import Sandbox
-from framebrush.telemetry import current_run, run_context
-from framebrush.testing import MemoryStore
+from framebrush.storage import MemoryStore
 from framebrush_dispatcher.handler import Dispatcher
 from framebrush_dispatcher.settings import DispatcherSettings
 from framebrush_scorer.handler import Scorer

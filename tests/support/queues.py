@@ -14,9 +14,9 @@ from azure.servicebus import (
 )
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 
-from framebrush.broker import Outbox, connect
-from framebrush.messages import Message
-from framebrush.settings import Settings
+from framebrush.contracts import Message
+from framebrush.messaging import MessageSender, connect
+from framebrush.service import Settings
 from framebrush_broker.testing import BrokerProcess
 
 
@@ -43,9 +43,9 @@ class Queues:
         return Settings.model_validate(connections | changes)
 
     def send(self, *messages: Message) -> None:
-        outbox = self._once("outbox", lambda: Outbox(self._client()))
+        sender = self._once("sender", lambda: MessageSender(self._client()))
         for message in messages:
-            outbox.send(message)
+            sender.send(message)
 
     def send_raw(self, queue: str, *messages: ServiceBusMessage | AmqpAnnotatedMessage) -> None:
         sender = self._once(("sender", queue), lambda: self._client().get_queue_sender(queue))

@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from framebrush.blobs import AzureBlobs
 from framebrush.runs import Runs
-from framebrush.settings import Settings
+from framebrush.service import Settings
+from framebrush.storage import AzureBlobs
 from framebrush_cli.stack import Part, probe
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from framebrush.errors import InputChanged
-from framebrush.sandboxed import Source
+from framebrush.sandbox import Source
 
 
 def describe(source: Source) -> Iterator[bytes]:

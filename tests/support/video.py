@@ -12,7 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from framebrush.colors import CONVERSION
+from framebrush.media import CONVERSION
 
 
 def picture(index: int, width: int, height: int) -> npt.NDArray[np.uint8]:
@@ -67,7 +67,7 @@ def make_video(
 
 
 @dataclass(frozen=True)
-class Facts:
+class MediaInfo:
     """What must survive a run."""
 
     times: tuple[Fraction, ...]
@@ -80,7 +80,7 @@ class Facts:
     colors: tuple[int, int, int]
 
 
-def facts(video: Path | bytes) -> Facts:
+def facts(video: Path | bytes) -> MediaInfo:
     """Read a video's facts, each stream by itself."""
 
     def opened() -> Any:
@@ -103,7 +103,7 @@ def facts(video: Path | bytes) -> Facts:
     with opened() as container:
         stream = container.streams.video[0]
         frame = next(container.decode(stream))
-        return Facts(
+        return MediaInfo(
             times=tuple(times),
             copied=tuple(copied),
             size=(frame.width, frame.height),

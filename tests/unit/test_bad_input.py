@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from support.pipeline import Pipeline
 
-from framebrush.documents import BlobRef
-from framebrush.manifest import State
+from framebrush.contracts import BlobRef, State
 
 
 def failure(pipeline: Pipeline) -> tuple[str, str]:

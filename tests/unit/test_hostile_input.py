@@ -9,10 +9,8 @@ from support.fuzz import films, fuzz, sandboxes
 from support.pipeline import Pipeline
 from support.video import make_video
 
+from framebrush.contracts import RunEncoded, RunRequest, SegmentPlanned, State
 from framebrush.errors import Crashed
-from framebrush.manifest import State
-from framebrush.messages import RunEncoded, SegmentPlanned
-from framebrush.requests import RunRequest
 from framebrush.sandbox import Sandbox
 
 NEVER = 1e-9

@@ -19,16 +19,21 @@ from support.torture.structure import MS
 from support.torture.tracks import ASS, ASS_LINES
 from support.video import psnr
 
-from framebrush.codecs import CONTAINERS, ENCODERS, FORMATS, Encoder
-from framebrush.colors import Converter
-from framebrush.documents import BlobRef
-from framebrush.encoding import VALUES, Encoding
-from framebrush.facts import Facts, read_facts
-from framebrush.images import Image
-from framebrush.manifest import State, Status, VideoProperties
-from framebrush.requests import Options, RunRequest
-from framebrush.streams import add_encoder, open_encoder
-from framebrush.verification import compare
+from framebrush.contracts import (
+    CONTAINERS,
+    ENCODERS,
+    FORMATS,
+    VALUES,
+    BlobRef,
+    Encoder,
+    Encoding,
+    Options,
+    RunRequest,
+    State,
+    Status,
+    VideoProperties,
+)
+from framebrush.media import Converter, Image, MediaInfo, add_encoder, compare, open_encoder, read_media_info
 from framebrush_splitter.rehearsal import rehearse
 
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
@@ -56,9 +61,9 @@ def run(path: Path, output: str | None = None, **options: object) -> tuple[Pipel
     return pipeline, pipeline.run()
 
 
-def facts(data: bytes) -> Facts:
+def facts(data: bytes) -> MediaInfo:
     with av.open(io.BytesIO(data), "r") as container:
-        return read_facts(container)
+        return read_media_info(container)
 
 
 def images(data: bytes) -> list[Image]:

@@ -11,11 +11,20 @@ import pytest
 from support.pipeline import Pipeline
 from support.video import facts, frames, psnr
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import (
+    SUBMITTED,
+    BatchReady,
+    BlobRef,
+    ItemFailed,
+    PackReady,
+    Report,
+    RunEncoded,
+    RunRequest,
+    SegmentScored,
+    State,
+    Trigger,
+)
 from framebrush.errors import InvalidMessage, PermanentError
-from framebrush.manifest import Report, State
-from framebrush.messages import BatchReady, ItemFailed, PackReady, RunEncoded, SegmentScored
-from framebrush.requests import SUBMITTED, RunRequest, Trigger
 
 SMALL = {"segment_frames": 10}
 

@@ -12,10 +12,8 @@ from support.pipeline import Pipeline
 from support.torture import CASES, GROUPS, Case
 from support.video import psnr
 
-from framebrush.colors import CONVERSION, Converter, is_hdr
-from framebrush.facts import read_facts
-from framebrush.manifest import Report, State, VideoProperties
-from framebrush.verification import compare
+from framebrush.contracts import Report, State, VideoProperties
+from framebrush.media import CONVERSION, Converter, compare, is_hdr, read_media_info
 
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
 OPTIONS = {"crf": 1, "preset": "ultrafast"}
@@ -52,7 +50,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
     manifest, output = pipeline.manifest(), pipeline.output()
     assert len(manifest.segments) >= case.segments
     with av.open(path) as before, av.open(io.BytesIO(output)) as after:
-        wanted, found = read_facts(before, before.streams[manifest.video.stream]), read_facts(after)
+        wanted, found = read_media_info(before, before.streams[manifest.video.stream]), read_media_info(after)
     checks = compare(wanted, found)
     assert [check for check in checks if not check.ok] == []
     report = Report.decode(pipeline.store.read(pipeline.runs.blobs(status.run_id).report))

@@ -11,13 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from framebrush.blobs import AzureBlobs
-from framebrush.broker import body_of, connect
-from framebrush.documents import BlobRef
-from framebrush.manifest import Failure, State, Status
-from framebrush.requests import Options, RunRequest, derive_run_id
+from framebrush.contracts import BlobRef, Failure, Options, RunRequest, State, Status, derive_run_id
+from framebrush.messaging import body_of, connect
 from framebrush.runs import Runs
-from framebrush.settings import Settings
+from framebrush.service import Settings
+from framebrush.storage import AzureBlobs
 
 REPORT = Path(__file__).parents[2] / "contract" / "golden" / "report.json"
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -6,13 +6,12 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from pydantic import SecretStr
 
-from framebrush.broker import ATTEMPTS, COPIES, RUN, connect, number_property
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, Failure, State, Status
 from framebrush.errors import Unavailable
-from framebrush.manifest import Failure, State, Status
+from framebrush.messaging import ATTEMPTS, COPIES, RUN, connect, number_property
 from framebrush.runs import Runs
-from framebrush.settings import Settings
-from framebrush.testing import MemoryStore
+from framebrush.service import Settings
+from framebrush.storage import MemoryStore
 from framebrush_cli.deadletters import Selection, peek, replay
 
 

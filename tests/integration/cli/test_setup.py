@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from azure.servicebus.management import ServiceBusAdministrationClient
 
-from framebrush.messages import QUEUES
+from framebrush.contracts import QUEUES
 from framebrush_broker.testing import BrokerProcess, running_broker
 from framebrush_cli.plan import free_ports
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from framebrush.blobs import AzureBlobs
-from framebrush.settings import StorageSettings
+from framebrush.storage import AzureBlobs, StorageSettings
 from framebrush_cli import azurite, up
 from framebrush_cli.connection import settings_from
 from framebrush_cli.errors import CommandFailed

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from support.queues import Queues
 
-from framebrush.messages import QUEUES
-from framebrush.retry import RetryPolicy
-from framebrush.worker import Consumer, Handler, Worker
+from framebrush.contracts import QUEUES
+from framebrush.messaging import Consumer, Handler, RetryPolicy, Worker
 from framebrush_broker.testing import running_broker
 
 LOCK = 3.0

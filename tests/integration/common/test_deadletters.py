@@ -11,12 +11,21 @@ from azure.servicebus import ServiceBusMessage
 from prometheus_client import REGISTRY
 from support.queues import Queues
 
-from framebrush.documents import BlobRef, FrameRange
+from framebrush.contracts import (
+    QUEUES,
+    BatchScored,
+    BlobRef,
+    Failure,
+    FrameRange,
+    ItemFailed,
+    Message,
+    SegmentPlanned,
+    State,
+    Status,
+)
 from framebrush.errors import BlobNotFound, Unavailable
-from framebrush.manifest import Failure, State, Status
-from framebrush.messages import QUEUES, BatchScored, ItemFailed, Message, SegmentPlanned
 from framebrush.runs import Runs
-from framebrush.testing import MemoryStore
+from framebrush.storage import MemoryStore
 from framebrush_broker.testing import running_broker
 from framebrush_dispatcher import deadletters
 from framebrush_dispatcher.deadletters import DeadLetterWatch

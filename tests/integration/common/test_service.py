@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from support.queues import eventually
 
-from framebrush.broker import Outbox, connect
-from framebrush.documents import FrameRange
-from framebrush.messages import PackReady
-from framebrush.settings import Settings
+from framebrush.contracts import FrameRange, PackReady
+from framebrush.messaging import MessageSender, connect
+from framebrush.service import Settings
 from framebrush_cli.plan import free_ports
 
 READY = PackReady(run_id="nobody", segment=0, frames=FrameRange(first=0, count=1), offsets=(0, 1024))
@@ -87,8 +86,12 @@ def handled(settings: Settings, start: Start) -> Start:
 
     def begin(linger: float) -> Service:
         service = start(linger)
-        with connect(settings) as client, Outbox(client) as outbox, client.get_queue_receiver("frames") as receiver:
-            outbox.send(READY)
+        with (
+            connect(settings) as client,
+            MessageSender(client) as sender,
+            client.get_queue_receiver("frames") as receiver,
+        ):
+            sender.send(READY)
             eventually(lambda: service.says("handled") and not receiver.peek_messages(1))
         return service
 

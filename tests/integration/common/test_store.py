@@ -11,13 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from framebrush.blobs import BLOCK, AzureBlobs
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef
 from framebrush.errors import BlobNotFound, Conflict, FramebrushError, Unavailable
-from framebrush.reader import BlobReader
-from framebrush.settings import StorageSettings
-from framebrush.store import Store
-from framebrush.testing import MemoryStore
+from framebrush.storage import BLOCK, AzureBlobs, BlobReader, MemoryStore, StorageSettings, Store
 from framebrush_cli.azurite import connection_string
 from framebrush_cli.plan import free_ports
 

@@ -11,15 +11,29 @@ from azure.servicebus.amqp import AmqpAnnotatedMessage
 from prometheus_client import REGISTRY
 from support.queues import Queues, eventually
 
-from framebrush.blobs import AzureBlobs
-from framebrush.broker import ATTEMPTS, COPIES, Outbox, connect, number_property
-from framebrush.documents import BlobRef, FrameRange
+from framebrush.contracts import (
+    BlobRef,
+    FrameRange,
+    Incoming,
+    ItemFailed,
+    Message,
+    PackReady,
+    RunRequest,
+    SegmentPlanned,
+    Trigger,
+)
 from framebrush.errors import DeadlineExceeded, Draining, InvalidVideo, Unavailable
-from framebrush.messages import Incoming, ItemFailed, Message, PackReady, SegmentPlanned
-from framebrush.requests import RunRequest, Trigger
-from framebrush.settings import StorageSettings
-from framebrush.telemetry import current_run
-from framebrush.worker import Consumer, Worker
+from framebrush.messaging import (
+    ATTEMPTS,
+    COPIES,
+    Consumer,
+    MessageSender,
+    Worker,
+    connect,
+    current_run,
+    number_property,
+)
+from framebrush.storage import AzureBlobs, StorageSettings
 from framebrush_broker.testing import running_broker
 from framebrush_cli.azurite import connection_string
 from framebrush_cli.plan import free_ports
@@ -224,7 +238,11 @@ def test_of_two_copies_of_one_attempt_one_is_kept(queues: Queues) -> None:
     property_ = {"color": "red", ATTEMPTS: 1, COPIES: 1}
     message = ServiceBusMessage(PLANNED.encode(), message_id="a/x~1", application_properties=property_)
     queues.send_raw("splits", message)
-    with connect(queues.settings()) as client, client.get_queue_receiver("splits") as receiver, Outbox(client) as out:
+    with (
+        connect(queues.settings()) as client,
+        client.get_queue_receiver("splits") as receiver,
+        MessageSender(client) as out,
+    ):
         (received,) = receiver.receive_messages(1, max_wait_time=5)
         out.send_copy("splits", received, delay=0, attempts=2)
         out.send_copy("splits", received, delay=0, attempts=2)

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from framebrush.documents import BlobRef
-from framebrush.manifest import State, Status
+from framebrush.contracts import BlobRef, State, Status
 from framebrush.runs import Runs
-from framebrush.testing import MemoryStore
+from framebrush.storage import MemoryStore
 
 
 @pytest.fixture(autouse=True)

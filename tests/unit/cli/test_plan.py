@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from framebrush.messages import QUEUES
+from framebrush.contracts import QUEUES
 from framebrush_broker.options import read_queues
 from framebrush_cli import azurite, plan
 from framebrush_cli.errors import CommandFailed

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from framebrush.manifest import Status
+from framebrush.contracts import Status
 from framebrush.runs import Runs
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.selection import resolve

@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framebrush.encoding import Encoding
-from framebrush.requests import Options
+from framebrush.contracts import Encoding, Options
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.submit import bits_per_second, submit
 

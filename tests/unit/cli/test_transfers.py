@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef
 from framebrush.errors import Conflict
-from framebrush.testing import MemoryStore
+from framebrush.storage import MemoryStore
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.get import download
 from framebrush_cli.upload import find_input

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from framebrush.documents import BlobRef, FrameRange
+from framebrush.contracts import BlobRef, Failure, FrameRange, State, Status
 from framebrush.errors import Unavailable
-from framebrush.manifest import Failure, State, Status
 from framebrush.runs import Runs, work_metadata
 from framebrush_cli import watch
 from framebrush_cli.display import duration, size

@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pytest
 from support.pipeline import Pipeline
 
-from framebrush.colors import Converter, styled
-from framebrush.hdr import HLG, PQ, to_bt709
-from framebrush.manifest import VideoProperties
+from framebrush.contracts import VideoProperties
+from framebrush.media import HLG, PQ, Converter, styled, to_bt709
 
 Floats = npt.NDArray[np.float64]
 BAR = 16

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from framebrush.health import HealthServer, serve_health
+from framebrush.service import HealthServer, serve_health
 
 
 @dataclass

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebrush.errors import PermanentError
-from framebrush.images import Image, InvalidImage, decode_image, encode_image, encode_jpeg, encode_png
+from framebrush.media import Image, InvalidImage, decode_image, encode_image, encode_jpeg, encode_png
 
 
 def picture(height: int, width: int) -> Image:

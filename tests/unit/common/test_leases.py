@@ -10,7 +10,7 @@ import pytest
 from azure.servicebus.exceptions import ServiceBusConnectionError
 
 from framebrush.errors import DeadlineExceeded, Draining, LockLost
-from framebrush.leases import LeaseKeeper, Lockable
+from framebrush.messaging import Lockable, LockKeeper
 
 
 @dataclass
@@ -40,8 +40,8 @@ class Receiver:
 
 
 @contextmanager
-def keeper(timeout: float = 60.0) -> Iterator[LeaseKeeper]:
-    keeper = LeaseKeeper(timeout, interval=0.01)
+def keeper(timeout: float = 60.0) -> Iterator[LockKeeper]:
+    keeper = LockKeeper(timeout, interval=0.01)
     keeper.start()
     try:
         yield keeper
@@ -97,7 +97,7 @@ def test_draining_interrupts_every_handler() -> None:
     ended = list[type[BaseException]]()
     working = threading.Barrier(4)
 
-    def handle(leases: LeaseKeeper) -> None:
+    def handle(leases: LockKeeper) -> None:
         receiver = Receiver()
         try:
             with leases.hold(receiver, receiver.lock()):
@@ -149,7 +149,7 @@ def test_an_interrupt_comes_within_the_block_or_not_at_all() -> None:
     """Deadlines that fall due just as the handler ends, again and again."""
     interrupted, rounds = 0, 1000
     receiver, message = Receiver(), Message(None)
-    leases = LeaseKeeper(0.001, interval=0.00001)
+    leases = LockKeeper(0.001, interval=0.00001)
     leases.start()
     for number in range(rounds):
         try:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framebrush.manifest import FrameFailure
-from framebrush.packs import PackWriter, read_pack
+from framebrush.contracts import FrameFailure
+from framebrush.media import PackWriter, read_pack
 
 frames = st.dictionaries(st.integers(0, 999_999), st.binary(max_size=3000), min_size=1, max_size=20)
 

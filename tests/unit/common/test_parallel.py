@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framebrush.parallel import ordered_map
+from framebrush.service import ordered_map
 
 
 def pool_threads() -> list[str]:

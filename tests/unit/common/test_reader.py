@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef
 from framebrush.errors import BlobNotFound, InputChanged
-from framebrush.reader import BlobReader
-from framebrush.testing import MemoryStore
+from framebrush.storage import BlobReader, MemoryStore
 
 REF = BlobRef(container="input", name="a.bin")
 

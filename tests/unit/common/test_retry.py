@@ -16,7 +16,7 @@ from framebrush.errors import (
     RunExists,
     Unavailable,
 )
-from framebrush.retry import Abandon, Complete, DeadLetter, Leave, Retry, RetryPolicy, compute_backoff, decide
+from framebrush.messaging import Abandon, Complete, DeadLetter, Leave, Retry, RetryPolicy, compute_backoff, decide
 
 attempts = st.integers(1, 10_000)
 fractions = st.floats(0, 1)

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from framebrush.documents import BlobRef, FrameRange
+from framebrush.contracts import BlobRef, Failure, FrameRange, Manifest, Progress, State, Status
 from framebrush.errors import BlobNotFound, Conflict
-from framebrush.manifest import Failure, Manifest, Progress, State, Status
-from framebrush.runs import Runs, frames_of, unchanged, work_metadata
-from framebrush.testing import MemoryStore
+from framebrush.runs import Runs, frames_of, measure, unchanged, work_metadata
+from framebrush.storage import MemoryStore
 
 GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -192,7 +191,7 @@ def test_measure_counts_what_is_in_blob(runs: Runs) -> None:
     manifest = Manifest.decode((GOLDEN / "manifest.json").read_bytes())
     blobs = runs.blobs(manifest.run_id)
     runs.store.write(blobs.manifest, manifest.encode())
-    assert runs.measure(manifest.run_id) == (Progress(), {})
+    assert measure(runs, manifest.run_id) == (Progress(), {})
 
     def wrote(ref: BlobRef, begin: int, seconds: int) -> None:
         started, ended = NOW + timedelta(seconds=begin), NOW + timedelta(seconds=begin + seconds)
@@ -204,7 +203,7 @@ def test_measure_counts_what_is_in_blob(runs: Runs) -> None:
     wrote(blobs.encoded(1), 10, 5)
     runs.store.write(blobs.timeline(0), b"")
     runs.store.write(blobs.encoded_report(1), b"")
-    progress, stages = runs.measure(manifest.run_id)
+    progress, stages = measure(runs, manifest.run_id)
     assert progress == Progress(split=25, scored=2, encoded=manifest.segments[1].frames)
     assert (stages["split"].started, stages["split"].ended) == (NOW, NOW + timedelta(seconds=4))
     assert {name: stage.busy for name, stage in stages.items()} == {"split": 5, "scored": 1, "encoded": 5}
@@ -217,10 +216,10 @@ def test_a_frame_is_past_a_stage_when_its_last_rendition_is(runs: Runs) -> None:
     blobs, frames = runs.blobs(manifest.run_id), FrameRange(first=0, count=2)
     runs.store.write(blobs.manifest, manifest.encode())
     for number in range(3):
-        assert runs.measure(manifest.run_id)[0] == Progress()
+        assert measure(runs, manifest.run_id)[0] == Progress()
         for ref in (blobs.styled(0, frames, number), blobs.encoded(0, number)):
             runs.store.write(ref, b"", metadata=work_metadata(NOW))
-    assert runs.measure(manifest.run_id)[0] == Progress(scored=2, encoded=manifest.segments[0].frames)
+    assert measure(runs, manifest.run_id)[0] == Progress(scored=2, encoded=manifest.segments[0].frames)
 
 
 def test_names_tell_the_frames(runs: Runs) -> None:

@@ -13,11 +13,10 @@ import psutil
 import pytest
 from support import tasks
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef
 from framebrush.errors import Crashed, InputChanged, InvalidVideo, LimitExceeded
-from framebrush.reader import BlobReader
 from framebrush.sandbox import Allowance, Sandbox, TaskFailed
-from framebrush.testing import MemoryStore
+from framebrush.storage import BlobReader, MemoryStore
 
 REF = BlobRef(container="input", name="film.mp4")
 CONTENT = bytes(range(256)) * 10_000

@@ -7,9 +7,12 @@ from pathlib import Path
 import prometheus_client
 import pytest
 
-import framebrush.blobs
-import framebrush.worker  # noqa: F401 - registers its metrics
-from framebrush.settings import BrokerSettings, Settings, StorageSettings, load
+import framebrush.messaging.worker
+import framebrush.storage.azure  # noqa: F401 - registers its metrics
+from framebrush.environment import load
+from framebrush.messaging import BrokerSettings
+from framebrush.service import Settings
+from framebrush.storage import StorageSettings
 from framebrush_dispatcher.settings import DispatcherSettings
 from framebrush_scorer.settings import ScorerSettings
 from framebrush_splitter.settings import SplitterSettings

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from framebrush.telemetry import JsonFormatter, bind_run, configure_logging, current_run, run_context
+from framebrush.messaging import bind_run, current_run, run_context
+from framebrush.service import JsonFormatter, configure_logging
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from framebrush.documents import BlobRef, FrameRange
-from framebrush.manifest import Failure, State, Status
+from framebrush.contracts import BlobRef, Failure, FrameRange, State, Status
 from framebrush.runs import Runs, work_metadata
-from framebrush.testing import MemoryStore
+from framebrush.storage import MemoryStore
 from framebrush_dispatcher import tracker as module
 from framebrush_dispatcher.tracker import Tracker
 

@@ -117,5 +117,5 @@ def test_memory_limit_follows_the_container(tmp_path, monkeypatch):
     (tmp_path / "memory.max").write_text("400000000\n")
     (tmp_path / "none").write_text("max\n")
     files = (str(tmp_path / "absent"), str(tmp_path / "none"), str(tmp_path / "memory.max"))
-    monkeypatch.setattr("framebrush.memory.CGROUP_LIMITS", files)
+    monkeypatch.setattr("framebrush.service.memory.CGROUP_LIMITS", files)
     assert memory_limit(torch.device("cpu")) == 100_000_000 < unlimited

@@ -16,10 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.film import Film
 
-from framebrush.documents import BlobRef
-from framebrush.manifest import Segment
-from framebrush.reader import BlobReader
-from framebrush.testing import MemoryStore
+from framebrush.contracts import BlobRef, Segment
+from framebrush.storage import BlobReader, MemoryStore
 from framebrush_splitter.decode import decode_segment
 from framebrush_splitter.plan import Packets, cut, read_packets
 from framebrush_splitter.video import open_video

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
-from framebrush.documents import explain
-from framebrush.settings import Settings, StorageSettings
+from framebrush.contracts import explain
+from framebrush.service import Settings
+from framebrush.storage import StorageSettings
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.stack import Home
 
 if TYPE_CHECKING:
-    from framebrush.blobs import AzureBlobs
     from framebrush.runs import Runs
+    from framebrush.storage import AzureBlobs
 
 S = TypeVar("S", bound=StorageSettings)
 PREFIX = "FRAMEBRUSH_"
@@ -53,7 +54,7 @@ class Connection:
     @cached_property
     def store(self) -> "AzureBlobs":
         """The blobs."""
-        from framebrush.blobs import AzureBlobs  # a second to import
+        from framebrush.storage import AzureBlobs  # a second to import
 
         try:
             return AzureBlobs(self.storage)

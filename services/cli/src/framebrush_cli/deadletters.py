@@ -16,11 +16,10 @@ from azure.servicebus import (
     ServiceBusSubQueue,
 )
 
-from framebrush.broker import ATTEMPTS, COPIES, RUN, Outbox, body_of, connect, translated
+from framebrush.contracts import QUEUES, find_run_id
 from framebrush.errors import BlobNotFound, Conflict
-from framebrush.messages import QUEUES, find_run_id
+from framebrush.messaging import ATTEMPTS, COPIES, RUN, BrokerSettings, MessageSender, body_of, connect, translated
 from framebrush.runs import Runs
-from framebrush.settings import BrokerSettings
 
 PAGE = 100
 """Messages per request."""
@@ -104,12 +103,12 @@ def replay(settings: BrokerSettings, runs: Runs, selection: Selection) -> Iterat
             connect(settings) as client,
             client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver,
             client.get_queue_sender(queue) as sender,
-            Outbox(client) as outbox,
+            MessageSender(client) as messages,
         ):
             for message in _take(receiver, {letter.sequence for letter in letters}):
                 letter = _letter(queue, message)
                 if letter.run_id not in reopened:
-                    _reopen(runs, letter, outbox)
+                    _reopen(runs, letter, messages)
                     reopened.add(letter.run_id)
                 _send_again(sender, letter, message)
                 # Last: a crash before this line leaves a duplicate, which changes nothing, and never a loss.
@@ -134,12 +133,12 @@ def _take(receiver: ServiceBusReceiver, wanted: set[int]) -> Iterator[ServiceBus
             receiver.abandon_message(message)
 
 
-def _reopen(runs: Runs, letter: DeadLetter, outbox: Outbox) -> None:
+def _reopen(runs: Runs, letter: DeadLetter, messages: MessageSender) -> None:
     """Let the letter's run go on; messages of a failed run would be passed over, and were while it was failed."""
     while letter.run_id is not None:
         try:
             for message in runs.reopen(letter.run_id):
-                outbox.send(message)
+                messages.send(message)
         except Conflict:  # somebody else wrote the status at the same time
             continue
         except BlobNotFound:  # not planned yet, or deleted

@@ -7,7 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 
-from framebrush.manifest import State, Status
+from framebrush.contracts import State, Status
 
 
 def _console(file: TextIO) -> Console:

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from framebrush.messages import QUEUES
+from framebrush.contracts import QUEUES
 from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import local, out
 from framebrush_cli.errors import CommandFailed

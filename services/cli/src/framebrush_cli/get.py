@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, State
 from framebrush.errors import Conflict
-from framebrush.manifest import State
-from framebrush.store import Store
+from framebrush.storage import Store
 from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import out, size
 from framebrush_cli.errors import CommandFailed

@@ -19,9 +19,9 @@ from azure.core.exceptions import (
 from azure.servicebus.management import QueueProperties, ServiceBusAdministrationClient
 from pydantic import Field, ValidationError
 
-from framebrush.documents import Model, explain
+from framebrush.contracts import Model, explain
 from framebrush.errors import Unavailable
-from framebrush.settings import BrokerSettings
+from framebrush.messaging import BrokerSettings
 from framebrush_cli.errors import CommandFailed
 
 

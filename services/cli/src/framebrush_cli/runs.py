@@ -9,8 +9,9 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
+from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound
-from framebrush.manifest import Report, State, Status
+from framebrush.runs import measure
 from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import duration, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
@@ -64,7 +65,7 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
     run_id = resolve(connection.runs, run)
     found = connection.runs.status(run_id)
     if not found.state.ended:  # its blobs know more than the status, which is written from time to time
-        progress, stages = connection.runs.measure(run_id)
+        progress, stages = measure(connection.runs, run_id)
         found = found.model_copy(update={"progress": progress, "stages": stages})
     if as_json:
         out.print(escape(found.model_dump_json()))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from framebrush.documents import RUN_ID_PATTERN
+from framebrush.contracts import RUN_ID_PATTERN
 from framebrush_cli.errors import CommandFailed
 
 if TYPE_CHECKING:

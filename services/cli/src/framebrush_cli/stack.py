@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from framebrush.documents import Document, Model
+from framebrush.contracts import Document, Model
 from framebrush_cli.errors import CommandFailed
 
 DEFAULT = Path(".framebrush")

@@ -9,14 +9,11 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from framebrush.codecs import CONTAINERS, FORMATS
-from framebrush.documents import BlobRef, explain
+from framebrush.contracts import CONTAINERS, FORMATS, BlobRef, Options, RunRequest, State, derive_run_id, explain
 from framebrush.errors import BlobNotFound
-from framebrush.manifest import State
-from framebrush.requests import Options, RunRequest, derive_run_id
 from framebrush.runs import Runs
-from framebrush.settings import Settings
-from framebrush.store import BlobInfo
+from framebrush.service import Settings
+from framebrush.storage import BlobInfo
 from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
@@ -185,14 +182,14 @@ def _identified(request: RunRequest, source: BlobInfo) -> RunRequest:
 
 def _send(connection: Connection, request: RunRequest) -> bool:
     """Send the request unless its run exists."""
-    from framebrush.broker import Outbox, connect, translated
+    from framebrush.messaging import MessageSender, connect, translated
 
     assert request.run_id  # noqa: S101 - given or derived above
     try:
         connection.runs.status(request.run_id)
     except BlobNotFound:
-        with translated(), connect(connection.settings) as client, Outbox(client) as outbox:
-            outbox.send(request)
+        with translated(), connect(connection.settings) as client, MessageSender(client) as sender:
+            sender.send(request)
         return True
     return False
 

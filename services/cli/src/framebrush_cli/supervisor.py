@@ -11,9 +11,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from framebrush.blobs import AzureBlobs
 from framebrush.errors import Unavailable
-from framebrush.settings import StorageSettings
+from framebrush.storage import AzureBlobs, StorageSettings
 from framebrush_cli.connection import settings_from
 from framebrush_cli.stack import Home, Part, Stack, probe
 

@@ -5,10 +5,9 @@ from pathlib import Path, PurePosixPath
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import SUBMITTED, BlobRef
 from framebrush.errors import BlobNotFound, Conflict
-from framebrush.requests import SUBMITTED
-from framebrush.store import BlobInfo, Store
+from framebrush.storage import BlobInfo, Store
 from framebrush_cli.display import err
 from framebrush_cli.errors import CommandFailed
 

@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from framebrush.contracts import Check
 from framebrush.errors import InvalidVideo
-from framebrush.manifest import Check
 from framebrush_cli.display import out
 from framebrush_cli.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from framebrush.facts import Facts
+    from framebrush.media import MediaInfo
 
 
 def verify(
@@ -35,15 +35,14 @@ def verify(
     try:
         import av
 
-        from framebrush.facts import read_facts
-        from framebrush.verification import compare
+        from framebrush.media import compare, read_media_info
     except ModuleNotFoundError as error:
         raise CommandFailed(f"verify needs the package {error.name}: pip install 'framebrush-cli[verify]'") from None
-    facts = list["Facts"]()
+    facts = list["MediaInfo"]()
     for path in (before, after):
         try:
             with av.open(str(path), metadata_errors="replace") as container:
-                facts.append(read_facts(container))
+                facts.append(read_media_info(container))
         except (av.FFmpegError, InvalidVideo) as error:
             raise CommandFailed(f"{path}: not a readable video: {error}") from None
     checks = compare(*facts)
@@ -71,9 +70,9 @@ def _show(checks: tuple[Check, ...], likeness: dict[str, Any]) -> None:
     out.print(f"[red]{failed} of {len(checks)} checks failed[/]" if failed else "[green]exact[/]")
 
 
-def _likeness(before: Path, after: Path, facts: "list[Facts]") -> dict[str, Any]:
+def _likeness(before: Path, after: Path, facts: "list[MediaInfo]") -> dict[str, Any]:
     """PSNR and SSIM of the frames, in RGB as their tags mean it; of the first ones if one file has more."""
-    from framebrush.similarity import psnr, ssim
+    from framebrush.media import psnr, ssim
 
     values = [
         (psnr(a, b), ssim(a, b)) for a, b in zip(_images(before, facts[0]), _images(after, facts[1]), strict=False)
@@ -87,10 +86,10 @@ def _likeness(before: Path, after: Path, facts: "list[Facts]") -> dict[str, Any]
     return {**result, "frames_compared": len(values), "frames_equal": sum(value == float("inf") for value, _ in values)}
 
 
-def _images(path: Path, facts: "Facts") -> Iterator[Any]:
+def _images(path: Path, facts: "MediaInfo") -> Iterator[Any]:
     import av
 
-    from framebrush.colors import Converter
+    from framebrush.media import Converter
 
     converter = Converter(facts.video)
     with av.open(str(path)) as container:

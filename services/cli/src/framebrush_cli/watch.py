@@ -1,7 +1,6 @@
 """``framebrush watch``: a run's progress until its end."""
 
 import time
-from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console, Group
@@ -10,15 +9,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from framebrush.contracts import State, Status
 from framebrush.errors import BlobNotFound, Unavailable
-from framebrush.manifest import State, Status
+from framebrush.runs import Runs, measure
 from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import duration, out, outcome, state
 from framebrush_cli.selection import RunArgument, resolve
 from framebrush_cli.throughput import StageProgress, Throughput, estimate
-
-if TYPE_CHECKING:
-    from framebrush.runs import Runs
 
 STAGES = ("split", "scored", "encoded")
 INTERVAL = 1.0
@@ -34,7 +31,7 @@ def watch(connection: Connection, run: RunArgument) -> None:
     raise typer.Exit(0 if status.state is State.SUCCEEDED else 1)
 
 
-def follow(runs: "Runs", run_id: str, console: Console = out) -> Status:
+def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
     """Show progress until the run ends, and how it ended; a run that no splitter has taken up yet is waited for."""
     view = _View(run_id)
     last_seen = time.monotonic()
@@ -65,7 +62,7 @@ def follow(runs: "Runs", run_id: str, console: Console = out) -> Status:
     return status
 
 
-def _status(runs: "Runs", run_id: str) -> Status | None:
+def _status(runs: Runs, run_id: str) -> Status | None:
     try:
         return runs.status(run_id)
     except BlobNotFound:
@@ -85,12 +82,12 @@ class _View:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def update(self, status: Status, runs: "Runs") -> None:
+    def update(self, status: Status, runs: Runs) -> None:
         """Look at the blobs: they tell more than the status, which is written from time to time."""
         self.note = state(status.state)
         if not status.frames:
             return
-        progress, _ = runs.measure(self.run_id)
+        progress, _ = measure(runs, self.run_id)
         now, done = time.monotonic(), progress.model_dump()
         for stage in STAGES:
             self._rates[stage].record(now, done[stage])

@@ -1,10 +1,9 @@
 """Runs the dispatcher: ``python -m framebrush_dispatcher``."""
 
-from framebrush.memory import bound_arenas
+from framebrush.messaging import Consumer, Handler
 from framebrush.runs import Runs
-from framebrush.service import Periodic, run_service
-from framebrush.store import Store
-from framebrush.worker import Consumer, Handler
+from framebrush.service import Periodic, bound_arenas, run_service
+from framebrush.storage import Store
 from framebrush_dispatcher.deadletters import DeadLetterWatch
 from framebrush_dispatcher.handler import Dispatcher
 from framebrush_dispatcher.settings import DispatcherSettings

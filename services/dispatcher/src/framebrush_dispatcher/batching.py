@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from framebrush.documents import FrameRange
-from framebrush.messages import BatchReady, PackReady
+from framebrush.contracts import BatchReady, FrameRange, PackReady
 
 
 def batches(pack: PackReady, size: int) -> Iterator[BatchReady]:

@@ -7,11 +7,17 @@ from contextlib import ExitStack
 from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSubQueue
 from prometheus_client import Gauge
 
-from framebrush.broker import Outbox, body_of, connect, failure_notice, translated
+from framebrush.contracts import ITEM_FAILED, QUEUES, ItemFailed, Message, find_run_id
 from framebrush.errors import PermanentError, Unavailable
-from framebrush.messages import ITEM_FAILED, QUEUES, ItemFailed, Message, find_run_id
-from framebrush.settings import BrokerSettings
-from framebrush.telemetry import run_context
+from framebrush.messaging import (
+    BrokerSettings,
+    MessageSender,
+    body_of,
+    connect,
+    failure_notice,
+    run_context,
+    translated,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +37,7 @@ class DeadLetterWatch:
         self._seen = dict.fromkeys(QUEUES, 0)
         self._connection = ExitStack()
         self._receivers: dict[str, ServiceBusReceiver] = {}
-        self._outbox: Outbox | None = None
+        self._sender: MessageSender | None = None
 
     def __call__(self) -> None:
         """Handle what is new since the last call.
@@ -40,44 +46,44 @@ class DeadLetterWatch:
             Unavailable: the broker or storage is away; what was not handled is looked at again next time.
         """
         try:
-            outbox = self._outbox or self._connect()
+            sender = self._sender or self._connect()
             for queue, receiver in self._receivers.items():
-                self._look(queue, receiver, outbox)
+                self._look(queue, receiver, sender)
         except Unavailable:
             self._disconnect()
             raise
 
-    def _look(self, queue: str, receiver: ServiceBusReceiver, outbox: Outbox) -> None:
+    def _look(self, queue: str, receiver: ServiceBusReceiver, sender: MessageSender) -> None:
         count, last = 0, 0
         while page := self._peek(receiver, last + 1):
             count += len(page)
             for letter in page:
                 last = letter.sequence_number or 0
                 if last > self._seen[queue]:
-                    self._report(queue, letter, outbox)
+                    self._report(queue, letter, sender)
                     self._seen[queue] = last
             if count >= COUNTED:
                 last = max(last, self._seen[queue])
         _letters.labels(queue).set(min(count, COUNTED))
 
-    def _connect(self) -> Outbox:
+    def _connect(self) -> MessageSender:
         with translated():
             client = self._connection.enter_context(connect(self._settings))
             for queue in QUEUES:
                 receiver = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
                 self._receivers[queue] = self._connection.enter_context(receiver)
-            self._outbox = self._connection.enter_context(Outbox(client))
-        return self._outbox
+            self._sender = self._connection.enter_context(MessageSender(client))
+        return self._sender
 
     def _disconnect(self) -> None:
-        self._receivers, self._outbox = {}, None
+        self._receivers, self._sender = {}, None
         self._connection.close()
 
     def _peek(self, receiver: ServiceBusReceiver, first: int) -> list[ServiceBusReceivedMessage]:
         with translated():
             return receiver.peek_messages(PAGE, sequence_number=first)
 
-    def _report(self, queue: str, letter: ServiceBusReceivedMessage, outbox: Outbox) -> None:
+    def _report(self, queue: str, letter: ServiceBusReceivedMessage, sender: MessageSender) -> None:
         run_id = find_run_id(body_of(letter))
         if run_id is None or letter.subject == ITEM_FAILED:
             return
@@ -87,6 +93,6 @@ class DeadLetterWatch:
         with run_context(run_id):
             try:
                 for message in self._handle(failed):
-                    outbox.send(message)
+                    sender.send(message)
             except PermanentError as error:
                 log.warning("dead letter %s of %s: %s", letter.message_id, queue, error)

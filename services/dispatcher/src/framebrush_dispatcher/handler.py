@@ -5,15 +5,26 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from framebrush.contracts import (
+    BatchReady,
+    BatchScored,
+    Failure,
+    FrameFailure,
+    Incoming,
+    ItemFailed,
+    Message,
+    Options,
+    PackReady,
+    State,
+    Status,
+    Trigger,
+    decode,
+)
 from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, RunExists
-from framebrush.manifest import Failure, FrameFailure, State, Status
-from framebrush.messages import BatchReady, BatchScored, Incoming, ItemFailed, Message, PackReady, decode
-from framebrush.packs import PackWriter, read_pack
-from framebrush.requests import Options, Trigger
+from framebrush.media import PackWriter, read_pack
 from framebrush.runs import Runs, work_metadata
-from framebrush.settings import Settings
-from framebrush.store import Store
-from framebrush.telemetry import frames_in, frames_out
+from framebrush.service import Settings, frames_in, frames_out
+from framebrush.storage import Store
 from framebrush_dispatcher.batching import batches
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from prometheus_client import Gauge
 
+from framebrush.contracts import State, Status
 from framebrush.errors import BlobNotFound
-from framebrush.manifest import State, Status
-from framebrush.runs import Runs
+from framebrush.runs import Runs, measure
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Tracker:
         _oldest_progress.set(oldest.timestamp())
 
     def _track(self, run_id: str) -> Status:
-        progress, stages = self._runs.measure(run_id)
+        progress, stages = measure(self._runs, run_id)
 
         def measured(status: Status) -> Status | None:
             if status.progress == progress:

@@ -1,9 +1,8 @@
 """Runs the scorer: ``python -m framebrush_scorer``."""
 
-from framebrush.memory import keep_blocks
-from framebrush.service import run_service
-from framebrush.store import Store
-from framebrush.worker import Consumer, Handler
+from framebrush.messaging import Consumer, Handler
+from framebrush.service import keep_blocks, run_service
+from framebrush.storage import Store
 from framebrush_scorer.settings import ScorerSettings
 
 

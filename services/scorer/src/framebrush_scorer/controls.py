@@ -21,7 +21,7 @@ SMALLEST = 8
 
 @dataclass(frozen=True)
 class Controls:
-    """Part of a run's options, see :class:`framebrush.requests.Options`."""
+    """Part of a run's options, see :class:`framebrush.contracts.Options`."""
 
     strength: float = 1.0
     """0 gives the frames, 1 the painting."""

@@ -13,16 +13,12 @@ from tarfile import TarError
 import cv2
 import numpy as np
 
+from framebrush.contracts import BatchReady, BatchScored, FrameFailure, Incoming, Manifest, Message, Options, Rendition
 from framebrush.errors import PermanentError
-from framebrush.images import Image, InvalidImage, decode_image, encode_image
-from framebrush.manifest import FrameFailure, Manifest, Rendition
-from framebrush.messages import BatchReady, BatchScored, Incoming, Message
-from framebrush.packs import PackWriter, read_pack
-from framebrush.parallel import ordered_map
-from framebrush.requests import Options
+from framebrush.media import Image, InvalidImage, PackWriter, decode_image, encode_image, read_pack
 from framebrush.runs import Runs, work_metadata
-from framebrush.store import Store
-from framebrush.telemetry import frames_in, frames_out
+from framebrush.service import frames_in, frames_out, ordered_map
+from framebrush.storage import Store
 from framebrush_scorer.controls import Controlled, Controls
 from framebrush_scorer.models import FrameModel, load
 from framebrush_scorer.precision import choose_device

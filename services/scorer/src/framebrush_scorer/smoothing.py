@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framebrush.images import Image
+from framebrush.media import Image
 from framebrush_scorer.quality.motion import Field, Mask, both_ways, visible
 
 Picture = npt.NDArray[np.float32]

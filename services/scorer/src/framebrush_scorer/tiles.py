@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from framebrush.memory import available
+from framebrush.service import available
 from framebrush_scorer.net import STRIDE, TransformerNet
 
 SMALLEST_TILE = 64

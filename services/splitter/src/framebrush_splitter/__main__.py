@@ -1,9 +1,8 @@
 """Runs the splitter: ``python -m framebrush_splitter``."""
 
-from framebrush.memory import bound_arenas
-from framebrush.service import run_service
-from framebrush.store import Store
-from framebrush.worker import Consumer, Handler
+from framebrush.messaging import Consumer, Handler
+from framebrush.service import bound_arenas, run_service
+from framebrush.storage import Store
 from framebrush_splitter.settings import SplitterSettings
 
 

@@ -11,9 +11,9 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo
-from framebrush.facts import codec_name
-from framebrush.manifest import Segment
+from framebrush.media import codec_name
 from framebrush_splitter.bitstream import hidden, untimed
 
 UNKNOWN = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}

@@ -5,18 +5,29 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from framebrush.documents import BlobRef, FrameRange
+from framebrush.contracts import (
+    SUBMITTED,
+    BlobRef,
+    FrameRange,
+    Incoming,
+    Manifest,
+    Message,
+    PackReady,
+    RunRequest,
+    SegmentPlanned,
+    State,
+    Status,
+    Timeline,
+    Trigger,
+    derive_run_id,
+)
 from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, InvalidVideo, PermanentError, RunExists
-from framebrush.facts import distinct
-from framebrush.manifest import Manifest, State, Status, Timeline
-from framebrush.messages import Incoming, Message, PackReady, SegmentPlanned
-from framebrush.packs import PackWriter
-from framebrush.reader import BlobReader
-from framebrush.requests import SUBMITTED, RunRequest, Trigger, derive_run_id
+from framebrush.media import PackWriter, distinct
+from framebrush.messaging import bind_run
 from framebrush.runs import Runs, unchanged, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
-from framebrush.store import BlobInfo, Store
-from framebrush.telemetry import bind_run, frames_in, frames_out
+from framebrush.service import frames_in, frames_out
+from framebrush.storage import BlobInfo, BlobReader, Store
 from framebrush_splitter.packing import fill_packs
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import plan_run, read_shot, shoot

@@ -7,9 +7,8 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framebrush.facts import codec_name, distinct
-from framebrush.hdr import HLG, PQ
-from framebrush.manifest import Segment, VideoProperties
+from framebrush.contracts import Segment, VideoProperties
+from framebrush.media import HLG, PQ, codec_name, distinct
 from framebrush_splitter.plan import Packets
 
 HDR = {PQ: "PQ", HLG: "HLG"}

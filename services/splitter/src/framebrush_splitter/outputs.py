@@ -9,11 +9,9 @@ import av
 from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 
-from framebrush.codecs import CONTAINERS, FORMATS
+from framebrush.contracts import CONTAINERS, FORMATS, Options, VideoProperties
 from framebrush.errors import PermanentError
-from framebrush.facts import codec_name
-from framebrush.manifest import VideoProperties
-from framebrush.requests import Options
+from framebrush.media import codec_name
 from framebrush_splitter.rehearsal import rehearse
 
 Samples = Mapping[int, "Packet[Any]"]

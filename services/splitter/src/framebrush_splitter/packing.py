@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from framebrush.colors import Converter
-from framebrush.documents import FrameRange
+from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
-from framebrush.images import encode_image
-from framebrush.manifest import VideoProperties
-from framebrush.packs import PackWriter
-from framebrush.requests import Options
+from framebrush.media import Converter, PackWriter, encode_image
 from framebrush_splitter.decode import Picture
 
 

@@ -11,9 +11,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.facts import codec_name, distinct
-from framebrush.manifest import Segment
+from framebrush.media import codec_name, distinct
 from framebrush_splitter.bitstream import exact_entry, hidden, untimed
 
 BATCH_PIXELS = 16_000_000

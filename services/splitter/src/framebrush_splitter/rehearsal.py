@@ -7,14 +7,8 @@ from dataclasses import replace
 import av
 import numpy as np
 
-from framebrush.codecs import FORMATS
-from framebrush.colors import Converter, styled
-from framebrush.encoding import Choice
-from framebrush.facts import Facts, read_facts
-from framebrush.manifest import VideoProperties
-from framebrush.requests import Options
-from framebrush.streams import add_copy, add_encoder
-from framebrush.verification import content
+from framebrush.contracts import FORMATS, Choice, Options, VideoProperties
+from framebrush.media import Converter, MediaInfo, add_copy, add_encoder, content, read_media_info, styled
 
 SIZE = 64
 """Pixels, either way: what all encoders take."""
@@ -40,7 +34,7 @@ def rehearse(suffix: str, options: Options, video: VideoProperties) -> str | Non
     return f"{suffix} with {options.codec} does not keep the video as it is: {words}" if failed else None
 
 
-def _play(suffix: str, options: Options, video: VideoProperties, choice: Choice) -> Facts:
+def _play(suffix: str, options: Options, video: VideoProperties, choice: Choice) -> MediaInfo:
     segment, output = io.BytesIO(), io.BytesIO()
     with av.open(segment, "w", format=choice.encoder.segment) as container:
         encoder = add_encoder(container, video, options, choice, threads=1)
@@ -58,4 +52,4 @@ def _play(suffix: str, options: Options, video: VideoProperties, choice: Choice)
                 container.mux(packet)
     output.seek(0)
     with av.open(output, "r") as result:
-        return read_facts(result)
+        return read_media_info(result)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from framebrush.settings import Settings
+from framebrush.service import Settings
 
 
 class Limits(BaseModel):

@@ -10,15 +10,13 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, VideoProperties, suffix_of
+from framebrush.contracts import Source as SourceBlob
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.facts import COPIED, is_extra, read_properties
-from framebrush.manifest import Manifest, Segment, VideoProperties
-from framebrush.manifest import Source as SourceBlob
-from framebrush.parallel import ordered_map
-from framebrush.requests import Options, RunRequest, suffix_of
-from framebrush.sandboxed import Source
-from framebrush.store import BlobInfo
+from framebrush.media import COPIED, is_extra, read_properties
+from framebrush.sandbox import Source
+from framebrush.service import ordered_map
+from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import Picture, decode_segment, first_frame
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output

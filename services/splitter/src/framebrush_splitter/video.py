@@ -9,7 +9,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framebrush.errors import InvalidVideo
-from framebrush.facts import choose_video
+from framebrush.media import choose_video
 
 
 @contextmanager

@@ -7,10 +7,9 @@ from pathlib import Path
 import av
 from av.video.frame import VideoFrame
 
-from framebrush.encoding import Choice
+from framebrush.contracts import Choice, Manifest, Timeline
 from framebrush.errors import PermanentError
-from framebrush.manifest import Manifest, Timeline
-from framebrush.streams import add_encoder, muxer_options
+from framebrush.media import add_encoder, muxer_options
 
 
 def choice_of(manifest: Manifest) -> Choice:

@@ -4,14 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from av.video.frame import VideoFrame
 
-from framebrush.colors import Converter
-from framebrush.documents import BlobRef
+from framebrush.contracts import BlobRef, FrameFailure, VideoProperties
 from framebrush.errors import PermanentError
-from framebrush.images import InvalidImage, decode_image
-from framebrush.manifest import FrameFailure, VideoProperties
-from framebrush.packs import read_pack
-from framebrush.parallel import ordered_map
-from framebrush.store import Store
+from framebrush.media import Converter, InvalidImage, decode_image, read_pack
+from framebrush.service import ordered_map
+from framebrush.storage import Store
 
 
 class NoFrames(PermanentError):

@@ -13,27 +13,30 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
-from framebrush.colors import styled
-from framebrush.documents import BlobRef
-from framebrush.manifest import (
+from framebrush.contracts import (
+    BatchScored,
+    BlobRef,
     Check,
     EncodedSegment,
     FailedFrame,
+    Incoming,
     Manifest,
+    Message,
     Progress,
     Rendition,
     Report,
+    RunEncoded,
+    SegmentEncoded,
+    SegmentScored,
     State,
     Timeline,
     Timing,
 )
-from framebrush.memory import trim
-from framebrush.messages import BatchScored, Incoming, Message, RunEncoded, SegmentEncoded, SegmentScored
-from framebrush.reader import BlobReader
-from framebrush.runs import Runs, frames_of, work_metadata
+from framebrush.media import styled
+from framebrush.runs import Runs, frames_of, measure, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
-from framebrush.store import Store
-from framebrush.telemetry import frames_in, frames_out
+from framebrush.service import frames_in, frames_out, trim
+from framebrush.storage import BlobReader, Store
 from framebrush_stitcher.encode import choice_of, encode_segment
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
 from framebrush_stitcher.settings import StitcherSettings
@@ -175,7 +178,7 @@ class Stitcher:
             duration=manifest.duration,
             failed_frames=tuple(frame for failed, _ in made for frame in failed),
             bad_frames=manifest.options.bad_frames,
-            stages=self._runs.measure(manifest.run_id)[1] | {"joined": join_time},
+            stages=measure(self._runs, manifest.run_id)[1] | {"joined": join_time},
             checks=tuple(check for _, checks in made for check in checks),
             notes=manifest.notes,
         )

@@ -13,11 +13,19 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
+from framebrush.contracts import Check, Manifest, Timeline
 from framebrush.errors import PermanentError
-from framebrush.facts import Facts, Track, is_gap, labels_of, read_facts
-from framebrush.manifest import Check, Manifest, Timeline
-from framebrush.streams import add_copy, muxer_options
-from framebrush.verification import compare, content
+from framebrush.media import (
+    MediaInfo,
+    Track,
+    add_copy,
+    compare,
+    content,
+    is_gap,
+    labels_of,
+    muxer_options,
+    read_media_info,
+)
 from framebrush_stitcher.encode import choice_of
 
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -82,7 +90,7 @@ def join(
     source: InputContainer,
     output: Path,
     format_name: str,
-) -> Facts:
+) -> MediaInfo:
     """Write the output: the segments' video packets, and the copied streams' packets of ``source`` as they are.
 
     Returns:
@@ -111,7 +119,7 @@ def join(
             container.mux(packet)
     times = array("q", (time for timeline in timelines for time in timeline.pts))
     muxed = tuple(track for index, track in tracks.items() if index in copies)
-    return Facts(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams))
+    return MediaInfo(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams))
 
 
 def _add_streams(
@@ -156,7 +164,7 @@ def _ticks(packet: AnyPacket, time_base: Fraction) -> int:
     return round((packet.pts or 0) * packet.time_base / time_base)
 
 
-def check(output: Path, wanted: Facts) -> tuple[Check, ...]:
+def check(output: Path, wanted: MediaInfo) -> tuple[Check, ...]:
     """Read the output back and compare it with what it must be.
 
     Returns:
@@ -166,7 +174,7 @@ def check(output: Path, wanted: Facts) -> tuple[Check, ...]:
         JoinFailed: frames, times, sound, subtitles, size or colours differ; says which.
     """
     with av.open(str(output)) as container:
-        found = read_facts(container)
+        found = read_media_info(container)
     failed = [check for check in content(wanted, found) if not check.ok]
     if failed:
         words = "; ".join(f"{check.name}: {check.found} instead of {check.wanted}" for check in failed)

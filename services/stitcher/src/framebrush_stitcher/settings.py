@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from framebrush.settings import Settings
+from framebrush.service import Settings
 
 
 class StitcherSettings(Settings):

@@ -6,9 +6,8 @@ from pathlib import Path
 import av
 from pydantic import TypeAdapter
 
-from framebrush.codecs import FORMATS
-from framebrush.manifest import Check, Manifest, Timeline
-from framebrush.sandboxed import Source
+from framebrush.contracts import FORMATS, Check, Manifest, Timeline
+from framebrush.sandbox import Source
 from framebrush_stitcher.join import JoinFailed, check, join
 
 CHECKS = TypeAdapter(tuple[Check, ...])

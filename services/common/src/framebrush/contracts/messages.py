@@ -1,0 +1,200 @@
+"""The contracts of the five queues: small JSON documents; data stays in Blob.
+
+========  =============================================  ==================
+queue     messages                                       consumed by
+========  =============================================  ==================
+triggers  :class:`~framebrush.contracts.Trigger`          splitter
+splits    :class:`SegmentPlanned`                        splitter
+frames    :class:`PackReady`, :class:`ItemFailed`        dispatcher
+batches   :class:`BatchReady`                            scorer
+scored    :class:`BatchScored`, :class:`SegmentScored`,  stitcher
+          :class:`SegmentEncoded`, :class:`RunEncoded`
+========  =============================================  ==================
+"""
+
+import hashlib
+import json
+import re
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from framebrush.contracts.document import RUN_ID_PATTERN, Count, Document, FrameRange, Index, RunId, explain
+from framebrush.contracts.requests import RunRequest, Trigger
+from framebrush.errors import InvalidMessage
+
+ITEM_FAILED = "item_failed"
+QUEUES = ("triggers", "splits", "frames", "batches", "scored")
+
+
+class _RunMessage(Document):
+    queue: ClassVar[str]
+    kind: str
+    run_id: RunId
+    round: Index = 0
+    """How often the run was reopened; a message hands it on to those that follow from it. It keeps their ids apart from
+    the same messages of an earlier round, which duplicate detection still remembers."""
+
+    @property
+    def message_id(self) -> str:
+        """Derived from the content alone: the same step says the same thing twice under one id."""
+        return f"{self.run_id}/{self.kind}{self._item()}" + (f"@{self.round}" if self.round else "")
+
+    def _item(self) -> str:
+        return ""
+
+
+class _SegmentMessage(_RunMessage):
+    segment: Index
+
+    def _item(self) -> str:
+        return f"/{self.segment}"
+
+
+class SegmentPlanned(_SegmentMessage):
+    """Decode this segment."""
+
+    queue = "splits"
+    kind: Literal["segment_planned"] = "segment_planned"
+
+
+class PackReady(_SegmentMessage):
+    """A pack of frames lies in Blob."""
+
+    queue = "frames"
+    kind: Literal["pack_ready"] = "pack_ready"
+    frames: FrameRange
+    offsets: Annotated[tuple[Index, ...], Field(min_length=2, max_length=65)]
+    """Where each frame's tar member begins in the pack, in bytes; the last is where the frames end."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.offsets) != self.frames.count + 1:
+            raise ValueError(f"offsets: expected {self.frames.count + 1}, got {len(self.offsets)}")
+        if any(a >= b for a, b in zip(self.offsets, self.offsets[1:], strict=False)):
+            raise ValueError("offsets: must increase")
+        return self
+
+    def _item(self) -> str:
+        return f"/{self.segment}/{self.frames.first}"
+
+
+class ItemFailed(_RunMessage):
+    """A message of this run was dead-lettered: the notice that wakes the dispatcher."""
+
+    queue = "frames"
+    kind: Literal["item_failed"] = "item_failed"
+    source: Literal["triggers", "splits", "frames", "batches", "scored"]
+    """The queue whose message it was."""
+    item: Annotated[str, Field(max_length=128)]
+    """Its message id."""
+    reason: Annotated[str, Field(max_length=128)]
+    description: Annotated[str, Field(max_length=4096)]
+    body: Annotated[str, Field(max_length=32768)]
+    """The message itself, for what can be saved of it."""
+
+    def _item(self) -> str:
+        # The item's id may be as long as an id can be; two items must not meet in what would be left of theirs.
+        return f"/{hashlib.sha256(f'{self.source}/{self.item}'.encode()).hexdigest()[:32]}"
+
+
+class BatchReady(_SegmentMessage):
+    """Score these frames: a byte range of a pack."""
+
+    queue = "batches"
+    kind: Literal["batch_ready"] = "batch_ready"
+    frames: FrameRange
+    pack: FrameRange
+    start: Index
+    """First byte of the frames within the pack."""
+    length: Count
+    """Number of bytes."""
+
+    def _item(self) -> str:
+        return f"/{self.segment}/{self.frames.first}"
+
+
+class BatchScored(_SegmentMessage):
+    """Styled frames lie in Blob."""
+
+    queue = "scored"
+    kind: Literal["batch_scored"] = "batch_scored"
+    frames: FrameRange
+
+    def _item(self) -> str:
+        return f"/{self.segment}/{self.frames.first}"
+
+
+class SegmentScored(_SegmentMessage):
+    """The last batch of a segment is in: encode it."""
+
+    queue = "scored"
+    kind: Literal["segment_scored"] = "segment_scored"
+
+
+class SegmentEncoded(_SegmentMessage):
+    """An encoded segment lies in Blob."""
+
+    queue = "scored"
+    kind: Literal["segment_encoded"] = "segment_encoded"
+
+
+class RunEncoded(_RunMessage):
+    """The last segment is in: join them."""
+
+    queue = "scored"
+    kind: Literal["run_encoded"] = "run_encoded"
+
+
+Message: TypeAlias = (
+    RunRequest
+    | SegmentPlanned
+    | PackReady
+    | ItemFailed
+    | BatchReady
+    | BatchScored
+    | SegmentScored
+    | SegmentEncoded
+    | RunEncoded
+)
+Incoming: TypeAlias = Message | Trigger
+
+_run_message: TypeAdapter[Message] = TypeAdapter(
+    Annotated[
+        SegmentPlanned
+        | PackReady
+        | ItemFailed
+        | BatchReady
+        | BatchScored
+        | SegmentScored
+        | SegmentEncoded
+        | RunEncoded,
+        Field(discriminator="kind"),
+    ]
+)
+
+
+def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
+    """Read a message of ``queue``.
+
+    Raises:
+        InvalidMessage: naming the field that is missing or malformed, or the queue that the message belongs to.
+    """
+    if queue == "triggers":
+        return Trigger.decode(body, input_container=input_container)
+    try:
+        message = _run_message.validate_json(body)
+    except ValidationError as error:
+        raise InvalidMessage(f"{queue}: {explain(error)}") from None
+    if message.queue != queue:
+        raise InvalidMessage(f"{queue}: kind: {message.kind} belongs to the queue {message.queue}")
+    return message
+
+
+def find_run_id(body: bytes) -> str | None:
+    """The run that a message names, even if the message is otherwise no good."""
+    try:
+        run_id = json.loads(body).get("run_id")
+    except (ValueError, AttributeError, RecursionError):
+        return None
+    return run_id if isinstance(run_id, str) and re.fullmatch(RUN_ID_PATTERN, run_id) else None

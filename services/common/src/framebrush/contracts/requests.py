@@ -1,0 +1,169 @@
+"""What starts a run: our own request, an Event Grid event or a CloudEvent."""
+
+import hashlib
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from framebrush.contracts.codecs import FORMATS
+from framebrush.contracts.document import BlobRef, Document, Model, ModelName, RunId
+from framebrush.contracts.encoding import Encoding
+from framebrush.errors import InvalidMessage
+
+SUBMITTED = "framebrush_submitted"
+"""Metadata of a blob that comes with a request of its own: its creation alone starts no run."""
+
+BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+#: On accounts with a hierarchical namespace a file is announced twice; these come first, with length 0.
+INCOMPLETE_APIS = ("CreateFile", "SftpCreate")
+
+
+class Options(Encoding):
+    """How a run treats its frames; part of the run's identity."""
+
+    model: ModelName | None = None
+    """A style's name, or ``identity``; the installation's default when absent."""
+    more_models: Annotated[tuple[ModelName, ...], Field(max_length=7)] = ()
+    """Further ones: each has an output of its own, and all share one decoding of the input."""
+    strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """How much of the painting: 0 is the input's pixels, 1 the painting's."""
+    keep_colors: bool = False
+    """The painting's luma with the input's chroma."""
+    scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
+    """Size of the brush: 2 paints at half of the resolution; the output keeps its size."""
+    smoothing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """How much each frame is averaged with its neighbours in its batch, along the motion."""
+    pack_codec: Literal["jpeg", "png"] = "jpeg"
+    """Frames on their way between the stages: JPEG, or PNG, which loses nothing and is four times as large."""
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
+    """Quality of JPEG packs."""
+    fall_back: bool = False
+    """Where the output cannot be as requested for this input: the next best, with a note, instead of a failed run."""
+    batch_frames: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Frames per score message; by resolution when absent."""
+    bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
+    """What becomes of a frame that cannot be scored."""
+
+    @field_validator("more_models")
+    @classmethod
+    def _each_once(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(models))
+
+
+class RunRequest(Document):
+    """Style this blob."""
+
+    queue: ClassVar[str] = "triggers"
+    kind: Literal["run_request"] = "run_request"
+    run_id: RunId | None = None
+    """Derived from blob, ETag and options when absent, so that the same trigger twice is one run."""
+    input: BlobRef
+    options: Options = Options()
+    announced: bool = False
+    """By an event: storage said that the blob was created, nobody asked for this run in particular."""
+    output: BlobRef | None = None
+    """Beside the input's name in the output container when absent."""
+
+    @property
+    def message_id(self) -> str:
+        """Stable for the same request."""
+        return self.run_id or hashlib.sha256(self.encode()).hexdigest()
+
+    @field_validator("output")
+    @classmethod
+    def _known_format(cls, output: BlobRef | None) -> BlobRef | None:
+        if output is not None and suffix_of(output) not in FORMATS:
+            raise ValueError(f"the name must end in one of {', '.join(FORMATS)}")
+        return output
+
+    @model_validator(mode="after")
+    def _carried(self) -> Self:
+        problem = self.output and self.options.unsuited(suffix_of(self.output))
+        if problem:
+            raise ValueError(f"output: {problem}")
+        return self
+
+
+def suffix_of(output: BlobRef) -> str:
+    """The extension of an output's name, which is its container."""
+    return PurePosixPath(output.name).suffix.lower()
+
+
+class Trigger(Model):
+    """One message of the triggers queue: none, one or several requests."""
+
+    requests: tuple[RunRequest, ...]
+    problems: tuple[str, ...] = ()
+    """What is wrong with the other members of an array."""
+
+    @property
+    def run_id(self) -> str | None:
+        """The run, when there is exactly one and it is named."""
+        return self.requests[0].run_id if len(self.requests) == 1 else None
+
+    @classmethod
+    def decode(cls, body: bytes, *, input_container: str) -> "Trigger":
+        """Read a trigger in any of its three forms, one object or an array.
+
+        Events of other containers than ``input_container`` are left out: outputs must not start runs.
+
+        Raises:
+            InvalidMessage: naming the field, if none of an array's members is a trigger.
+        """
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InvalidMessage(f"trigger: not JSON: {error}") from None
+        items = content if isinstance(content, list) else [content]
+        requests, problems = list[RunRequest](), list[str]()
+        for number, item in enumerate(items):
+            try:
+                request = _request(item, input_container)
+            except InvalidMessage as error:
+                problems.append(f"[{number}] {error}" if len(items) > 1 else str(error))
+            else:
+                requests += [request] if request is not None else []
+        if problems and not requests:
+            raise InvalidMessage("; ".join(problems)[:2048])
+        return cls(requests=tuple(requests), problems=tuple(problems))
+
+
+def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
+    """The same blob content with the same options is the same run: a readable stem and 48 bits of SHA-256."""
+    said = options.model_dump(exclude_defaults=True)  # an option that is added later changes no id
+    key = json.dumps([str(source), etag.strip('"'), said, output and str(output)], sort_keys=True)
+    stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
+    return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def _request(item: Any, input_container: str) -> RunRequest | None:
+    if not isinstance(item, dict):
+        raise InvalidMessage(f"trigger: expected an object, got {type(item).__name__}")
+    if "specversion" in item:
+        return _from_event(item, item.get("type"), "type", input_container)
+    if "eventType" in item:
+        return _from_event(item, item["eventType"], "eventType", input_container)
+    return RunRequest.decode(json.dumps(item).encode())
+
+
+def _from_event(item: dict[str, Any], event_type: Any, field: str, input_container: str) -> RunRequest | None:
+    if event_type != BLOB_CREATED:
+        raise InvalidMessage(f"event: {field}: expected {BLOB_CREATED}, got {event_type!r}")
+    subject, data = item.get("subject"), item.get("data")
+    match = re.fullmatch(
+        r"/blobServices/default/containers/([^/]+)/blobs/(.+)", subject if isinstance(subject, str) else ""
+    )
+    if match is None:
+        raise InvalidMessage(f"event: subject: expected /blobServices/default/containers/…/blobs/…, got {subject!r}")
+    if not isinstance(data, dict):
+        raise InvalidMessage("event: data: expected an object")
+    if data.get("api") in INCOMPLETE_APIS or match[1] != input_container:
+        return None
+    # The URL is escaped. The subject is not, and characters outside of the basic plane are lost in it.
+    _, found, path = urlsplit(str(data.get("url", ""))).path.partition(f"/{match[1]}/")
+    body = {"input": {"container": match[1], "name": unquote(path) if found else match[2]}, "announced": True}
+    return RunRequest.decode(json.dumps(body).encode())

@@ -1,0 +1,35 @@
+"""Settings come from ``FRAMEBRUSH_*`` environment variables, and are read once."""
+
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from framebrush.contracts import ContainerName, explain
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class Environment(BaseSettings):
+    """The base of all settings: every field is read from the variable ``FRAMEBRUSH_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="FRAMEBRUSH_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class Containers(Environment):
+    """The names of the blob containers."""
+
+    input_container: ContainerName = "input"
+    """Videos dropped here start runs."""
+    work_container: ContainerName = "work"
+    """Manifests, frames, status: everything between input and output."""
+    output_container: ContainerName = "output"
+    """Styled videos."""
+
+
+def load(cls: type[S]) -> S:
+    """Read settings, or end the process with one line that names the variable."""
+    try:
+        return cls()
+    except ValidationError as error:
+        raise SystemExit(f"settings: {explain(error, lambda field: f'FRAMEBRUSH_{field.upper()}')}") from None

@@ -1,0 +1,190 @@
+"""What must survive a run, read from a media file. Needs the extra ``framebrush[video]``."""
+
+import hashlib
+import struct
+from array import array
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, cast
+
+from av.container import InputContainer
+from av.packet import Packet
+from av.sidedata.sidedata import SideData
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from framebrush.contracts import Rational, VideoProperties
+from framebrush.errors import InvalidVideo
+
+COPIED = ("audio", "subtitle")
+"""Types of streams whose packets go into the output as they are."""
+ALIASES = {"mp2": "mp3"}
+"""MPEG audio, of which MP4 does not tell the layer."""
+TITLES = ("title", "artist", "album", "comment", "copyright", "date", "description", "genre")
+"""The metadata of a container that every format we write can carry."""
+
+
+def codec_name(stream: Stream) -> str:
+    """The codec, not the decoder that FFmpeg prefers for it; of a stream without one its type."""
+    context = cast(Any, stream.codec_context)
+    name = str(context.codec.canonical_name) if context is not None else stream.type
+    return ALIASES.get(name, name)
+
+
+def choose_video(container: InputContainer) -> VideoStream:
+    """The stream to style: the one a player would show, never cover art.
+
+    Raises:
+        InvalidVideo: there is none.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise InvalidVideo(f"{container.name}: no video stream in this {container.format.long_name} file")
+    best = container.streams.best("video")
+    return next((s for s in streams if s is best), streams[0])
+
+
+@dataclass
+class Track:
+    """A stream's packets, in the order of storage."""
+
+    kind: str
+    codec: str
+    time_base: Fraction
+    language: str
+    disposition: Disposition
+    hashed: bool
+    """Whether the packets must be the same."""
+    times: "array[int]" = field(default_factory=lambda: array("q"))
+    """Presentation times in ticks."""
+    digest: Any = field(default_factory=hashlib.sha256)
+    """SHA-256 over the lengths and contents of all packets."""
+
+    @classmethod
+    def of(cls, stream: Stream) -> "Track":
+        """The empty track of a stream."""
+        language = stream.metadata.get("language", "und")
+        hashed = stream.type in COPIED or is_picture(stream)
+        base = stream.time_base or Fraction(1)
+        return cls(stream.type, codec_name(stream), base, language, stream.disposition, hashed)
+
+    def add(self, packet: "Packet[Any]") -> None:
+        """Take in a packet."""
+        self.times.append(packet.pts if packet.pts is not None else packet.dts or 0)
+        if self.hashed:
+            data = bytes(packet)
+            self.digest.update(len(data).to_bytes(8, "big"))
+            self.digest.update(data)
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What must survive."""
+
+    video: VideoProperties
+    times: "array[int]"
+    """Presentation times of the video's frames in ticks, increasing."""
+    tracks: tuple[Track, ...]
+    """Audio, subtitles and cover art."""
+    chapters: tuple[tuple[Fraction, str], ...]
+    """Starts in seconds, and titles."""
+    metadata: dict[str, str]
+    attachments: tuple[str, ...]
+    """Names and SHA-256 of fonts and the like."""
+
+
+def is_extra(stream: Stream) -> bool:
+    """Whether a stream is a picture or a font beside the film: kept if the output's container can."""
+    return stream.type == "attachment" or is_picture(stream)
+
+
+def is_picture(stream: Stream) -> bool:
+    """Whether a stream is cover art."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def distinct(times: Sequence[int]) -> "array[int]":
+    """Times that do not decrease, made to increase: of frames at one time each comes a tick after the one before.
+
+    Where a container's ticks are coarse, frames fall on the same one; encoders and players want an order.
+    """
+    result = array("q", times)
+    for index in range(1, len(result)):
+        result[index] = max(result[index], result[index - 1] + 1)
+    return result
+
+
+def is_gap(packet: "Packet[Any]", codec: str) -> bool:
+    """Whether a packet is the silence between two texts, which the muxer of MP4 writes by itself."""
+    return codec == "mov_text" and bytes(packet)[:2] == b"\0\0"
+
+
+def read_media_info(container: InputContainer, video: VideoStream | None = None) -> MediaInfo:
+    """Read a whole file once; one frame of its video is decoded.
+
+    Args:
+        container: opened and not yet read from.
+        video: the stream that is styled; by default the one that players choose.
+
+    Raises:
+        InvalidVideo: it has no video.
+        av.FFmpegError: it cannot be read.
+    """
+    stream, frame = video or choose_video(container), None
+    tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
+    for packet in container.demux([container.streams[index] for index in tracks]):
+        track = tracks[packet.stream.index]
+        if packet.stream is stream and frame is None:
+            frame = next(iter(stream.decode(packet)), None)
+        if packet.size and not (packet.stream is stream and packet.is_discard) and not is_gap(packet, track.codec):
+            track.add(packet)
+    if frame is None:
+        raise InvalidVideo(f"{container.name}: no frame could be decoded")
+    properties = read_properties(stream, frame)
+    times = distinct(sorted(tracks.pop(stream.index).times))
+    return MediaInfo(properties, times, tuple(tracks.values()), *labels_of(container))
+
+
+def labels_of(
+    container: InputContainer, streams: Container[int] | None = None
+) -> tuple[tuple[tuple[Fraction, str], ...], dict[str, str], tuple[str, ...]]:
+    """Chapters, metadata and attachments, the latter only of ``streams`` if given."""
+    chapters = (
+        (chapter["start"] * (chapter["time_base"] or Fraction(1)), chapter["metadata"].get("title", ""))
+        for chapter in container.chapters()
+    )
+    metadata = {name.lower(): text for name, text in container.metadata.items() if name.lower() in TITLES}
+    attachments = (
+        f"{stream.metadata.get('filename')} {hashlib.sha256(stream.data).hexdigest()[:16]}"
+        for stream in container.streams.attachments
+        if streams is None or stream.index in streams
+    )
+    return tuple(chapters), metadata, tuple(attachments)
+
+
+def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
+    """The properties of a stream, given its first decoded frame: only decoding tells the tags for sure."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if stream.time_base is None:
+        raise InvalidVideo("the video stream has no time base")
+    return VideoProperties(
+        stream=stream.index,
+        codec=codec_name(stream),
+        width=frame.width,
+        height=frame.height,
+        pixel_format=frame.format.name,
+        time_base=(stream.time_base.numerator, stream.time_base.denominator),
+        frame_rate=_rational(stream.average_rate),
+        sample_aspect_ratio=_rational(stream.sample_aspect_ratio),
+        rotation=struct.unpack("<9i", bytes(cast(SideData, matrix))) if matrix is not None else None,
+        color_range=int(frame.color_range),
+        color_primaries=int(frame.color_primaries),
+        color_trc=int(frame.color_trc),
+        color_space=int(frame.colorspace),
+    )
+
+
+def _rational(value: Fraction | None) -> Rational | None:
+    return (value.numerator, value.denominator) if value else None

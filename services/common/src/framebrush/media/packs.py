@@ -1,0 +1,67 @@
+"""Packs: tar files of frames, ``NNNNNNNN.jpg`` or ``.png`` in order, in the convention of WebDataset.
+
+A frame that could not be scored has a ``NNNNNNNN.error.json`` beside the original, or in its place.
+"""
+
+import io
+import tarfile
+from collections.abc import Iterator
+
+from framebrush.contracts import FrameFailure
+
+EXTENSIONS = {"jpeg": "jpg", "png": "png"}
+"""Of the members, by the run's ``pack_codec``."""
+
+
+class PackWriter:
+    """Builds a pack in memory."""
+
+    def __init__(self, codec: str = "jpeg") -> None:
+        self._extension = EXTENSIONS[codec]
+        self._buffer = io.BytesIO()
+        self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.USTAR_FORMAT)
+        self.offsets = [0]
+        """Where each member begins, in bytes; the last is where the members end."""
+
+    def _add(self, name: str, data: bytes) -> None:
+        info = tarfile.TarInfo(name)  # no times, no owner: the same frames give the same bytes
+        info.size = len(data)
+        self._tar.addfile(info, io.BytesIO(data))
+
+    def add_frame(self, index: int, image: bytes) -> None:
+        """Add an encoded frame."""
+        self._add(f"{index:08}.{self._extension}", image)
+        self.offsets.append(self._tar.offset)
+
+    def add_failure(self, failure: FrameFailure) -> None:
+        """Record that a frame could not be scored."""
+        self._add(f"{failure.frame:08}.error.json", failure.encode())
+
+    def finish(self) -> bytes:
+        """The pack's bytes."""
+        self._tar.close()
+        return self._buffer.getvalue()
+
+
+def read_pack(data: bytes) -> tuple[dict[int, bytes], list[FrameFailure]]:
+    """The frames by index, and the failures, of a pack or of whole members cut out of one.
+
+    Raises:
+        tarfile.TarError: this is not a pack.
+    """
+    frames, failures = dict[int, bytes](), list[FrameFailure]()
+    for name, content in _members(data):
+        index, _, extension = name.partition(".")
+        if extension == "error.json":
+            failures.append(FrameFailure.decode(content))
+        else:
+            frames[int(index)] = content
+    return frames, failures
+
+
+def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            if content is not None:
+                yield member.name, content.read()

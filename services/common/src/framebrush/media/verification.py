@@ -1,0 +1,121 @@
+"""Whether an output is its input but for the look of its pixels. Needs the extra ``framebrush[video]``."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from av.stream import Disposition
+
+from framebrush.contracts import Check, VideoProperties
+from framebrush.media.colors import full_range, named, styled
+from framebrush.media.inspection import MediaInfo, Track
+
+IDENTITY = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
+"""The display matrix that changes nothing, which is the same as none."""
+
+
+def compare(wanted: MediaInfo, found: MediaInfo) -> tuple[Check, ...]:
+    """Every check, passed or not, of what was found against what must be."""
+    return (*content(wanted, found), *_labels(wanted, found))
+
+
+def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
+    """Of what is seen and heard."""
+    yield _same("video frames", len(wanted.times), len(found.times))
+    yield _times("video times", wanted, wanted.times, _base(wanted), found, found.times, _base(found))
+    a, b = wanted.video, found.video
+    yield _same("video size", f"{a.width}x{a.height}", f"{b.width}x{b.height}")
+    yield _same("pixel aspect", _aspect(a), _aspect(b))
+    yield _same("display matrix", a.rotation or IDENTITY, b.rotation or IDENTITY)
+    yield _same("colours", _colors(styled(a, b.pixel_format)), _colors(b))
+    yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
+    for name, one, other in _pairs(wanted, found):
+        yield _same(f"{name} packets", _packets(one), _packets(other))
+        yield _times(f"{name} times", wanted, one.times, one.time_base, found, other.times, other.time_base)
+
+
+def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
+    """Of what is said about it."""
+    for name, one, other in _pairs(wanted, found):
+        yield _same(f"{name} language", one.language, other.language)
+        yield _same(f"{name} disposition", _disposition(one, wanted), _disposition(other, found))
+    yield _same("attachments", ", ".join(wanted.attachments) or "none", ", ".join(found.attachments) or "none")
+    close = len(wanted.chapters) == len(found.chapters) and all(
+        abs(a - b) <= Fraction(1, 1000) and title == other
+        for (a, title), (b, other) in zip(wanted.chapters, found.chapters, strict=True)
+    )
+    yield Check(name="chapters", wanted=_chapters(wanted), found=_chapters(found), ok=close)
+    yield _same("metadata", wanted.metadata, {name: found.metadata.get(name) for name in wanted.metadata})
+
+
+def _pairs(wanted: MediaInfo, found: MediaInfo) -> Iterator[tuple[str, Track, Track]]:
+    for number, (one, other) in enumerate(zip(wanted.tracks, found.tracks, strict=False)):
+        yield f"{one.kind} {number}", one, other
+
+
+def _disposition(track: Track, facts: MediaInfo) -> str:
+    """Players take the first track of a kind for the default one if none is marked, and MP4 marks it so."""
+    alike = [other for other in facts.tracks if other.kind == track.kind]
+    first = alike[0] is track and not any(other.disposition & Disposition.default for other in alike)
+    value = track.disposition | (Disposition.default if first else Disposition(0))
+    return ", ".join(str(flag.name) for flag in Disposition if flag & value) or "none"
+
+
+def _same(name: str, wanted: object, found: object) -> Check:
+    return Check(name=name, wanted=str(wanted), found=str(found), ok=wanted == found)
+
+
+def _start(facts: MediaInfo) -> Fraction:
+    return facts.times[0] * _base(facts)
+
+
+def _base(facts: MediaInfo) -> Fraction:
+    return Fraction(*facts.video.time_base)
+
+
+def _times(
+    name: str,
+    wanted: MediaInfo, wanted_times: Sequence[int], wanted_base: Fraction,
+    found: MediaInfo, found_times: Sequence[int], found_base: Fraction,
+) -> Check:  # fmt: skip
+    """The largest drift, in ticks of the coarser time base.
+
+    Times count from the first video frame: Matroska has no negative ones and shifts all streams alike. One tick is the
+    rounding of both ends, where the output's ticks are not a part of the input's, and of sound whose packets were
+    timed more coarsely than samples: a container that counts samples knows better.
+    """
+    tick = max(wanted_base, found_base)
+    exact = (wanted_base / found_base).denominator == 1 and (wanted_base == found_base or wanted_times is wanted.times)
+    allowed = 0 if exact else 1
+    shift = _start(found) - _start(wanted)
+    ticks = max(
+        (abs(b * found_base - a * wanted_base - shift) / tick for a, b in zip(wanted_times, found_times, strict=False)),
+        default=Fraction(0),
+    )
+    return Check(
+        name=name,
+        wanted=f"within {allowed} ticks of {tick} s",
+        found=f"{float(ticks):.3g} ticks at most",
+        ok=ticks <= allowed,
+    )
+
+
+def _aspect(video: VideoProperties) -> str:
+    return "{}:{}".format(*(video.sample_aspect_ratio or (1, 1)))
+
+
+def _colors(video: VideoProperties) -> str:
+    """Matrix, transfer, primaries (H.273), range."""
+    span = "full" if full_range(video) == 2 else "limited"
+    return f"{named(video).color_space}/{video.color_trc}/{video.color_primaries} {span}"
+
+
+def _kinds(tracks: Sequence[Track]) -> str:
+    return ", ".join(f"{track.kind} {track.codec}" for track in tracks) or "none"
+
+
+def _packets(track: Track) -> str:
+    return f"{len(track.times)} ({track.digest.hexdigest()[:16]})"
+
+
+def _chapters(facts: MediaInfo) -> str:
+    return ", ".join(f"{float(start):.3f} {title}" for start, title in facts.chapters) or "none"

@@ -1,0 +1,143 @@
+"""Keeps the locks of messages while their handlers work, and interrupts a handler whose time is up.
+
+The SDK's AutoLockRenewer renews once, 10 s before the end, does not try again when that fails, and stops after its
+own time limit without a word. Here one thread renews at half of the lock's life, tries again every second, and tells
+the handler when the message is no longer ours.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Protocol
+
+from framebrush.errors import DeadlineExceeded, Draining, Interrupt, LockLost, Unavailable
+from framebrush.messaging.client import translated
+
+
+class Lockable(Protocol):
+    """A received message."""
+
+    @property
+    def locked_until_utc(self) -> datetime | None: ...  # noqa: D102
+
+
+class Renewer(Protocol):
+    """A receiver."""
+
+    def renew_message_lock(self, message: Lockable, *, timeout: float | None = None) -> datetime: ...  # noqa: D102
+
+
+class MessageLock:
+    """One message in one handler's hands."""
+
+    def __init__(self, receiver: Renewer, message: Lockable, deadline: float) -> None:
+        self._receiver, self._message = receiver, message
+        self._thread = threading.get_ident()
+        self.deadline = deadline
+        """On the monotonic clock, seconds."""
+        self._guard = threading.Lock()
+        self._over = False
+        self._renew_at = time.monotonic() + self._life() / 2
+
+    def _life(self) -> float:
+        until = self._message.locked_until_utc
+        return (until - datetime.now(UTC)).total_seconds() if until is not None else 60.0
+
+    def check(self, now: float) -> None:
+        """Renew if it is time; interrupt if it is too late."""
+        with self._guard:  # the receiver's connection belongs to one thread at a time
+            if self._over:
+                return
+            if now >= self.deadline:
+                self._interrupt(DeadlineExceeded)
+            elif now >= self._renew_at:
+                self._renew()
+
+    def _renew(self) -> None:
+        try:
+            with translated():
+                self._receiver.renew_message_lock(self._message, timeout=5)
+        except Unavailable:
+            if self._life() <= 0:
+                self._interrupt(LockLost)
+        else:
+            self._renew_at = time.monotonic() + self._life() / 2
+
+    def interrupt(self, kind: type[Interrupt]) -> None:
+        """Raise ``kind`` in the handler's thread, unless the handler is through."""
+        with self._guard:
+            if not self._over:
+                self._interrupt(kind)
+
+    def _interrupt(self, kind: type[Interrupt]) -> None:
+        self._over = True
+        # Delivered when the thread next runs Python code; a handler stuck in C is what /livez is for.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(kind))
+
+    def release(self) -> None:
+        """The handler is through: from here on nothing is renewed or raised."""
+        with self._guard:
+            self._over = True
+
+
+class LockKeeper:
+    """The leases of a process, and the thread that looks after them."""
+
+    def __init__(self, timeout: float, *, interval: float = 1.0) -> None:
+        self._timeout, self._interval = timeout, interval
+        self._leases: set[MessageLock] = set()
+        self._guard = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look after leases."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+
+    @contextmanager
+    def hold(self, receiver: Renewer, message: Lockable) -> Iterator[None]:
+        """Keep the message's lock within the block, which may end with an Interrupt.
+
+        Raises:
+            DeadlineExceeded: the block took longer than the timeout.
+            LockLost: the lock ran out and could not be renewed.
+            Draining: :meth:`drain` was called.
+        """
+        lease = MessageLock(receiver, message, time.monotonic() + self._timeout)
+        with self._guard:
+            self._leases.add(lease)
+        try:
+            yield
+        finally:
+            try:
+                lease.release()
+            finally:  # an interrupt on its way strikes in release() at the latest
+                with self._guard:
+                    self._leases.discard(lease)
+
+    def drain(self) -> None:
+        """Interrupt every handler that is still at work."""
+        for lease in self._snapshot():
+            lease.interrupt(Draining)
+
+    def overdue(self, margin: float) -> bool:
+        """Whether a handler did not react within ``margin`` seconds after its deadline."""
+        now = time.monotonic()
+        return any(now > lease.deadline + margin for lease in self._snapshot())
+
+    def _snapshot(self) -> list[MessageLock]:
+        with self._guard:
+            return list(self._leases)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            now = time.monotonic()
+            for lease in self._snapshot():
+                lease.check(now)

@@ -1,0 +1,87 @@
+"""Sending messages to the queues that they belong to."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusSender
+
+from framebrush.contracts import Message
+from framebrush.messaging.client import translated
+from framebrush.messaging.wire import ATTEMPTS, COPIES, RUN, body_of, number_property, text_of
+
+
+class MessageSender:
+    """Sends messages to the queues they belong to, over one connection per queue."""
+
+    def __init__(self, client: ServiceBusClient) -> None:
+        self._client, self._stack = client, ExitStack()
+        self._senders: dict[str, ServiceBusSender] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def open(self, queues: Iterable[str]) -> None:
+        """Connect to queues ahead of the first message.
+
+        Raises:
+            Unavailable: the broker is away, or a queue does not exist.
+        """
+        with translated():
+            for queue in queues:
+                self._sender(queue)
+
+    def send(self, message: Message) -> None:
+        """Send one message; it is the broker's when this returns.
+
+        Raises:
+            Unavailable: the broker is away; the message may or may not have arrived.
+        """
+        properties: dict[str | bytes, object] = {RUN: message.run_id} if message.run_id else {}
+        wire = ServiceBusMessage(
+            message.encode(),
+            message_id=message.message_id,
+            subject=message.kind,
+            content_type="application/json",
+            application_properties=properties,  # type: ignore[arg-type]
+        )
+        with translated():
+            self._sender(message.queue).send_messages(wire)
+
+    def send_copy(self, queue: str, received: ServiceBusReceivedMessage, *, delay: float, attempts: int) -> None:
+        """Schedule a copy of a received message, ``delay`` seconds from now.
+
+        The copy's id follows from the original's: if the process dies before the original is completed, the second
+        copy is a duplicate for the broker.
+        """
+        copies = number_property(received, COPIES) + 1
+        # A message without an id must not share its copies' ids with the next of that kind.
+        base = str(received.message_id or f"sequence-{received.sequence_number}")
+        if copies > 1:
+            base = base.rpartition("~")[0] or base
+        wire = ServiceBusMessage(
+            body_of(received),
+            message_id=f"{base[:112]}~{copies}",
+            subject=received.subject,
+            content_type=received.content_type,
+            application_properties={
+                # Read as bytes; written back as such, "our" keys would stand twice in the map.
+                **{text_of(key): text_of(value) for key, value in (received.application_properties or {}).items()},
+                ATTEMPTS: attempts,
+                COPIES: copies,
+            },
+        )
+        with translated():
+            self._sender(queue).schedule_messages(wire, datetime.now(UTC) + timedelta(seconds=delay))
+
+    def _sender(self, queue: str) -> ServiceBusSender:
+        if queue not in self._senders:
+            self._senders[queue] = self._stack.enter_context(self._client.get_queue_sender(queue))
+        return self._senders[queue]

@@ -1,0 +1,35 @@
+"""Where the queues are, and how a worker treats their messages."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from framebrush.environment import Containers, Environment
+
+
+class BrokerSettings(Environment):
+    """Where the queues are."""
+
+    servicebus_connection_string: SecretStr | None = None
+    """Connection string of the namespace; without it the namespace and Azure's default credential are used."""
+    servicebus_namespace: str | None = None
+    """For instance ``NAMESPACE.servicebus.windows.net``."""
+
+    @model_validator(mode="after")
+    def _namespace_is_named(self) -> Self:
+        if self.servicebus_connection_string is None and self.servicebus_namespace is None:
+            raise ValueError("set FRAMEBRUSH_SERVICEBUS_NAMESPACE or FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING")
+        return self
+
+
+class WorkerSettings(BrokerSettings, Containers):
+    """How messages are handled."""
+
+    message_timeout: Annotated[float, Field(gt=0)] = 1800.0
+    """Seconds that one message may take; the longest is a segment of a video with few keyframes."""
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    """Failed attempts after which a message is dead-lettered."""
+    drain_grace: Annotated[float, Field(ge=0)] = 30.0
+    """Seconds after SIGTERM in which messages in hand are finished; then they are handed back."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    """Messages handled at a time."""

@@ -1,0 +1,52 @@
+"""Messages as the SDK gives them: bodies, and the properties that are ours."""
+
+from typing import Any
+
+from azure.servicebus import ServiceBusReceivedMessage
+from azure.servicebus.amqp import AmqpMessageBodyType
+
+from framebrush.contracts import ItemFailed
+
+ATTEMPTS = "framebrush-attempts"
+"""Failed attempts of this message's earlier copies."""
+
+
+COPIES = "framebrush-copies"
+"""How many copies came before; keeps each copy's message id its own."""
+
+
+RUN = "framebrush-run"
+
+
+def body_of(received: ServiceBusReceivedMessage) -> bytes:
+    """The body, whatever it was sent as."""
+    body: Any = received.body
+    if received.body_type is AmqpMessageBodyType.DATA:
+        return b"".join(body)
+    return body if isinstance(body, bytes) else str(received).encode()  # a string arrives as bytes, too
+
+
+def failure_notice(
+    queue: str, received: ServiceBusReceivedMessage, run_id: str, reason: str, description: str
+) -> ItemFailed:
+    """What the dispatcher is told of a message of a run that became a dead letter."""
+    return ItemFailed(
+        run_id=run_id,
+        source=queue,  # type: ignore[arg-type]  # one of QUEUES
+        item=str(received.message_id)[:128],
+        reason=reason[:128],
+        description=description[:4096],
+        body=body_of(received).decode(errors="replace")[:32768],
+    )
+
+
+def text_of(value: Any) -> Any:
+    """Return a received key or string, which the SDK gives as bytes, as text; anything else stays as it is."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def number_property(received: ServiceBusReceivedMessage, name: str) -> int:
+    """A counter of ours among the application properties, whose keys arrive as bytes; 0 when absent or foreign."""
+    properties = received.application_properties or {}
+    value = properties.get(name.encode(), properties.get(name, 0))
+    return value if isinstance(value, int) else 0

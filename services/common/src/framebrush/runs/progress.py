@@ -1,0 +1,48 @@
+"""How far a run is, measured by the blobs that exist."""
+
+import collections
+from datetime import UTC, datetime
+
+from framebrush.contracts import Progress, Timing
+from framebrush.runs.names import frames_of, numbered
+from framebrush.runs.runs import Runs
+from framebrush.storage import BlobInfo
+
+_STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
+"""What writes into which folder."""
+
+
+def work_metadata(started: datetime) -> dict[str, str]:
+    """What a stage writes beside an output: when its work began and ended."""
+    return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat()}
+
+
+def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
+    """A stage's timing with one more output of its."""
+    started, ended = (datetime.fromisoformat(blob.metadata[name]) for name in ("started", "ended"))
+    busy = (ended - started).total_seconds()
+    if timing is None:
+        return Timing(started=started, ended=ended, busy=busy)
+    return Timing(
+        started=min(timing.started, started), ended=max(timing.ended, ended), busy=round(timing.busy + busy, 6)
+    )
+
+
+def measure(runs: Runs, run_id: str) -> tuple[Progress, dict[str, Timing]]:
+    """How far the stages are, from the blobs that exist. A frame is past a stage when its last rendition is."""
+    prefix, counts, timings = runs.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()
+    for blob in runs.store.list(runs.container, prefix):
+        folder, _, name = blob.ref.name.removeprefix(prefix).partition("/")
+        stage = _STAGES.get(folder.partition(".")[0])
+        if stage is None:
+            continue
+        if stage == "encoded":
+            counts[folder] += runs.manifest(run_id).segments[int(name.partition(".")[0])].frames
+        else:
+            counts[folder] += frames_of(blob.ref).count
+        timings[stage] = _add(timings.get(stage), blob)
+    if not counts:
+        return Progress(), timings
+    last = runs.manifest(run_id).renditions[-1].number
+    scored, encoded = counts[numbered("styled", last)], counts[numbered("encoded", last)]
+    return Progress(split=counts["frames"], scored=scored, encoded=encoded), timings

@@ -1,0 +1,4 @@
+from .child import Source as Source
+from .host import Allowance as Allowance
+from .host import Sandbox as Sandbox
+from .host import TaskFailed as TaskFailed

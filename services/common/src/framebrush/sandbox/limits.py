@@ -1,0 +1,38 @@
+"""How much a decoder process may take, and what it cannot do."""
+
+import ctypes
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from framebrush.service import available, bound_arenas
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2)"""
+SHARE, MIN_MEMORY = 0.25, 256 * 10**6
+"""The part of the memory that one process may take if no limit is given: there are two that decode, one that plans and
+the service itself. And the bytes that it may take in any case, of which the libraries need a third."""
+
+
+def default_memory() -> int:
+    """Return the bytes that one process may take where the settings name no limit."""
+    return max(MIN_MEMORY, int(SHARE * available()))
+
+
+def confine(memory: int) -> None:
+    """Bound what this process can do to others; for Linux.
+
+    Args:
+        memory: Bytes of private memory, those of threads' stacks included. Shared libraries do not count, nor does
+            address space that malloc reserves without using it, which RLIMIT_AS would count.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGINT, signal.SIGTERM):  # for the service, which ends this process when it drains
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError):  # if memory is short after all, rather this process than the service
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    bound_arenas()

@@ -1,0 +1,14 @@
+from .health import HealthServer as HealthServer
+from .health import serve_health as serve_health
+from .memory import available as available
+from .memory import bound_arenas as bound_arenas
+from .memory import keep_blocks as keep_blocks
+from .memory import trim as trim
+from .parallel import ordered_map as ordered_map
+from .service import Periodic as Periodic
+from .service import run_service as run_service
+from .settings import Settings as Settings
+from .telemetry import JsonFormatter as JsonFormatter
+from .telemetry import configure_logging as configure_logging
+from .telemetry import frames_in as frames_in
+from .telemetry import frames_out as frames_out

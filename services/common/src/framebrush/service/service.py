@@ -1,0 +1,168 @@
+"""Runs a service: the part of ``__main__`` that is the same for all."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from framebrush.contracts import Incoming, Message
+from framebrush.environment import load
+from framebrush.errors import FramebrushError
+from framebrush.messaging import Consumer, Handler, Worker
+from framebrush.service.health import Check, HealthServer, serve_health
+from framebrush.service.settings import Settings
+from framebrush.service.telemetry import configure_logging
+from framebrush.storage import Store
+
+S = TypeVar("S", bound=Settings)
+log = logging.getLogger(__name__)
+
+
+class Periodic(threading.Thread):
+    """Calls a function again and again; a failure is logged and costs one turn."""
+
+    def __init__(self, name: str, interval: float, function: Callable[[], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._interval, self._function, self._stop_event = interval, function, threading.Event()
+
+    def run(self) -> None:
+        """Call until stopped."""
+        while not self._stop_event.wait(self._interval):
+            try:
+                self._function()
+            except Exception as error:
+                expected = isinstance(error, FramebrushError)
+                log.warning("%s: %s: %s", self.name, type(error).__name__, error, exc_info=not expected)
+
+    def stop(self) -> None:
+        """End after the current turn."""
+        self._stop_event.set()
+
+
+class Deferred:
+    """A handler that is made while the worker connects: what it imports takes as long as that, or longer."""
+
+    def __init__(self) -> None:
+        self._made: Future[Handler] = Future()
+
+    def load(self, make: Callable[[], Handler]) -> None:
+        """Make the handler.
+
+        Raises:
+            Exception: what making it raised; messages that wait for it fail alike.
+        """
+        try:
+            self._made.set_result(make())
+        except Exception as error:
+            self._made.set_exception(error)
+            raise
+
+    def __call__(self, message: Incoming) -> Iterable[Message]:
+        """Handle a message once the handler is there."""
+        return self._made.result()(message)
+
+
+class StorageProbe:
+    """Whether storage answers, asked at most every few seconds."""
+
+    def __init__(self, store: Store, interval: float = 5.0) -> None:
+        self._store, self._interval, self._guard = store, interval, threading.Lock()
+        self._asked = -interval
+        self._answer: str | None = None
+
+    def __call__(self) -> str | None:
+        """What is wrong."""
+        with self._guard:
+            if time.monotonic() - self._asked >= self._interval:
+                try:
+                    self._store.ping()
+                    self._answer = None
+                except FramebrushError as error:
+                    self._answer = str(error)
+                self._asked = time.monotonic()
+            return self._answer
+
+
+def run_service(
+    name: str,
+    settings_class: type[S],
+    make: Callable[[S, Store], Handler],
+    consumers: Callable[[S, Handler], Iterable[Consumer]],
+    background: Callable[[S, Store, Handler], Iterable[Periodic]] = lambda *_: (),
+) -> None:
+    """Consume until SIGTERM or SIGINT, then drain, and linger until the last counts have been read.
+
+    Args:
+        name: As logs show it.
+        settings_class: Read from the environment.
+        make: Makes the handler; imports what is slow to import itself, while the worker connects.
+        consumers: The queues to consume.
+        background: What else to do from time to time.
+
+    Raises:
+        SystemExit: a setting is missing, the handler could not be made, or it did not end in time.
+    """
+    signals, loaded = SimpleQueue[int](), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: signals.put(received))
+    settings = load(settings_class)
+    configure_logging(name, settings.log_level)
+    handler = Deferred()
+    worker, checks = Worker(consumers(settings, handler), settings), list[Check]()
+    checks += [worker.ready, lambda: None if loaded.is_set() else "loading"]
+
+    def ready() -> str | None:
+        return next(filter(None, (check() for check in checks)), None)
+
+    server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
+    worker.start()
+    from framebrush.storage import AzureBlobs  # half a second to import: the worker connects meanwhile
+
+    store = AzureBlobs(settings)
+    checks.append(StorageProbe(store))
+    try:
+        handler.load(lambda: make(settings, store))
+    except FramebrushError as error:
+        raise SystemExit(f"cannot start: {error}") from None
+    loaded.set()
+    threads = list(background(settings, store, handler))
+    for thread in threads:
+        thread.start()
+    log.info("started", extra={"data": {"port": server.server_address[1]}})
+    _wait(signals)
+    log.info("draining")
+    for thread in threads:
+        thread.stop()
+    drained = worker.drain()
+    _linger(server, worker.last_settled, settings.metrics_linger)
+    server.shutdown()
+    log.info("ended" if drained else "ended with a handler still at work")
+    if not drained:
+        logging.shutdown()
+        raise SystemExit(1)
+
+
+def _wait(signals: "SimpleQueue[int]") -> None:
+    """Wait for a signal.
+
+    In a queue, whose ``put`` may be interrupted by itself: an Event's ``set`` would wait for its own lock if a second
+    signal came within it. In turns: a signal that comes just before the thread falls asleep does not wake it.
+    """
+    while True:
+        with suppress(Empty):
+            signals.get(timeout=1)
+            return
+
+
+def _linger(server: HealthServer, since: float, seconds: float) -> None:
+    """Wait until the counts as of ``since`` have been read from /metrics, at most so many seconds."""
+    if server.wait_read(since, 0) or not seconds:
+        return
+    log.info("waiting for the last counts to be read")
+    if not server.wait_read(since, seconds):
+        log.warning("nobody read the last counts from /metrics within %g s", seconds)

@@ -1,0 +1,24 @@
+"""The settings that all services share, as one table; ``docs/operations.md`` lists them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from framebrush.contracts import ModelName
+from framebrush.messaging import WorkerSettings
+from framebrush.storage import StorageSettings
+
+
+class Settings(StorageSettings, WorkerSettings):
+    """What every service and the command line understand."""
+
+    default_model: ModelName = "gouache"
+    """Model of a run that names none, such as a dropped blob."""
+    metrics_linger: Annotated[float, Field(ge=0)] = 0.0
+    """Seconds, at most, for which a drained service waits for its last counts to be read from /metrics."""
+    http_host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from outside the pod
+    """Address of /metrics, /livez and /readyz."""
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 9090
+    """Port of /metrics, /livez and /readyz; 0 picks a free one."""
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""

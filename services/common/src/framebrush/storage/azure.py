@@ -1,0 +1,152 @@
+"""Azure Blob storage behind :class:`framebrush.storage.Store`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob import BlobServiceClient, LinearRetry
+from prometheus_client import Counter
+
+from framebrush.contracts import BlobRef
+from framebrush.errors import BlobNotFound, Conflict, FramebrushError, Unavailable
+from framebrush.storage.settings import StorageSettings
+from framebrush.storage.store import BlobInfo
+
+_bytes = Counter("framebrush_blob_bytes_total", "Bytes read from and written to Blob storage.", ["direction"])
+_read, _written = _bytes.labels("read"), _bytes.labels("written")
+
+BLOCK = 8 * 2**20
+"""Bytes per block: above 4 MiB, where Azure's high-throughput path begins."""
+
+
+class AzureBlobs:
+    """One account. Thread-safe: the SDK's clients share one pool of connections."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
+        options: dict[str, Any] = {
+            "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
+            "connection_timeout": 5,
+            "read_timeout": 30,
+            "max_block_size": BLOCK,
+        }
+        if settings.storage_connection_string is not None:
+            secret = settings.storage_connection_string.get_secret_value()
+            self._service = BlobServiceClient.from_connection_string(secret, **options)
+        else:
+            from azure.identity import DefaultAzureCredential  # half a second to import, and only needed here
+
+            assert settings.storage_account_url is not None  # noqa: S101 - the settings' validator has seen to it
+            self._service = BlobServiceClient(
+                settings.storage_account_url, credential=DefaultAzureCredential(), **options
+            )
+
+    def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
+        """See :meth:`framebrush.storage.Store.read`."""
+        client = self._service.get_blob_client(ref.container, ref.name)
+        with _translated(ref):
+            # An empty blob has no bytes, so no range from 0 either.
+            offset = None if start == 0 and length is None else start
+            data: bytes = client.download_blob(offset, length, **_matching(etag)).readall()
+        _read.inc(len(data))
+        return data
+
+    def write(
+        self,
+        ref: BlobRef,
+        data: bytes | BinaryIO,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_absent: bool = False,
+    ) -> str:
+        """See :meth:`framebrush.storage.Store.write`."""
+        client = self._service.get_blob_client(ref.container, ref.name)
+        with _translated(ref):
+            result = client.upload_blob(
+                data,
+                overwrite=not if_absent,
+                metadata=dict(metadata) if metadata else None,
+                max_concurrency=1 if isinstance(data, bytes) else 2,
+                **_matching(if_match),
+            )
+        _written.inc(len(data) if isinstance(data, bytes) else data.tell())
+        return str(result["etag"])
+
+    def stat(self, ref: BlobRef) -> BlobInfo:
+        """See :meth:`framebrush.storage.Store.stat`."""
+        with _translated(ref):
+            found = self._service.get_blob_client(ref.container, ref.name).get_blob_properties()
+        return BlobInfo(ref, found.size, found.etag, found.last_modified, found.metadata or {})
+
+    def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
+        """See :meth:`framebrush.storage.Store.list`."""
+        client = self._service.get_container_client(container)
+        with _translated(container):
+            for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=100):
+                ref = BlobRef(container=container, name=found.name)
+                etag = '"' + found.etag.strip('"') + '"'  # listings leave the quotes out
+                yield BlobInfo(ref, found.size, etag, found.last_modified, found.metadata or {})
+
+    def delete(self, refs: Iterable[BlobRef]) -> None:
+        """See :meth:`framebrush.storage.Store.delete`."""
+        for ref in refs:
+            try:
+                with _translated(ref):
+                    self._service.get_blob_client(ref.container, ref.name).delete_blob()
+            except BlobNotFound:
+                continue
+
+    def create_containers(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Create containers that do not exist yet; the names of those."""
+        created: tuple[str, ...] = ()
+        for name in names:
+            try:
+                with _translated(name):
+                    # Asked first: who may use a container need not have the right to make one.
+                    if not self._service.get_container_client(name).exists():
+                        self._service.create_container(name)
+                        created += (name,)
+            except Conflict:
+                continue
+        return created
+
+    def ping(self) -> None:
+        """See :meth:`framebrush.storage.Store.ping`."""
+        with _translated("account"):
+            next(iter(self._service.list_containers(results_per_page=1)), None)
+
+
+def _matching(etag: str | None) -> dict[str, Any]:
+    """The condition as keywords; the SDK does not take None for "no condition"."""
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
+
+
+@contextmanager
+def _translated(what: object) -> Iterator[None]:
+    """The SDK's errors as ours, naming the blob."""
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        missing = "container" if "ContainerNotFound" in str(getattr(error, "error_code", "")) else "blob"
+        raise BlobNotFound(f"{what}: no such {missing}") from error
+    except (ResourceExistsError, ResourceModifiedError) as error:
+        raise Conflict(f"{what}: changed by somebody else") from error
+    except HttpResponseError as error:
+        if error.status_code is None or error.status_code in (408, 429) or error.status_code >= 500:
+            raise Unavailable(f"storage: {what}: {_first_line(error)}") from error
+        raise FramebrushError(f"storage: {what}: {_first_line(error)}") from error
+    except AzureError as error:  # no connection, no answer, no credential
+        raise Unavailable(f"storage: {what}: {_first_line(error)}") from error
+
+
+def _first_line(error: AzureError) -> str:
+    return str(error.message).splitlines()[0] if error.message else type(error).__name__

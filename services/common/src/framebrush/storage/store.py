@@ -1,0 +1,64 @@
+"""What the services ask of storage: :mod:`framebrush.storage` is Azure's, :mod:`framebrush.storage` a double."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from framebrush.contracts import BlobRef
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInfo:
+    """A blob without its content."""
+
+    ref: BlobRef
+    size: int
+    """Bytes."""
+    etag: str
+    modified: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Blobs by reference. Every method may raise :class:`~framebrush.errors.Unavailable`."""
+
+    def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
+        """``length`` bytes from ``start``, all that follow when None.
+
+        Raises:
+            BlobNotFound: no such blob or container.
+            Conflict: the blob's ETag is not ``etag``.
+        """
+
+    def write(
+        self,
+        ref: BlobRef,
+        data: bytes | BinaryIO,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_absent: bool = False,
+    ) -> str:
+        """Create or replace a blob, in one step for all readers; returns its ETag.
+
+        Raises:
+            BlobNotFound: no such container, or nothing to match.
+            Conflict: the condition does not hold.
+        """
+
+    def stat(self, ref: BlobRef) -> BlobInfo:
+        """A blob's properties.
+
+        Raises:
+            BlobNotFound: no such blob or container.
+        """
+
+    def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
+        """The blobs whose names begin with ``prefix``, in the order of their names."""
+
+    def delete(self, refs: Iterable[BlobRef]) -> None:
+        """Delete blobs; those that do not exist are passed over."""
+
+    def ping(self) -> None:
+        """Raise Unavailable unless storage answers."""
