@@ -105,9 +105,9 @@ def size(image: str) -> dict[str, float]:
 
 def start(stand: Bench, name: str, image: str, **environment: str) -> Container:
     """A container that has handled its first message; end it."""
-    round_ = time.time_ns() // 10**6 % 2**31  # each message has an id of its own
+    generation = time.time_ns() // 10**6 % 2**31  # each message has an id of its own
     with connect(stand.settings) as client, MessageSender(client) as sender:
-        sender.send(FIRST[name].model_copy(update={"round": round_}))
+        sender.send(FIRST[name].model_copy(update={"generation": generation}))
     container = Container(name, image, {**stand.parts.stack.environment, **environment})
     container.watch()
     return container

@@ -9,21 +9,9 @@ from chart.rendered import STAGES, Manifests, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framebrush.contracts import QUEUES
-from framebrush.messaging import Consumer
-from framebrush.service import Settings
-from framebrush_dispatcher.__main__ import consumers as dispatcher
-from framebrush_scorer.__main__ import consumers as scorer
-from framebrush_splitter.__main__ import consumers as splitter
-from framebrush_stitcher.__main__ import consumers as stitcher
+from framebrush.contracts import FLOW, QUEUES
 
-CONSUMERS: dict[str, Any] = {
-    "splitter": splitter,
-    "dispatcher": dispatcher,
-    "scorer-default": scorer,
-    "stitcher": stitcher,
-}
-SETTINGS = {"storage_account_url": "https://a.example", "servicebus_namespace": "b.example"}
+WORKLOADS = ("splitter", "dispatcher", "scorer-default", "stitcher")
 
 
 def scaled(found: Manifests, name: str) -> dict[str, Any]:
@@ -37,19 +25,19 @@ def targets(found: Manifests, name: str) -> dict[str, int]:
     return {queue: int(each["messageCount"]) for queue, each in triggers.items() if int(each["messageCount"]) < AWAKE}
 
 
-@pytest.mark.parametrize("name", CONSUMERS)
+@pytest.mark.parametrize("name", WORKLOADS)
 @pytest.mark.parametrize("concurrency", [1, 7])
 def test_targets_follow_from_what_the_service_holds_in_hand(name: str, concurrency: int) -> None:
-    """Asks the services' own code which queues they consume, and how many messages at a time."""
     path = "services.scorer.pools.default" if name == "scorer-default" else f"services.{name}"
     found = render("", {f"{path}.concurrency": concurrency, f"{path}.scaling.messagesPerSlot": 3})
-    consumed: list[Consumer] = CONSUMERS[name](Settings.model_validate(SETTINGS | {"concurrency": concurrency}), None)
-    assert targets(found, name) == {each.queue: 3 * each.concurrency for each in consumed}
+    service = name.partition("-")[0]
+    slots = {queue: step.slots or concurrency for queue, step in FLOW.items() if step.service == service}
+    assert targets(found, name) == {queue: 3 * count for queue, count in slots.items()}
 
 
 def test_every_queue_is_consumed_by_one_stage_and_nobody_sleeps_while_a_run_lasts() -> None:
     found = render()
-    consumed = [queue for name in CONSUMERS for queue in targets(found, name)]
+    consumed = [queue for name in WORKLOADS for queue in targets(found, name)]
     assert sorted(consumed) == sorted(QUEUES)
     assert found.triggers("framebrush-dispatcher").keys() == set(QUEUES)  # it tracks all runs
     for name in found.of("ScaledObject"):

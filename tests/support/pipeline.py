@@ -44,10 +44,12 @@ class Pipeline:
         self.store = MemoryStore()
         self.runs = Runs(self.store, "work")
         split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter), sandbox)
+        dispatch = Dispatcher(self.store, DispatcherSettings(**CONNECTIONS))
         self.handlers: dict[str, Callable[[Incoming], Iterator[Message]]] = {
             "triggers": split,
             "splits": split,
-            "frames": Dispatcher(self.store, DispatcherSettings(**CONNECTIONS)),
+            "frames": dispatch,
+            "events": dispatch,
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
             "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS, **stitcher), sandbox),
         }
@@ -55,6 +57,8 @@ class Pipeline:
         self.waiting = deque[Message]()
         self.sent: set[str] = set()
         self.handled: list[Message] = []
+        self.routes: set[tuple[str, str]] = set()
+        """Pairs of queues: the one of a message, and the one of a message that followed from it."""
         self.dead: list[tuple[Message, PermanentError]] = []
 
     def put(self, name: str, data: bytes) -> BlobRef:
@@ -81,6 +85,7 @@ class Pipeline:
             try:
                 received = decode(message.queue, message.encode(), input_container="input")
                 for outgoing in self.handlers[message.queue](received):
+                    self.routes.add((message.queue, outgoing.queue))
                     self.send(outgoing)
             except PermanentError as error:
                 self._bury(message, error)

@@ -310,13 +310,13 @@ def test_a_failed_run_goes_on_when_reopened(clip: Path) -> None:
 
     pipeline.handlers["batches"] = broken  # type: ignore[assignment]
     status = pipeline.run()
-    assert (status.state, status.round) == (State.FAILED, 0)
+    assert (status.state, status.generation) == (State.FAILED, 0)
     pipeline.handlers["batches"] = scorer
     for _ in range(2):  # as two dead letters of the run being replayed
         for message in pipeline.runs.reopen(status.run_id):
             pipeline.send(message)
     status = pipeline.run()
-    assert (status.state, status.round, status.error) == (State.SUCCEEDED, 1, None)
+    assert (status.state, status.generation, status.error) == (State.SUCCEEDED, 1, None)
     assert pipeline.output() == plain.output()
     assert pipeline.runs.reopen(status.run_id) == []
 

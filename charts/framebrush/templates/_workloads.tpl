@@ -12,6 +12,7 @@ splitter:
 dispatcher:
   consumes:
     - { queue: frames }
+    - { queue: events }
   # It tracks progress, and finds dead letters that the broker made of a message whose process died again and again.
   awakeFor: [triggers, splits, batches, scored]
 scorer:

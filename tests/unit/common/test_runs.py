@@ -131,8 +131,8 @@ def test_a_failed_run_says_why_and_can_be_opened_again(running: Runs) -> None:
     assert not running.active("a")
     resumed = running.reopen("a")
     status = running.status("a")
-    assert (status.state, status.round, status.error, status.ended) == (State.RUNNING, 1, None, None)
-    assert [(message.segment, message.round) for message in resumed] == [
+    assert (status.state, status.generation, status.error, status.ended) == (State.RUNNING, 1, None, None)
+    assert [(message.segment, message.generation) for message in resumed] == [
         (segment, 1) for segment in range(len(running.manifest("a").segments))
     ]
     assert running.reopen("a") == resumed

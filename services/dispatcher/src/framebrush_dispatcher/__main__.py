@@ -1,6 +1,6 @@
 """Runs the dispatcher: ``python -m framebrush_dispatcher``."""
 
-from framebrush.messaging import Consumer, Handler
+from framebrush.messaging import Handler
 from framebrush.runs import Runs
 from framebrush.service import Periodic, bound_arenas, run_service
 from framebrush.storage import Store
@@ -15,11 +15,6 @@ def make(settings: DispatcherSettings, store: Store) -> Handler:
     return Dispatcher(store, settings)
 
 
-def consumers(settings: DispatcherSettings, handler: Handler) -> list[Consumer]:
-    """One queue."""
-    return [Consumer("frames", handler, settings.concurrency, sends=("batches",))]
-
-
 def background(settings: DispatcherSettings, store: Store, handler: Handler) -> list[Periodic]:
     """Tracks runs, and watches for dead letters."""
     tracker, watch = Tracker(Runs(store, settings.work_container)), DeadLetterWatch(settings, handler)
@@ -31,4 +26,4 @@ def background(settings: DispatcherSettings, store: Store, handler: Handler) -> 
 
 if __name__ == "__main__":
     bound_arenas()
-    run_service("dispatcher", DispatcherSettings, make, consumers, background)
+    run_service("dispatcher", DispatcherSettings, make, background)

@@ -12,7 +12,7 @@ def batches(pack: PackReady, size: int) -> Iterator[BatchReady]:
         start, stop = pack.offsets[begin], pack.offsets[begin + count]
         yield BatchReady(
             run_id=pack.run_id,
-            round=pack.round,
+            generation=pack.generation,
             segment=pack.segment,
             frames=FrameRange(first=pack.frames.first + begin, count=count),
             pack=pack.frames,

@@ -1,4 +1,8 @@
-"""The dispatcher's two steps: hand out a pack, deal with what failed."""
+"""The dispatcher's steps: hand out a pack, notice what is complete, deal with what failed.
+
+The blobs that exist tell what is complete. Two dispatchers may notice the same at the same time: both then send a
+message of the same id, of which the broker keeps one. Were both kept, the second one would find its work done.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -15,6 +19,9 @@ from framebrush.contracts import (
     Message,
     Options,
     PackReady,
+    RunEncoded,
+    SegmentEncoded,
+    SegmentScored,
     State,
     Status,
     Trigger,
@@ -22,7 +29,7 @@ from framebrush.contracts import (
 )
 from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, RunExists
 from framebrush.media import PackWriter, read_pack
-from framebrush.runs import Runs, work_metadata
+from framebrush.runs import Runs, is_encoded, is_scored, work_metadata
 from framebrush.service import Settings, frames_in, frames_out
 from framebrush.storage import Store
 from framebrush_dispatcher.batching import batches
@@ -31,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Handles the queue ``frames``."""
+    """Handles the queues ``frames`` and ``events``."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
@@ -42,6 +49,10 @@ class Dispatcher:
         match message:
             case PackReady():
                 yield from self._dispatch(message)
+            case BatchScored():
+                yield from self._batch_scored(message)
+            case SegmentEncoded():
+                yield from self._segment_encoded(message)
             case ItemFailed():
                 yield from self._failed(message)
             case _:
@@ -55,6 +66,14 @@ class Dispatcher:
             yield batch
             frames_out.inc(batch.frames.count)
 
+    def _batch_scored(self, event: BatchScored) -> Iterator[SegmentScored]:
+        if self._runs.active(event.run_id) and is_scored(self._runs, event.run_id, event.segment):
+            yield SegmentScored(run_id=event.run_id, generation=event.generation, segment=event.segment)
+
+    def _segment_encoded(self, event: SegmentEncoded) -> Iterator[RunEncoded]:
+        if self._runs.active(event.run_id) and is_encoded(self._runs, event.run_id):
+            yield RunEncoded(run_id=event.run_id, generation=event.generation)
+
     def _failed(self, failed: ItemFailed) -> Iterator[Message]:
         """Apply the run's policy: replace the frames of a lost batch, or end the run with the reason."""
         if failed.source == "triggers" and failed.reason in (RunExists.reason, InvalidMessage.reason):
@@ -63,7 +82,9 @@ class Dispatcher:
         if isinstance(item, BatchReady) and self._options(failed.run_id).bad_frames != "fail":
             if self._runs.active(failed.run_id):
                 self._replace(item, failed)
-                yield BatchScored(run_id=item.run_id, round=item.round, segment=item.segment, frames=item.frames)
+                yield BatchScored(
+                    run_id=item.run_id, generation=item.generation, segment=item.segment, frames=item.frames
+                )
             return
         failure = Failure(reason=failed.reason, description=failed.description)
         try:

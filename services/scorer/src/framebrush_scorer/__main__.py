@@ -1,6 +1,6 @@
 """Runs the scorer: ``python -m framebrush_scorer``."""
 
-from framebrush.messaging import Consumer, Handler
+from framebrush.messaging import Handler
 from framebrush.service import keep_blocks, run_service
 from framebrush.storage import Store
 from framebrush_scorer.settings import ScorerSettings
@@ -15,11 +15,6 @@ def make(settings: ScorerSettings, store: Store) -> Handler:
     return scorer
 
 
-def consumers(settings: ScorerSettings, handler: Handler) -> list[Consumer]:
-    """One queue."""
-    return [Consumer("batches", handler, settings.concurrency, sends=("scored",))]
-
-
 if __name__ == "__main__":
     keep_blocks()
-    run_service("scorer", ScorerSettings, make, consumers)
+    run_service("scorer", ScorerSettings, make)

@@ -76,7 +76,9 @@ class Scorer:
         for rendition, pack in self._score(message, manifest, missing):
             self._store.write(refs[rendition], pack, metadata=work_metadata(started))
             started = datetime.now(UTC)
-        yield BatchScored(run_id=message.run_id, round=message.round, segment=message.segment, frames=message.frames)
+        yield BatchScored(
+            run_id=message.run_id, generation=message.generation, segment=message.segment, frames=message.frames
+        )
 
     def _score(
         self, batch: BatchReady, manifest: Manifest, renditions: Sequence[Rendition]

@@ -1,6 +1,6 @@
 """Runs the splitter: ``python -m framebrush_splitter``."""
 
-from framebrush.messaging import Consumer, Handler
+from framebrush.messaging import Handler
 from framebrush.service import bound_arenas, run_service
 from framebrush.storage import Store
 from framebrush_splitter.settings import SplitterSettings
@@ -16,14 +16,6 @@ def make(settings: SplitterSettings, store: Store) -> Handler:
     return Splitter(store, settings, sandbox)
 
 
-def consumers(settings: SplitterSettings, handler: Handler) -> list[Consumer]:
-    """Plans one run at a time, decodes several segments."""
-    return [
-        Consumer("triggers", handler, sends=("splits",)),
-        Consumer("splits", handler, settings.concurrency, sends=("frames",)),
-    ]
-
-
 if __name__ == "__main__":
     bound_arenas()
-    run_service("splitter", SplitterSettings, make, consumers)
+    run_service("splitter", SplitterSettings, make)

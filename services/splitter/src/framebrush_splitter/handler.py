@@ -94,10 +94,10 @@ class Splitter:
                 }
             )
 
-        round_ = self._runs.update(run_id, planned).round
+        generation = self._runs.update(run_id, planned).generation
         log.info("planned", extra={"data": {"frames": manifest.frames, "segments": len(manifest.segments)}})
         for segment in range(len(manifest.segments)):
-            yield SegmentPlanned(run_id=run_id, segment=segment, round=round_)
+            yield SegmentPlanned(run_id=run_id, segment=segment, generation=generation)
 
     def _write_once(self, manifest: Manifest) -> Manifest:
         """Write the manifest, or accept the one that is there if it says the same."""
@@ -193,5 +193,5 @@ class Splitter:
 
 def _ready(message: SegmentPlanned, frames: FrameRange, offsets: tuple[int, ...]) -> PackReady:
     return PackReady(
-        run_id=message.run_id, round=message.round, segment=message.segment, frames=frames, offsets=offsets
+        run_id=message.run_id, generation=message.generation, segment=message.segment, frames=frames, offsets=offsets
     )

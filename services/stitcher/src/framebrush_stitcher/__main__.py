@@ -1,6 +1,6 @@
 """Runs the stitcher: ``python -m framebrush_stitcher``."""
 
-from framebrush.messaging import Consumer, Handler
+from framebrush.messaging import Handler
 from framebrush.service import bound_arenas, run_service
 from framebrush.storage import Store
 from framebrush_stitcher.settings import StitcherSettings
@@ -16,11 +16,6 @@ def make(settings: StitcherSettings, store: Store) -> Handler:
     return Stitcher(store, settings, sandbox)
 
 
-def consumers(settings: StitcherSettings, handler: Handler) -> list[Consumer]:
-    """One queue."""
-    return [Consumer("scored", handler, settings.concurrency, sends=("scored",))]
-
-
 if __name__ == "__main__":
     bound_arenas()
-    run_service("stitcher", StitcherSettings, make, consumers)
+    run_service("stitcher", StitcherSettings, make)

@@ -1,8 +1,4 @@
-"""The stitcher's steps: notice that a segment is scored, encode it, notice that all are encoded, join them.
-
-What is complete is told by the blobs that exist. Two stitchers may notice the same thing at once: both then send the
-same message id, of which the broker keeps one; and were it kept twice, the second finds the work done.
-"""
+"""The stitcher's steps: encode a segment, and join all segments of a run."""
 
 import shutil
 import tempfile
@@ -33,7 +29,7 @@ from framebrush.contracts import (
     Timing,
 )
 from framebrush.media import styled
-from framebrush.runs import Runs, frames_of, measure, work_metadata
+from framebrush.runs import Runs, measure, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, trim
 from framebrush.storage import BlobReader, Store
@@ -58,22 +54,12 @@ class Stitcher:
         if not self._runs.active(message.run_id):
             return
         match message:
-            case BatchScored():
-                yield from self._notice_scored(message)
+            case BatchScored() | SegmentEncoded():
+                yield message  # from a pod of version 0.1, for the dispatcher
             case SegmentScored():
                 yield self._encode(message)
-            case SegmentEncoded():
-                yield from self._notice_encoded(message)
             case RunEncoded():
                 self._join(message.run_id)
-
-    def _notice_scored(self, message: BatchScored) -> Iterator[SegmentScored]:
-        frames_in.inc(message.frames.count)
-        manifest = self._runs.manifest(message.run_id)
-        prefix = self._runs.blobs(message.run_id).styled_prefix(message.segment, manifest.renditions[-1].number)
-        scored = sum(frames_of(blob.ref).count for blob in self._store.list(self._runs.container, prefix))
-        if scored >= manifest.segments[message.segment].frames:
-            yield SegmentScored(run_id=message.run_id, round=message.round, segment=message.segment)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
         frames, blobs = 0, self._runs.blobs(message.run_id)
@@ -81,8 +67,9 @@ class Stitcher:
             if not self._runs.exists(blobs.encoded(message.segment, rendition.number)):
                 with self._encoders:
                     frames = self._encode_segment(message.run_id, message.segment, rendition.number)
+        frames_in.inc(frames)
         frames_out.inc(frames)
-        return SegmentEncoded(run_id=message.run_id, round=message.round, segment=message.segment)
+        return SegmentEncoded(run_id=message.run_id, generation=message.generation, segment=message.segment)
 
     def _encode_segment(self, run_id: str, segment: int, rendition: int) -> int:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
@@ -101,13 +88,6 @@ class Stitcher:
                 self._store.write(blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
         trim()  # the next encoder may run in another thread, with another arena
         return timeline.frames
-
-    def _notice_encoded(self, message: SegmentEncoded) -> Iterator[RunEncoded]:
-        blobs, manifest = self._runs.blobs(message.run_id), self._runs.manifest(message.run_id)
-        last = manifest.renditions[-1].number
-        encoded = {blob.ref for blob in self._store.list(self._runs.container, blobs.encoded_prefix(last))}
-        if all(blobs.encoded(segment, last) in encoded for segment in range(len(manifest.segments))):
-            yield RunEncoded(run_id=message.run_id, round=message.round)
 
     def _join(self, run_id: str) -> None:
         started, manifest = datetime.now(UTC), self._runs.manifest(run_id)

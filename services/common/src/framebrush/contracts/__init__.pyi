@@ -13,6 +13,9 @@ from .document import explain as explain
 from .encoding import VALUES as VALUES
 from .encoding import Choice as Choice
 from .encoding import Encoding as Encoding
+from .flow import FLOW as FLOW
+from .flow import QUEUES as QUEUES
+from .flow import Step as Step
 from .manifest import Manifest as Manifest
 from .manifest import Rational as Rational
 from .manifest import Rendition as Rendition
@@ -20,7 +23,6 @@ from .manifest import Segment as Segment
 from .manifest import Source as Source
 from .manifest import VideoProperties as VideoProperties
 from .messages import ITEM_FAILED as ITEM_FAILED
-from .messages import QUEUES as QUEUES
 from .messages import BatchReady as BatchReady
 from .messages import BatchScored as BatchScored
 from .messages import Incoming as Incoming

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from framebrush.errors import InvalidMessage
 
@@ -13,12 +13,16 @@ ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 ContainerName = Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)]
 Index = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
+Generation = Annotated[
+    int, Field(ge=0, lt=2**31, validation_alias=AliasChoices("round", "generation"), serialization_alias="round")
+]
+"""How often a run was reopened after it failed. In version 1 of the documents the field is called ``round``."""
 
 
 class Model(BaseModel):
     """Frozen and strict: no unknown fields, no coercion."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True)
 
 
 class Document(Model):

@@ -1,15 +1,6 @@
-"""The contracts of the five queues: small JSON documents; data stays in Blob.
+"""The messages of the queues: small JSON documents, while the data stays in Blob.
 
-========  =============================================  ==================
-queue     messages                                       consumed by
-========  =============================================  ==================
-triggers  :class:`~framebrush.contracts.Trigger`          splitter
-splits    :class:`SegmentPlanned`                        splitter
-frames    :class:`PackReady`, :class:`ItemFailed`        dispatcher
-batches   :class:`BatchReady`                            scorer
-scored    :class:`BatchScored`, :class:`SegmentScored`,  stitcher
-          :class:`SegmentEncoded`, :class:`RunEncoded`
-========  =============================================  ==================
+:mod:`framebrush.contracts.flow` tells who consumes which.
 """
 
 import hashlib
@@ -19,26 +10,28 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from framebrush.contracts.document import RUN_ID_PATTERN, Count, Document, FrameRange, Index, RunId, explain
+from framebrush.contracts.document import RUN_ID_PATTERN, Count, Document, FrameRange, Generation, Index, RunId, explain
 from framebrush.contracts.requests import RunRequest, Trigger
 from framebrush.errors import InvalidMessage
 
 ITEM_FAILED = "item_failed"
-QUEUES = ("triggers", "splits", "frames", "batches", "scored")
 
 
 class _RunMessage(Document):
     queue: ClassVar[str]
+    """Where the message is sent."""
+    former_queue: ClassVar[str | None] = None
+    """Where version 0.1 sends it, which may run beside this one during an upgrade: it is read there, too."""
     kind: str
     run_id: RunId
-    round: Index = 0
-    """How often the run was reopened; a message hands it on to those that follow from it. It keeps their ids apart from
-    the same messages of an earlier round, which duplicate detection still remembers."""
+    generation: Generation = 0
+    """How often the run was reopened. A message hands the number on to those that follow from it. The number keeps
+    their ids apart from those of the same messages before, which duplicate detection still remembers."""
 
     @property
     def message_id(self) -> str:
         """Derived from the content alone: the same step says the same thing twice under one id."""
-        return f"{self.run_id}/{self.kind}{self._item()}" + (f"@{self.round}" if self.round else "")
+        return f"{self.run_id}/{self.kind}{self._item()}" + (f"@{self.generation}" if self.generation else "")
 
     def _item(self) -> str:
         return ""
@@ -84,7 +77,7 @@ class ItemFailed(_RunMessage):
 
     queue = "frames"
     kind: Literal["item_failed"] = "item_failed"
-    source: Literal["triggers", "splits", "frames", "batches", "scored"]
+    source: Literal["triggers", "splits", "frames", "batches", "events", "scored"]
     """The queue whose message it was."""
     item: Annotated[str, Field(max_length=128)]
     """Its message id."""
@@ -115,9 +108,10 @@ class BatchReady(_SegmentMessage):
 
 
 class BatchScored(_SegmentMessage):
-    """Styled frames lie in Blob."""
+    """An event: styled frames lie in Blob."""
 
-    queue = "scored"
+    queue = "events"
+    former_queue = "scored"
     kind: Literal["batch_scored"] = "batch_scored"
     frames: FrameRange
 
@@ -126,52 +120,37 @@ class BatchScored(_SegmentMessage):
 
 
 class SegmentScored(_SegmentMessage):
-    """The last batch of a segment is in: encode it."""
+    """Work: all batches of a segment are scored, so that it can be encoded."""
 
     queue = "scored"
     kind: Literal["segment_scored"] = "segment_scored"
 
 
 class SegmentEncoded(_SegmentMessage):
-    """An encoded segment lies in Blob."""
+    """An event: an encoded segment lies in Blob."""
 
-    queue = "scored"
+    queue = "events"
+    former_queue = "scored"
     kind: Literal["segment_encoded"] = "segment_encoded"
 
 
 class RunEncoded(_RunMessage):
-    """The last segment is in: join them."""
+    """Work: all segments of a run are encoded, so that they can be joined."""
 
     queue = "scored"
     kind: Literal["run_encoded"] = "run_encoded"
 
 
-Message: TypeAlias = (
-    RunRequest
-    | SegmentPlanned
-    | PackReady
-    | ItemFailed
-    | BatchReady
-    | BatchScored
-    | SegmentScored
-    | SegmentEncoded
-    | RunEncoded
+RunMessage: TypeAlias = (
+    SegmentPlanned | PackReady | ItemFailed | BatchReady | BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 )
-Incoming: TypeAlias = Message | Trigger
+"""What services send to each other about a run."""
+Message: TypeAlias = RunRequest | RunMessage
+"""What services send."""
+Incoming: TypeAlias = RunMessage | Trigger
+"""What handlers get."""
 
-_run_message: TypeAdapter[Message] = TypeAdapter(
-    Annotated[
-        SegmentPlanned
-        | PackReady
-        | ItemFailed
-        | BatchReady
-        | BatchScored
-        | SegmentScored
-        | SegmentEncoded
-        | RunEncoded,
-        Field(discriminator="kind"),
-    ]
-)
+_run_message: TypeAdapter[RunMessage] = TypeAdapter(Annotated[RunMessage, Field(discriminator="kind")])
 
 
 def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
@@ -186,7 +165,7 @@ def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
         message = _run_message.validate_json(body)
     except ValidationError as error:
         raise InvalidMessage(f"{queue}: {explain(error)}") from None
-    if message.queue != queue:
+    if queue not in (message.queue, message.former_queue):
         raise InvalidMessage(f"{queue}: kind: {message.kind} belongs to the queue {message.queue}")
     return message
 

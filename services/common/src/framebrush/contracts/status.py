@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from framebrush.contracts.document import BlobRef, Document, Index, Model, ModelName, RunId
+from framebrush.contracts.document import BlobRef, Document, Generation, Index, Model, ModelName, RunId
 
 
 class State(StrEnum):
@@ -54,8 +54,7 @@ class Status(Document):
     created: datetime
     updated: datetime
     ended: datetime | None = None
-    round: Index = 0
-    """How often the run was reopened after it failed."""
+    generation: Generation = 0
     input: BlobRef
     model: ModelName
     more_models: tuple[ModelName, ...] = ()

@@ -12,7 +12,7 @@ from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 from azure.servicebus.exceptions import MessageLockLostError
 from prometheus_client import Counter, Gauge, Histogram
 
-from framebrush.contracts import ITEM_FAILED, Incoming, Message, decode, find_run_id
+from framebrush.contracts import FLOW, ITEM_FAILED, Incoming, Message, decode, find_run_id
 from framebrush.errors import FramebrushError, Interrupt
 from framebrush.messaging.client import connect, translated
 from framebrush.messaging.context import bind_run, current_run, run_context
@@ -59,8 +59,7 @@ class Consumer:
     queue: str
     handler: Handler
     concurrency: int = 1
-    sends: tuple[str, ...] = ()
-    """Queues that the handler's messages go to: the SDK takes half a second to open each, better before the first."""
+    """Messages that are handled at a time."""
 
 
 class Worker:
@@ -162,7 +161,7 @@ class _Slot(threading.Thread):
             client.get_queue_receiver(self.consumer.queue) as receiver,
         ):
             self.connected = True
-            sender.open(self.consumer.sends)
+            sender.open(FLOW[self.consumer.queue].sends)  # each takes the SDK half a second
             while not self._stop_event.is_set():
                 for received in receiver.receive_messages(max_message_count=1, max_wait_time=1):
                     self._process(receiver, sender, received)

@@ -28,6 +28,28 @@ def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
     )
 
 
+def is_scored(runs: Runs, run_id: str, segment: int) -> bool:
+    """Return whether all frames of a segment are scored, in all renditions.
+
+    A scorer makes the renditions of a batch in their order, so that a batch is scored once its last rendition is there.
+    """
+    manifest = runs.manifest(run_id)
+    prefix = runs.blobs(run_id).styled_prefix(segment, manifest.renditions[-1].number)
+    scored = sum(frames_of(blob.ref).count for blob in runs.store.list(runs.container, prefix))
+    return scored >= manifest.segments[segment].frames
+
+
+def is_encoded(runs: Runs, run_id: str) -> bool:
+    """Return whether all segments of a run are encoded, in all renditions.
+
+    A stitcher makes the renditions of a segment in their order: a segment is encoded once its last one is there.
+    """
+    blobs, manifest = runs.blobs(run_id), runs.manifest(run_id)
+    last = manifest.renditions[-1].number
+    encoded = {blob.ref for blob in runs.store.list(runs.container, blobs.encoded_prefix(last))}
+    return all(blobs.encoded(segment, last) in encoded for segment in range(len(manifest.segments)))
+
+
 def measure(runs: Runs, run_id: str) -> tuple[Progress, dict[str, Timing]]:
     """How far the stages are, from the blobs that exist. A frame is past a stage when its last rendition is."""
     prefix, counts, timings = runs.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()

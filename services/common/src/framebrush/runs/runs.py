@@ -145,13 +145,13 @@ class Runs:
         status = Status.decode(self.store.read(ref, etag=info.etag))
         if status.state is State.FAILED:
             state = State.RUNNING if status.frames else State.PLANNING
-            changes = {"state": state, "round": status.round + 1, "ended": None, "error": None}
+            changes = {"state": state, "generation": status.generation + 1, "ended": None, "error": None}
             status = status.model_copy(update={**changes, "updated": datetime.now(UTC)})
             self._write(status, if_match=info.etag)
         if status.state is not State.RUNNING:
             return []
         segments = range(len(self.manifest(run_id).segments))
-        return [SegmentPlanned(run_id=run_id, segment=segment, round=status.round) for segment in segments]
+        return [SegmentPlanned(run_id=run_id, segment=segment, generation=status.generation) for segment in segments]
 
     def _write(self, status: Status, *, if_match: str | None) -> None:
         # The state goes into the metadata too: a listing then tells which runs are active.

@@ -10,7 +10,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from framebrush.contracts import Incoming, Message
+from framebrush.contracts import FLOW, Incoming, Message
 from framebrush.environment import load
 from framebrush.errors import FramebrushError
 from framebrush.messaging import Consumer, Handler, Worker
@@ -92,16 +92,14 @@ def run_service(
     name: str,
     settings_class: type[S],
     make: Callable[[S, Store], Handler],
-    consumers: Callable[[S, Handler], Iterable[Consumer]],
     background: Callable[[S, Store, Handler], Iterable[Periodic]] = lambda *_: (),
 ) -> None:
-    """Consume until SIGTERM or SIGINT, then drain, and linger until the last counts have been read.
+    """Consume the service's queues until SIGTERM or SIGINT, then drain, and linger until the last counts are read.
 
     Args:
-        name: As logs show it.
+        name: As logs show it, and as :data:`~framebrush.contracts.FLOW` has it.
         settings_class: Read from the environment.
         make: Makes the handler; imports what is slow to import itself, while the worker connects.
-        consumers: The queues to consume.
         background: What else to do from time to time.
 
     Raises:
@@ -113,7 +111,12 @@ def run_service(
     settings = load(settings_class)
     configure_logging(name, settings.log_level)
     handler = Deferred()
-    worker, checks = Worker(consumers(settings, handler), settings), list[Check]()
+    consumers = [
+        Consumer(queue, handler, step.slots or settings.concurrency)
+        for queue, step in FLOW.items()
+        if step.service == name
+    ]
+    worker, checks = Worker(consumers, settings), list[Check]()
     checks += [worker.ready, lambda: None if loaded.is_set() else "loading"]
 
     def ready() -> str | None:
