@@ -55,7 +55,7 @@ def test_targets_are_whole_and_at_least_one(concurrency: int, per_slot: float) -
 
 def test_from_zero_and_back() -> None:
     found = render()
-    for name in CONSUMERS:
+    for name in WORKLOADS:
         spec = scaled(found, name)
         assert spec["minReplicaCount"] == 0
         assert spec["maxReplicaCount"] >= 3
@@ -93,7 +93,7 @@ def test_a_killed_pods_message_finds_somebody_awake() -> None:
 
 def test_fallback() -> None:
     found = render()
-    for name in CONSUMERS:
+    for name in WORKLOADS:
         if name == "scorer-default":  # an active fallback wakes a stage at zero: no GPU node for that
             assert "fallback" not in scaled(found, name)
         else:
@@ -118,4 +118,4 @@ def test_values_reach_the_scaled_object() -> None:
     metadata = found.of("ScaledObject")["framebrush-stitcher"]["metadata"]
     assert metadata["annotations"] == {"autoscaling.keda.sh/paused-replicas": "2"}
     assert "annotations" not in found.of("ScaledObject")["framebrush-splitter"]["metadata"]
-    assert len(STAGES) == len(CONSUMERS)
+    assert len(STAGES) == len(WORKLOADS)

@@ -15,7 +15,6 @@ from .encoding import Choice as Choice
 from .encoding import Encoding as Encoding
 from .flow import FLOW as FLOW
 from .flow import QUEUES as QUEUES
-from .flow import Step as Step
 from .manifest import Manifest as Manifest
 from .manifest import Rational as Rational
 from .manifest import Rendition as Rendition
