@@ -1,4 +1,4 @@
-"""The five queues of a broker process, as a test sees them."""
+"""The queues of a broker process, as a test sees them."""
 
 import time
 from collections.abc import Callable

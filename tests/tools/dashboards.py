@@ -248,7 +248,7 @@ def work(board: Board) -> None:
 
 def queues(board: Board) -> None:
     """What waits, and what is there for it."""
-    names = "triggers|splits|frames|batches|scored"
+    names = "triggers|splits|frames|batches|events|scored"
     depth = keda("keda_scaler_metrics_value", matchers=f', metric=~"s[0-9]+-azure-servicebus-({names})"')
     board.row("Queues and scaling")
     board.graph(
