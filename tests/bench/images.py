@@ -23,7 +23,7 @@ from runs import Bench, bench
 
 from framebrush.contracts import BatchReady, BatchScored, FrameRange, Message, PackReady, SegmentPlanned
 from framebrush.messaging import MessageSender, connect
-from framebrush_cli.plan import free_ports
+from framebrush_cli.local import free_ports
 
 RUN, FRAMES = "nobody", FrameRange(first=0, count=1)
 FIRST: dict[str, Message] = {

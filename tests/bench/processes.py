@@ -11,8 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from framebrush_cli.plan import plan
-from framebrush_cli.stack import Home, Part, Stack, probe
+from framebrush_cli.local import Home, Part, Stack, plan_stack, probe
 
 
 class Process:
@@ -50,7 +49,7 @@ class Parts:
         home = Home(folder)
         self.folder = folder
         home.azurite.mkdir(parents=True)
-        self.stack: Stack = plan(home, scorers=1)
+        self.stack: Stack = plan_stack(home, scorers=1)
         self._parts = {part.name: part for part in self.stack.parts}
 
     @contextmanager

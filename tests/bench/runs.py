@@ -17,7 +17,7 @@ from framebrush.messaging import MessageSender, connect
 from framebrush.runs import Runs, measure
 from framebrush.service import Settings
 from framebrush.storage import AzureBlobs
-from framebrush_cli.connection import settings_from
+from framebrush_cli.settings import settings_from
 
 SERVICES = ("splitter", "dispatcher", "scorer", "stitcher")
 LONG = 3600.0

@@ -11,8 +11,7 @@ from support.system import System
 from framebrush.contracts import QUEUES
 from framebrush.storage import AzureBlobs
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.plan import plan
-from framebrush_cli.stack import Home
+from framebrush_cli.local import Home, plan_stack
 
 SETTINGS = {
     "FRAMEBRUSH_DEFAULT_MODEL": "identity",
@@ -30,7 +29,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = Home(tmp_path_factory.mktemp("stack"))
     home.azurite.mkdir()
     try:
-        stack = plan(home, scorers=1)
+        stack = plan_stack(home, scorers=1)
     except CommandFailed as error:
         if os.environ.get("CI"):
             raise

@@ -20,8 +20,8 @@ from framebrush.service import Settings
 from framebrush_broker.__main__ import _parser as broker_parser
 from framebrush_broker.options import read_queues as broker_queues
 from framebrush_cli.__main__ import app
-from framebrush_cli.plan import QUEUES as LAPTOP
-from framebrush_cli.queues import read_queues
+from framebrush_cli.installation import read_queues
+from framebrush_cli.local import QUEUES_FILE as LAPTOP
 from framebrush_dispatcher.settings import DispatcherSettings
 from framebrush_scorer.settings import ScorerSettings
 from framebrush_splitter.settings import SplitterSettings

@@ -18,10 +18,9 @@ from cryptography.x509.oid import NameOID
 from framebrush.service import Settings
 from framebrush.storage import AzureBlobs
 from framebrush_broker.testing import running_broker
-from framebrush_cli import azurite as azurite_
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.plan import QUEUES, free_ports
-from framebrush_cli.stack import probe
+from framebrush_cli.local import QUEUES_FILE, free_ports, probe
+from framebrush_cli.local import azurite as azurite_
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +79,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def broker() -> Iterator[str]:
     """The connection string of a broker of this test's own, with the five queues, empty."""
-    with running_broker(arguments=["--queues", str(QUEUES)]) as process:
+    with running_broker(arguments=["--queues", str(QUEUES_FILE)]) as process:
         yield process.connection_string
 
 

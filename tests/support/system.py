@@ -8,7 +8,7 @@ from pathlib import Path
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import AzureBlobs
-from framebrush_cli.stack import Part, probe
+from framebrush_cli.local import Part, probe
 
 
 @dataclass

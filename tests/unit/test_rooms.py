@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,8 +30,11 @@ def test_a_package_says_what_belongs_there_and_exports_what_exists(package: str)
     module = importlib.import_module(package)
     assert module.__doc__
     assert len(module.__doc__.split()) > 8
+    modules = {path.stem for path in Path(str(module.__file__)).parent.glob("*.py")}
     for name in module.__all__:
         assert getattr(module, name) is not None
+        # Once a module is imported it is an attribute of its package, and would hide an export of the same name.
+        assert isinstance(getattr(module, name), ModuleType) or name not in modules
 
 
 @cache

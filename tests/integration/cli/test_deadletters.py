@@ -12,7 +12,7 @@ from framebrush.messaging import ATTEMPTS, COPIES, RUN, connect, number_property
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import MemoryStore
-from framebrush_cli.deadletters import Selection, peek, replay
+from framebrush_cli.installation import Selection, peek, replay
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from azure.servicebus.management import ServiceBusAdministrationClient
 
 from framebrush.contracts import QUEUES
 from framebrush_broker.testing import BrokerProcess, running_broker
-from framebrush_cli.plan import free_ports
+from framebrush_cli.local import free_ports
 
 COMMAND = [sys.executable, "-m", "framebrush_cli", "setup"]
 Setup = Callable[..., subprocess.CompletedProcess[str]]

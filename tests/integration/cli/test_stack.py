@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from framebrush.storage import AzureBlobs, StorageSettings
-from framebrush_cli import azurite, up
-from framebrush_cli.connection import settings_from
+from framebrush_cli.commands import up
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.plan import free_ports
-from framebrush_cli.stack import Home, Part, Stack
+from framebrush_cli.local import Home, Part, Stack, azurite, free_ports
+from framebrush_cli.settings import settings_from
 
 SERVE = "import http.server as h, os; h.test(h.SimpleHTTPRequestHandler, port=int(os.environ['PORT']))"
 FAIL = "print('first words'); raise SystemExit('no such thing')"

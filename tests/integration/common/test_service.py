@@ -16,7 +16,7 @@ from support.queues import eventually
 from framebrush.contracts import FrameRange, PackReady
 from framebrush.messaging import MessageSender, connect
 from framebrush.service import Settings
-from framebrush_cli.plan import free_ports
+from framebrush_cli.local import free_ports
 
 READY = PackReady(run_id="nobody", segment=0, frames=FrameRange(first=0, count=1), offsets=(0, 1024))
 """Of no run: handled by passing it over."""

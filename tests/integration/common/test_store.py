@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from framebrush.contracts import BlobRef
 from framebrush.errors import BlobNotFound, Conflict, FramebrushError, Unavailable
 from framebrush.storage import BLOCK, AzureBlobs, BlobReader, MemoryStore, StorageSettings, Store
-from framebrush_cli.azurite import connection_string
-from framebrush_cli.plan import free_ports
+from framebrush_cli.local import free_ports
+from framebrush_cli.local.azurite import connection_string
 
 
 @pytest.fixture(scope="session")

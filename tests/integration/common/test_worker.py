@@ -35,8 +35,8 @@ from framebrush.messaging import (
 )
 from framebrush.storage import AzureBlobs, StorageSettings
 from framebrush_broker.testing import running_broker
-from framebrush_cli.azurite import connection_string
-from framebrush_cli.plan import free_ports
+from framebrush_cli.local import free_ports
+from framebrush_cli.local.azurite import connection_string
 
 # The SDK leaves the sockets of broken connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

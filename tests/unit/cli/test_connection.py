@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from framebrush_cli.connection import Connection
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.stack import Home, Stack, acquire
+from framebrush_cli.installation import Connection
+from framebrush_cli.local import Home, Stack, acquire
 
 LOCAL = {
     "FRAMEBRUSH_STORAGE_CONNECTION_STRING": "local storage",

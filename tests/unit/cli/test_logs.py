@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from framebrush_cli.logs import Follower, readable, tail
+from framebrush_cli.local import Follower, readable, tail
 
 
 def test_json_lines_become_text() -> None:

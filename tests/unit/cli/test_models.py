@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from framebrush_cli import models
+from framebrush_cli.commands import models
 from framebrush_cli.errors import CommandFailed
 
 

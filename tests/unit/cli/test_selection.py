@@ -5,7 +5,7 @@ import pytest
 from framebrush.contracts import Status
 from framebrush.runs import Runs
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.selection import resolve
+from framebrush_cli.installation import resolve
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from framebrush_cli.throughput import StageProgress, Throughput, estimate
+from framebrush_cli.commands.throughput import StageProgress, Throughput, estimate
 
 
 def measured(*samples: tuple[float, int]) -> float | None:

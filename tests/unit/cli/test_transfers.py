@@ -7,9 +7,9 @@ import pytest
 from framebrush.contracts import BlobRef
 from framebrush.errors import Conflict
 from framebrush.storage import MemoryStore
+from framebrush_cli.commands.get import download
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.get import download
-from framebrush_cli.upload import find_input
+from framebrush_cli.installation import find_input
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ OUTPUT = BlobRef(container="output", name="a.mp4")
 
 
 def test_download_in_parts(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framebrush_cli.get.CHUNK", 3)
+    monkeypatch.setattr("framebrush_cli.commands.get.CHUNK", 3)
     store.write(OUTPUT, b"0123456789")
     assert download(store, OUTPUT, tmp_path / "a.mp4") == 10
     assert (tmp_path / "a.mp4").read_bytes() == b"0123456789"
@@ -91,7 +91,7 @@ def test_download_in_parts(store: MemoryStore, tmp_path: Path, monkeypatch: pyte
 def test_a_download_that_breaks_off_leaves_the_old_file(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("framebrush_cli.get.CHUNK", 3)
+    monkeypatch.setattr("framebrush_cli.commands.get.CHUNK", 3)
     store.write(OUTPUT, b"0123456789")
     (tmp_path / "a.mp4").write_bytes(b"old")
     read = store.read

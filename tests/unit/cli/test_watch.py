@@ -9,7 +9,7 @@ from rich.console import Console
 from framebrush.contracts import BlobRef, Failure, FrameRange, State, Status
 from framebrush.errors import Unavailable
 from framebrush.runs import Runs, work_metadata
-from framebrush_cli import watch
+from framebrush_cli.commands import watch
 from framebrush_cli.display import duration, size
 
 MANIFEST = Path(__file__).parents[2] / "contract" / "golden" / "manifest.json"

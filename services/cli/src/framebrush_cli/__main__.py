@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from framebrush.errors import FramebrushError
-from framebrush_cli import dlq, get, models, runs, setup, submit, up, verify, watch
+from framebrush_cli.commands import dlq, get, models, runs, setup, submit, up, verify, watch
 from framebrush_cli.display import err, out
 
 app = typer.Typer(

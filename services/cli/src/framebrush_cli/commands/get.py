@@ -10,11 +10,9 @@ from rich.markup import escape
 from framebrush.contracts import BlobRef, State
 from framebrush.errors import Conflict
 from framebrush.storage import Store
-from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import out, size
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.selection import RunArgument, resolve
-from framebrush_cli.upload import progress_bar
+from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
 
 CHUNK = 8 * 2**20
 """Bytes per request."""

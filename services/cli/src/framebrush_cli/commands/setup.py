@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 
 from framebrush.errors import Unavailable
-from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.plan import QUEUES
+from framebrush_cli.installation import Connection, connected
+from framebrush_cli.local import QUEUES_FILE
 
 T = TypeVar("T")
 PAUSE, REPEAT = 2.0, 15.0
@@ -32,9 +32,9 @@ def setup(
 
     Needs the right to manage queues: the role Azure Service Bus Data Owner, or a policy with the Manage claim.
     """
-    from framebrush_cli.queues import Namespace, differences, read_queues  # a second to import
+    from framebrush_cli.installation import Namespace, differences, read_queues  # a second to import
 
-    declared, settings, end = read_queues(queues or QUEUES), connection.settings, time.monotonic() + timeout
+    declared, settings, end = read_queues(queues or QUEUES_FILE), connection.settings, time.monotonic() + timeout
     namespace = Namespace(settings)
     for name, options in declared.items():
         found = _patiently(lambda name=name, options=options: namespace.create(name, options), end)  # type: ignore[misc]

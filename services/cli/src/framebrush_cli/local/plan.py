@@ -7,16 +7,16 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from framebrush_cli import azurite
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.stack import Home, Part, Stack
+from framebrush_cli.local import azurite
+from framebrush_cli.local.stack import Home, Part, Stack
 
-QUEUES = Path(__file__).with_name("queues.json")
+QUEUES_FILE = Path(__file__).with_name("queues.json")
 #: Variables of the caller that would lead the stack's services away from it.
 FOREIGN = ("FRAMEBRUSH_STORAGE_ACCOUNT_URL", "FRAMEBRUSH_SERVICEBUS_NAMESPACE", "FRAMEBRUSH_HTTP_PORT")
 
 
-def plan(home: Home, scorers: int) -> Stack:
+def plan_stack(home: Home, scorers: int) -> Stack:
     """Azurite, the broker and the four services on free ports, none of them started.
 
     Raises:
@@ -41,7 +41,7 @@ def plan(home: Home, scorers: int) -> Stack:
         Part(
             name="broker",
             kind="backend",
-            command=(*broker, *ports, "--queues", str(QUEUES), "--data", str(home.broker)),
+            command=(*broker, *ports, "--queues", str(QUEUES_FILE), "--data", str(home.broker)),
             probe=_url(admin),
         ),
     ]

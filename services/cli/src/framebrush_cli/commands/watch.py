@@ -12,10 +12,9 @@ from rich.text import Text
 from framebrush.contracts import State, Status
 from framebrush.errors import BlobNotFound, Unavailable
 from framebrush.runs import Runs, measure
-from framebrush_cli.connection import Connection, connected
+from framebrush_cli.commands.throughput import StageProgress, Throughput, estimate
 from framebrush_cli.display import duration, out, outcome, state
-from framebrush_cli.selection import RunArgument, resolve
-from framebrush_cli.throughput import StageProgress, Throughput, estimate
+from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 
 STAGES = ("split", "scored", "encoded")
 INTERVAL = 1.0

@@ -17,10 +17,7 @@ from rich.table import Table
 
 from framebrush_cli.display import duration, out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.logs import Follower, tail
-from framebrush_cli.plan import plan
-from framebrush_cli.stack import DEFAULT, Home, Part, acquire, probe
-from framebrush_cli.supervisor import GRACE
+from framebrush_cli.local import DEFAULT, GRACE, Follower, Home, Part, acquire, plan_stack, probe, tail
 
 MOST_STARTS = 3
 """Starts after which a part that is still not ready is given up."""
@@ -115,7 +112,7 @@ def _launch(home: Home, scorers: int) -> None:
     except BlockingIOError:
         raise CommandFailed(f"another `framebrush up` is starting in {home.path}: try again in a moment") from None
     try:
-        home.write(plan(home, scorers))
+        home.write(plan_stack(home, scorers))
         home.azurite.mkdir(exist_ok=True)
         for log in home.logs.glob("*.log"):
             log.unlink()
@@ -124,7 +121,7 @@ def _launch(home: Home, scorers: int) -> None:
         # Not subprocess: this process will outlive us, and a Popen object wants to be waited for.
         supervisor = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "framebrush_cli.supervisor", str(home.path), str(locks[0])],
+            [sys.executable, "-m", "framebrush_cli.local.supervisor", str(home.path), str(locks[0])],
             {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -12,10 +12,9 @@ from rich.table import Column, Table
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound
 from framebrush.runs import measure
-from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import duration, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.selection import RunArgument, resolve
+from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

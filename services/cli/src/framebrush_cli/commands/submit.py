@@ -14,11 +14,10 @@ from framebrush.errors import BlobNotFound
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import BlobInfo
-from framebrush_cli.connection import Connection, connected
+from framebrush_cli.commands.watch import follow
 from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.upload import find_input
-from framebrush_cli.watch import follow
+from framebrush_cli.installation import Connection, connected, find_input
 
 PANEL = "How frames are treated"
 OUTPUT = "How the output is encoded"

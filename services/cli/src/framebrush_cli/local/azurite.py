@@ -5,7 +5,7 @@ from pathlib import Path
 
 from framebrush_cli.errors import CommandFailed
 
-HOME = Path(__file__).parents[4] / "tests" / "azurite"
+HOME = Path(__file__).parents[5] / "tests" / "azurite"
 """Where package.json and node_modules are, in a checkout."""
 SCRIPT = HOME / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 

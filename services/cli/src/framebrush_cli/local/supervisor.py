@@ -13,8 +13,8 @@ from pathlib import Path
 
 from framebrush.errors import Unavailable
 from framebrush.storage import AzureBlobs, StorageSettings
-from framebrush_cli.connection import settings_from
-from framebrush_cli.stack import Home, Part, Stack, probe
+from framebrush_cli.local.stack import Home, Part, Stack, probe
+from framebrush_cli.settings import settings_from
 
 log = logging.getLogger(__name__)
 

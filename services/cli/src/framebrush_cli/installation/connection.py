@@ -5,23 +5,20 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from framebrush.contracts import explain
 from framebrush.service import Settings
 from framebrush.storage import StorageSettings
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.stack import Home
+from framebrush_cli.local import Home
+from framebrush_cli.settings import PREFIX, settings_from
 
 if TYPE_CHECKING:
     from framebrush.runs import Runs
     from framebrush.storage import AzureBlobs
 
-S = TypeVar("S", bound=StorageSettings)
-PREFIX = "FRAMEBRUSH_"
 PANEL = "Connection (else FRAMEBRUSH_* variables, else the local stack)"
 FLAGS = {
     "servicebus_connection_string": "Connection string of the Service Bus namespace.",
@@ -79,22 +76,6 @@ class Connection:
         """The flags; a flag also overrules the variable of the other way to reach the same backend."""
         backends = {name.partition("_")[0] for name in self.flags}
         return {name: self.flags.get(name) for name in FLAGS if name.partition("_")[0] in backends}
-
-
-def settings_from(cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, str | None] | None = None) -> S:
-    """Settings from variables other than the process's own, and from values that take precedence over them.
-
-    Raises:
-        CommandFailed: naming what is missing or malformed.
-    """
-    values: dict[str, Any] = {
-        name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)
-    }
-    try:
-        return cls(**{**values, **(overrides or {})})
-    except ValidationError as error:
-        text = explain(error).replace("document: Value error, ", "")
-        raise CommandFailed(f"no installation to talk to: {text}, or run `framebrush up`") from None
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,13 +9,12 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from framebrush.contracts import QUEUES
-from framebrush_cli.connection import Connection, connected
 from framebrush_cli.display import local, out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.selection import resolve
+from framebrush_cli.installation import Connection, connected, resolve
 
 if TYPE_CHECKING:
-    from framebrush_cli.deadletters import DeadLetter, Selection
+    from framebrush_cli.installation import DeadLetter, Selection
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,7 +35,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line per dead letter.")] = False,
 ) -> None:
     """List dead letters."""
-    from framebrush_cli.deadletters import peek  # a second to import, as below
+    from framebrush_cli.installation import peek  # a second to import, as below
 
     found = peek(connection.settings, _selection(connection, queue, run))
     if as_json:
@@ -64,7 +63,7 @@ def show(
     queue: QueueOption = None,
 ) -> None:
     """Print a dead letter with its properties and body, as JSON."""
-    from framebrush_cli.deadletters import peek
+    from framebrush_cli.installation import peek
 
     found = peek(connection.settings, _selection(connection, queue, None, [sequence]))
     if not found:
@@ -89,7 +88,7 @@ def replay(
 
     Example: `framebrush dlq replay --run holiday-1f2e3d4c5b6a`
     """
-    from framebrush_cli.deadletters import replay as send_again
+    from framebrush_cli.installation import replay as send_again
 
     count = 0
     for letter in send_again(connection.settings, connection.runs, _selection(connection, queue, run, sequences or ())):
@@ -102,7 +101,7 @@ def replay(
 def _selection(
     connection: Connection, queue: str | None, run: str | None, sequences: Iterable[int] = ()
 ) -> "Selection":
-    from framebrush_cli.deadletters import Selection
+    from framebrush_cli.installation import Selection
 
     if queue is not None and queue not in QUEUES:
         raise CommandFailed(f"no queue {queue}: there are {', '.join(QUEUES)}")

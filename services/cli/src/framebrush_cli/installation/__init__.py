@@ -1,0 +1,5 @@
+"""The installation that a command talks to: how it is reached, which run is meant, its queues and its dead letters."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .connection import Connection as Connection
+from .connection import connected as connected
+from .deadletters import DeadLetter as DeadLetter
+from .deadletters import Selection as Selection
+from .deadletters import peek as peek
+from .deadletters import replay as replay
+from .queues import Namespace as Namespace
+from .queues import differences as differences
+from .queues import read_queues as read_queues
+from .selection import RunArgument as RunArgument
+from .selection import resolve as resolve
+from .upload import find_input as find_input
+from .upload import progress_bar as progress_bar

@@ -1,0 +1,14 @@
+from . import azurite as azurite
+from .logs import Follower as Follower
+from .logs import readable as readable
+from .logs import tail as tail
+from .plan import QUEUES_FILE as QUEUES_FILE
+from .plan import free_ports as free_ports
+from .plan import plan_stack as plan_stack
+from .stack import DEFAULT as DEFAULT
+from .stack import Home as Home
+from .stack import Part as Part
+from .stack import Stack as Stack
+from .stack import acquire as acquire
+from .stack import probe as probe
+from .supervisor import GRACE as GRACE
