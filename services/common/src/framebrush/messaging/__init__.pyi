@@ -20,6 +20,7 @@ from .wire import ATTEMPTS as ATTEMPTS
 from .wire import COPIES as COPIES
 from .wire import RUN as RUN
 from .wire import body_of as body_of
+from .wire import derived_id as derived_id
 from .wire import failure_notice as failure_notice
 from .wire import number_property as number_property
 from .worker import Consumer as Consumer

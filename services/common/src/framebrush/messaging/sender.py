@@ -10,7 +10,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusRece
 
 from framebrush.contracts import Message
 from framebrush.messaging.client import translated
-from framebrush.messaging.wire import ATTEMPTS, COPIES, RUN, body_of, number_property, text_of
+from framebrush.messaging.wire import ATTEMPTS, COPIES, RUN, body_of, derived_id, number_property, text_of
 
 
 class MessageSender:
@@ -68,7 +68,7 @@ class MessageSender:
             base = base.rpartition("~")[0] or base
         wire = ServiceBusMessage(
             body_of(received),
-            message_id=f"{base[:112]}~{copies}",
+            message_id=derived_id(base, f"~{copies}"),
             subject=received.subject,
             content_type=received.content_type,
             application_properties={

@@ -1,5 +1,6 @@
 """Messages as the SDK gives them: bodies, and the properties that are ours."""
 
+import hashlib
 from typing import Any
 
 from azure.servicebus import ServiceBusReceivedMessage
@@ -16,6 +17,27 @@ COPIES = "framebrush-copies"
 
 
 RUN = "framebrush-run"
+"""The run that a message belongs to."""
+
+LONGEST_ID = 128
+"""Characters that Service Bus accepts as a message id."""
+
+
+def derived_id(base: str, suffix: str) -> str:
+    """Return the id of a message that is made from another one: the other's id with a suffix.
+
+    Different pairs give different ids. Where base and suffix together are longer than :data:`LONGEST_ID`, the end of
+    the base gives way to a hash of all of it: a cut alone would make one id of all that agree up to there.
+
+    Args:
+        base: The other message's id, of any length.
+        suffix: Which of the messages that are made from it this one is; at most 90 characters.
+    """
+    room = LONGEST_ID - len(suffix)
+    if len(base) > room:
+        digest = hashlib.sha256(base.encode()).hexdigest()[:32]
+        base = f"{base[: room - len(digest) - 1]}#{digest}"
+    return base + suffix
 
 
 def body_of(received: ServiceBusReceivedMessage) -> bytes:
