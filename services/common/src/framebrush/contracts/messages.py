@@ -6,7 +6,7 @@
 import hashlib
 import json
 import re
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeGuard
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -173,7 +173,12 @@ def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
 def find_run_id(body: bytes) -> str | None:
     """Return the run that a message names, even if the message is otherwise no good."""
     run_id = _object(body).get("run_id")
-    return run_id if isinstance(run_id, str) and re.fullmatch(RUN_ID_PATTERN, run_id) else None
+    return run_id if is_run_id(run_id) else None
+
+
+def is_run_id(value: object) -> TypeGuard[str]:
+    """Return whether a value could be a run's id."""
+    return isinstance(value, str) and re.fullmatch(RUN_ID_PATTERN, value) is not None
 
 
 def find_generation(body: bytes) -> int:

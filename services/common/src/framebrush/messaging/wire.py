@@ -20,7 +20,7 @@ RUN = "framebrush-run"
 """The run that a message belongs to."""
 
 GENERATION = "framebrush-generation"
-"""How often its run had been reopened when a dead letter was sent again; its body tells of an earlier time, or nothing."""
+"""How often its run had been reopened when a dead letter was sent again; the body tells of an earlier time."""
 
 LONGEST_ID = 128
 """Characters that Service Bus accepts as a message id."""
