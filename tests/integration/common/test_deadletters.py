@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.servicebus import ServiceBusMessage
 from prometheus_client import REGISTRY
-from support.queues import Queues
+from support.queues import Queues, eventually
 
 from framebrush.contracts import (
     QUEUES,
@@ -24,6 +25,7 @@ from framebrush.contracts import (
     Status,
 )
 from framebrush.errors import BlobNotFound, Unavailable
+from framebrush.messaging import RUN, DeadLetterMessage, peek_page
 from framebrush.runs import Runs
 from framebrush.storage import MemoryStore
 from framebrush_broker.testing import running_broker
@@ -53,6 +55,15 @@ def lose(queues: Queues, queue: str) -> None:
     receiver.abandon_message(received)
 
 
+def reopened_run() -> tuple[MemoryStore, Runs]:
+    """Storage with the run ``a``, which failed once and was reopened."""
+    now, source, store = datetime.now(UTC), BlobRef(container="input", name="a.mp4"), MemoryStore()
+    runs = Runs(store, "work")
+    status = Status(run_id="a", state=State.RUNNING, created=now, updated=now, input=source, model="identity")
+    runs.create(status.model_copy(update={"generation": 1}))
+    return store, runs
+
+
 def test_every_dead_letter_is_handled_once_and_stays(queues: Queues) -> None:
     failures = list[ItemFailed]()
 
@@ -72,11 +83,11 @@ def test_every_dead_letter_is_handled_once_and_stays(queues: Queues) -> None:
     watch()
     assert len(failures) == 1
     assert len(queues.peek("splits", dead=True)) == 1
-    assert [message.subject for message in queues.peek("scored")] == ["batch_scored"]
+    assert [message.subject for message in queues.peek("events")] == ["batch_scored"]
 
 
 def test_the_letters_that_lie_there_are_counted(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when a person has taken some away; beyond a limit new ones are handled all the same."""
+    """Also when a person has taken some away."""
     handled = list[str]()
 
     def handle(failed: ItemFailed) -> Iterator[Message]:
@@ -90,8 +101,8 @@ def test_the_letters_that_lie_there_are_counted(queues: Queues, monkeypatch: pyt
         queues.send(SegmentPlanned(run_id=run_id, segment=0))
         lose(queues, "splits")
 
-    monkeypatch.setattr(deadletters, "PAGE", 2)
-    monkeypatch.setattr(deadletters, "COUNTED", 4)
+    monkeypatch.setattr(deadletters, "STEP", 2)
+    monkeypatch.setattr(deadletters, "RATE", 1000)
     watch = DeadLetterWatch(queues.settings(), handle)
     watch()
     assert letters("splits") == 0
@@ -102,14 +113,105 @@ def test_the_letters_that_lie_there_are_counted(queues: Queues, monkeypatch: pyt
     taken = queues.receiver("splits", dead=True)
     (letter,) = taken.receive_messages(1, max_wait_time=5)
     taken.complete_message(letter)
-    watch()
-    assert letters("splits") == 2
+    eventually(lambda: watch() or letters("splits") == 2)
     for run_id in "defg":
         lose_one_of(run_id)
     watch()
-    watch()
-    assert letters("splits") == 4
+    assert letters("splits") == 6
     assert handled == list("abcdefg")
+
+
+def test_many_letters_are_swept_step_by_step(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn looks at a few of those that are known, and the next one comes the later the more these were."""
+    handled, peeked, now = list[str](), list[int](), [1000.0]
+
+    def handle(failed: ItemFailed) -> Iterator[Message]:
+        handled.append(failed.run_id)
+        yield from ()
+
+    def counted(*arguments: Any) -> list[DeadLetterMessage]:
+        page = peek_page(*arguments)
+        peeked.extend(letter.sequence for letter in page)
+        return page
+
+    def turn(seconds: float) -> list[int]:
+        now[0] += seconds
+        peeked.clear()
+        watch()
+        return peeked
+
+    monkeypatch.setattr(deadletters, "peek_page", counted)
+    monkeypatch.setattr(deadletters, "STEP", 2)
+    monkeypatch.setattr(deadletters, "RATE", 1.0)
+    monkeypatch.setattr(deadletters.time, "monotonic", lambda: now[0])
+    watch = DeadLetterWatch(queues.settings(), handle)
+    for run_id in "abcde":
+        queues.send(SegmentPlanned(run_id=run_id, segment=0))
+        lose(queues, "splits")
+    assert turn(0) == [1, 2, 3, 4, 5], "the first turn sees all"
+    assert turn(1.9) == []
+    assert turn(0.1) == [3, 4]
+    assert turn(2) == [5]
+    assert turn(1) == [1, 2], "the second sweep"
+    assert handled == list("abcde")
+
+
+def test_a_message_that_was_sent_early_and_dies_late_is_seen(queues: Queues) -> None:
+    """A dead letter keeps the sequence number of its message, which may be lower than those that were seen before."""
+    handled = list[str]()
+
+    def handle(failed: ItemFailed) -> Iterator[Message]:
+        handled.append(failed.run_id)
+        yield from ()
+
+    queues.send(*(SegmentPlanned(run_id=run_id, segment=0) for run_id in ("early", "late")))
+    receiver = queues.receiver("splits")
+    early, late = (receiver.receive_messages(1, max_wait_time=5)[0] for _ in range(2))
+    watch = DeadLetterWatch(queues.settings(), handle)
+    receiver.abandon_message(late)
+    watch()
+    assert handled == ["late"]
+    receiver.abandon_message(early)
+    eventually(lambda: watch() or "early" in handled)
+    assert handled == ["late", "early"]
+
+
+def test_a_letter_that_cannot_be_read_costs_itself_only(queues: Queues, caplog: pytest.LogCaptureFixture) -> None:
+    """The URL of this event is none; and the run that it names has no status that could be read."""
+    event = {
+        "run_id": "odd",
+        "specversion": "1.0",
+        "type": "Microsoft.Storage.BlobCreated",
+        "subject": "/blobServices/default/containers/input/blobs/a.mp4",
+        "data": {"url": "http://["},
+    }
+    store, runs = reopened_run()
+    store.write(runs.blobs("odd").status, b"{}")
+    queues.send_raw("triggers", ServiceBusMessage(json.dumps(event), message_id="1"))
+    lose(queues, "triggers")
+    queues.send_raw("triggers", ServiceBusMessage(b'{"run_id": "a", "input": {}}', application_properties={RUN: "a"}))
+    lose(queues, "triggers")
+    queues.send(SegmentPlanned(run_id="a", segment=7, generation=1))
+    lose(queues, "splits")
+    watch = DeadLetterWatch(queues.settings(), Dispatcher(store, queues.settings()))
+    watch()
+    watch()
+    assert runs.status("a").state is State.FAILED
+    assert caplog.text.count("dead letter 1 of triggers") == 1, "said once"
+
+
+def test_letters_of_an_earlier_generation_do_not_end_a_reopened_run(queues: Queues) -> None:
+    """Nor after the dispatcher has begun anew, and remembers no letter."""
+    store, runs = reopened_run()
+    queues.send(PLANNED)
+    lose(queues, "splits")
+    for _ in range(2):
+        DeadLetterWatch(queues.settings(), Dispatcher(store, queues.settings()))()
+        assert runs.status("a").state is State.RUNNING
+    queues.send(PLANNED.model_copy(update={"generation": 1}))
+    lose(queues, "splits")
+    DeadLetterWatch(queues.settings(), Dispatcher(store, queues.settings()))()
+    assert runs.status("a").state is State.FAILED
 
 
 def test_letters_of_no_run_or_of_one_that_is_gone_do_not_stop_the_watch(queues: Queues) -> None:
@@ -155,7 +257,7 @@ def test_what_could_not_be_handled_is_looked_at_again(queues: Queues) -> None:
     lose(queues, "splits")
     watch()
     watch()
-    assert calls == ["a", "a", "b"]
+    assert calls == ["a", "b", "a"]
 
 
 def test_the_run_of_a_lost_message_fails_with_the_brokers_reason(queues: Queues) -> None:

@@ -1,77 +1,114 @@
-"""Watches the dead-letter queues for messages that the broker itself gave up, after too many deliveries."""
+"""Watches the dead-letter queues for messages that the broker itself gave up, after too many deliveries.
+
+A dead letter keeps the sequence number that its message had when it was sent. So new ones appear anywhere in their
+queue, and only a look at all of them finds all. Such a sweep costs a credit for each dead letter, of which a namespace
+of the Standard tier has 1,000 in a second: the more there are, the slower the sweeps. Between them the watch looks
+only behind the highest number that it has seen, where most of the new ones are.
+
+What a dispatcher has handled it does not handle again, but nothing depends on that: a new dispatcher, or a second one,
+handles all of them anew, and no dead letter of a run that has ended or was reopened since changes anything.
+"""
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
-from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSubQueue
+from azure.servicebus import ServiceBusReceiver
 from prometheus_client import Gauge
 
-from framebrush.contracts import ITEM_FAILED, QUEUES, ItemFailed, Message, find_run_id
-from framebrush.errors import PermanentError, Unavailable
+from framebrush.contracts import ITEM_FAILED, QUEUES, ItemFailed, Message
+from framebrush.errors import Unavailable
 from framebrush.messaging import (
     BrokerSettings,
+    DeadLetterMessage,
     MessageSender,
-    body_of,
     connect,
+    dead_letter_receiver,
     failure_notice,
+    peek_page,
     run_context,
     translated,
 )
 
 log = logging.getLogger(__name__)
 
-PAGE = 100
-"""Messages to peek at a time."""
-COUNTED = 300
-"""Up to so many letters are counted anew at every look, since a person may have taken some away."""
+RATE = 20.0
+"""Dead letters of one queue to peek in a second, on average, sweep after sweep."""
+STEP = 100
+"""Dead letters of one queue that a sweep looks at in one turn, before the other queues have theirs."""
+STEPS_BEHIND = 10
+"""So many times as many are looked at in one turn if they lie behind the highest that was seen: each is new."""
+REMEMBERED = 100_000
+"""Handled dead letters of one queue to remember; those beyond it are handled anew in every sweep."""
 
-_letters = Gauge("framebrush_dead_letters", "Dead letters that lie in a queue, counted up to 300.", ["queue"])
+_letters = Gauge("framebrush_dead_letters", "Dead letters that lie in a queue, as of the last sweep.", ["queue"])
+
+
+@dataclass(slots=True)
+class Sweep:
+    """How far the watch is with one queue."""
+
+    queue: str
+    following: int = 1
+    """The sequence number at which the sweep goes on."""
+    due: float = 0.0
+    """When it goes on, in seconds of the monotonic clock."""
+    count: int = 0
+    """Dead letters that this sweep has come by."""
+    total: int = 0
+    """Dead letters that the last sweep came by, and those that were found behind them since."""
+    highest: int = 0
+    """The highest sequence number that was seen."""
+    handled: set[int] = field(default_factory=set)
+    """The sequence numbers of dead letters that need not be handled again."""
+    met: set[int] = field(default_factory=set)
+    """Those of them that this sweep has come by: what a person took away is forgotten after it."""
+
+    def remember(self, sequence: int) -> None:
+        """Do not handle this one again, as long as it lies there."""
+        if len(self.met) < REMEMBERED:
+            self.met.add(sequence)
+        if len(self.handled) < REMEMBERED:
+            self.handled.add(sequence)
+
+    def begin_again(self) -> None:
+        """Start the next sweep, as this one has reached the end."""
+        self.handled, self.met = self.met, set()
+        self.highest, self.following = self.following - 1, 1
+        self.total, self.count = self.count, 0
 
 
 class DeadLetterWatch:
-    """Looks at every dead letter once; leaves it where it is, for a person to see and to replay."""
+    """Handles every dead letter once; leaves it where it is, for a person to see and to replay."""
 
     def __init__(self, settings: BrokerSettings, handle: Callable[[ItemFailed], Iterable[Message]]) -> None:
         self._settings, self._handle = settings, handle
-        self._seen = dict.fromkeys(QUEUES, 0)
+        self._sweeps = [Sweep(queue) for queue in QUEUES]
         self._connection = ExitStack()
         self._receivers: dict[str, ServiceBusReceiver] = {}
         self._sender: MessageSender | None = None
 
     def __call__(self) -> None:
-        """Handle what is new since the last call.
+        """Look for dead letters that were not handled yet, and handle them.
 
         Raises:
-            Unavailable: the broker or storage is away; what was not handled is looked at again next time.
+            Unavailable: the broker or storage is away; what was not handled is found again later.
         """
         try:
             sender = self._sender or self._connect()
-            for queue, receiver in self._receivers.items():
-                self._look(queue, receiver, sender)
-        except Unavailable:
+            for sweep in self._sweeps:
+                self._look(sweep, sender)
+        except Exception:
             self._disconnect()
             raise
-
-    def _look(self, queue: str, receiver: ServiceBusReceiver, sender: MessageSender) -> None:
-        count, last = 0, 0
-        while page := self._peek(receiver, last + 1):
-            count += len(page)
-            for letter in page:
-                last = letter.sequence_number or 0
-                if last > self._seen[queue]:
-                    self._report(queue, letter, sender)
-                    self._seen[queue] = last
-            if count >= COUNTED:
-                last = max(last, self._seen[queue])
-        _letters.labels(queue).set(min(count, COUNTED))
 
     def _connect(self) -> MessageSender:
         with translated():
             client = self._connection.enter_context(connect(self._settings))
             for queue in QUEUES:
-                receiver = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
-                self._receivers[queue] = self._connection.enter_context(receiver)
+                self._receivers[queue] = self._connection.enter_context(dead_letter_receiver(client, queue))
             self._sender = self._connection.enter_context(MessageSender(client))
         return self._sender
 
@@ -79,20 +116,64 @@ class DeadLetterWatch:
         self._receivers, self._sender = {}, None
         self._connection.close()
 
-    def _peek(self, receiver: ServiceBusReceiver, first: int) -> list[ServiceBusReceivedMessage]:
-        with translated():
-            return receiver.peek_messages(PAGE, sequence_number=first)
+    def _look(self, sweep: Sweep, sender: MessageSender) -> None:
+        now = time.monotonic()
+        if now < sweep.due or not self._sweep(sweep, sender, now):
+            self._look_behind(sweep, sender)
+        _letters.labels(sweep.queue).set(max(sweep.total, sweep.count))
 
-    def _report(self, queue: str, letter: ServiceBusReceivedMessage, sender: MessageSender) -> None:
-        run_id = find_run_id(body_of(letter))
-        if run_id is None or letter.subject == ITEM_FAILED:
-            return
-        reason = letter.dead_letter_reason or "dead_lettered"
-        description = letter.dead_letter_error_description or "the broker gave no description"
-        failed = failure_notice(queue, letter, run_id, reason, description)
-        with run_context(run_id):
+    def _sweep(self, sweep: Sweep, sender: MessageSender, now: float) -> bool:
+        """Go on with the sweep by one step; return whether it reached the end."""
+        left = STEP
+        while left:
+            page = peek_page(self._receivers[sweep.queue], sweep.queue, sweep.following, left)
+            if not page:
+                sweep.begin_again()
+                return True
+            left -= len(page)
+            for letter in page:
+                sweep.following = letter.sequence + 1
+                sweep.count += 1
+                self._visit(sweep, letter, sender)
+            sweep.due = now + (STEP - left) / RATE
+        return False
+
+    def _look_behind(self, sweep: Sweep, sender: MessageSender) -> None:
+        """Look at what has come behind everything that was seen so far."""
+        for _ in range(STEPS_BEHIND):
+            page = peek_page(self._receivers[sweep.queue], sweep.queue, sweep.highest + 1, STEP)
+            if not page:
+                return
+            for letter in page:
+                self._visit(sweep, letter, sender)
+
+    def _visit(self, sweep: Sweep, letter: DeadLetterMessage, sender: MessageSender) -> None:
+        """Handle a dead letter unless that was done; whatever may be wrong with it, it costs itself only.
+
+        If a backend is away the letter is not remembered, and the next sweep comes by it again. It does not wait for
+        the letter: one that meets an error like this for ever must not keep others from being seen.
+        """
+        if letter.sequence > sweep.highest:
+            sweep.highest = letter.sequence
+            sweep.total += 1
+        if letter.sequence not in sweep.handled:
             try:
-                for message in self._handle(failed):
-                    sender.send(message)
-            except PermanentError as error:
-                log.warning("dead letter %s of %s: %s", letter.message_id, queue, error)
+                self._report(letter, sender)
+            except Unavailable:
+                sweep.due = 0.0
+                raise
+            except Exception as error:  # noqa: BLE001 - strangers may have put anything into it
+                log.warning("dead letter %d of %s: %s: %s", letter.sequence, letter.queue, type(error).__name__, error)
+        sweep.remember(letter.sequence)
+
+    def _report(self, letter: DeadLetterMessage, sender: MessageSender) -> None:
+        """Let the letter's run fail, or go on without what the letter stands for."""
+        run_id = letter.run_id
+        if run_id is None or letter.received.subject == ITEM_FAILED:
+            return
+        reason = letter.reason or "dead_lettered"
+        description = letter.description or "the broker gave no description"
+        failed = failure_notice(letter.queue, letter.received, run_id, reason, description)
+        with run_context(run_id):
+            for message in self._handle(failed):
+                sender.send(message)

@@ -26,6 +26,7 @@ from framebrush.contracts import (
     Status,
     Trigger,
     decode,
+    find_generation,
 )
 from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, RunExists
 from framebrush.media import PackWriter, read_pack
@@ -75,7 +76,10 @@ class Dispatcher:
             yield RunEncoded(run_id=event.run_id, generation=event.generation)
 
     def _failed(self, failed: ItemFailed) -> Iterator[Message]:
-        """Apply the run's policy: replace the frames of a lost batch, or end the run with the reason."""
+        """Apply the run's policy: replace the frames of a lost batch, or end the run with the reason.
+
+        A run that was reopened after the item was sent goes on: the item is being made again, or was sent again.
+        """
         if failed.source == "triggers" and failed.reason in (RunExists.reason, InvalidMessage.reason):
             return  # it names a run that is not its own, or might
         item = self._item(failed)
@@ -87,8 +91,10 @@ class Dispatcher:
                 )
             return
         failure = Failure(reason=failed.reason, description=failed.description)
+        # Notices of version 0.1 always say 0; the item itself, where it says anything, knows better.
+        generation = max(failed.generation, find_generation(failed.body.encode()))
         try:
-            ended = self._runs.fail(failed.run_id, failure)
+            ended = self._runs.fail(failed.run_id, failure, generation=generation)
         except BlobNotFound:  # there is no status yet, or never was such a run
             ended = isinstance(item, Trigger) and self._runs.create(_stillborn(failed, item, failure))
         if ended:

@@ -33,7 +33,9 @@ from .messages import SegmentEncoded as SegmentEncoded
 from .messages import SegmentPlanned as SegmentPlanned
 from .messages import SegmentScored as SegmentScored
 from .messages import decode as decode
+from .messages import find_generation as find_generation
 from .messages import find_run_id as find_run_id
+from .messages import is_run_id as is_run_id
 from .records import EncodedSegment as EncodedSegment
 from .records import FrameFailure as FrameFailure
 from .records import Timeline as Timeline

@@ -6,7 +6,7 @@
 import hashlib
 import json
 import re
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeGuard
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -171,9 +171,29 @@ def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
 
 
 def find_run_id(body: bytes) -> str | None:
-    """The run that a message names, even if the message is otherwise no good."""
+    """Return the run that a message names, even if the message is otherwise no good."""
+    run_id = _object(body).get("run_id")
+    return run_id if is_run_id(run_id) else None
+
+
+def is_run_id(value: object) -> TypeGuard[str]:
+    """Return whether a value could be a run's id."""
+    return isinstance(value, str) and re.fullmatch(RUN_ID_PATTERN, value) is not None
+
+
+def find_generation(body: bytes) -> int:
+    """Return how often its run had been reopened when a message was sent, even if the message is otherwise no good.
+
+    It is 0 where the message does not say, as a trigger.
+    """
+    generation = _object(body).get("round")
+    return generation if isinstance(generation, int) and 0 <= generation < 2**31 else 0
+
+
+def _object(body: bytes) -> dict[str, object]:
+    """Return the members of a JSON object; none if the body is something else."""
     try:
-        run_id = json.loads(body).get("run_id")
-    except (ValueError, AttributeError, RecursionError):
-        return None
-    return run_id if isinstance(run_id, str) and re.fullmatch(RUN_ID_PATTERN, run_id) else None
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -3,6 +3,10 @@ from .client import translated as translated
 from .context import bind_run as bind_run
 from .context import current_run as current_run
 from .context import run_context as run_context
+from .deadletters import DeadLetterMessage as DeadLetterMessage
+from .deadletters import dead_letter_receiver as dead_letter_receiver
+from .deadletters import peek_all as peek_all
+from .deadletters import peek_page as peek_page
 from .locks import Lockable as Lockable
 from .locks import LockKeeper as LockKeeper
 from .retry import Abandon as Abandon

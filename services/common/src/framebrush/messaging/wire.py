@@ -6,7 +6,7 @@ from typing import Any
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.amqp import AmqpMessageBodyType
 
-from framebrush.contracts import ItemFailed
+from framebrush.contracts import ItemFailed, find_generation
 
 ATTEMPTS = "framebrush-attempts"
 """Failed attempts of this message's earlier copies."""
@@ -18,6 +18,9 @@ COPIES = "framebrush-copies"
 
 RUN = "framebrush-run"
 """The run that a message belongs to."""
+
+GENERATION = "framebrush-generation"
+"""How often its run had been reopened when a dead letter was sent again; the body tells of an earlier time."""
 
 LONGEST_ID = 128
 """Characters that Service Bus accepts as a message id."""
@@ -54,12 +57,18 @@ def failure_notice(
     """What the dispatcher is told of a message of a run that became a dead letter."""
     return ItemFailed(
         run_id=run_id,
+        generation=generation_of(received),
         source=queue,  # type: ignore[arg-type]  # one of QUEUES
-        item=str(received.message_id)[:128],
+        item=str(received.message_id or f"sequence-{received.sequence_number}")[:128],
         reason=reason[:128],
         description=description[:4096],
         body=body_of(received).decode(errors="replace")[:32768],
     )
+
+
+def generation_of(received: ServiceBusReceivedMessage) -> int:
+    """Return how often its run had been reopened when a message was sent."""
+    return max(number_property(received, GENERATION), find_generation(body_of(received)))
 
 
 def text_of(value: Any) -> Any:

@@ -111,23 +111,37 @@ class Runs:
                 continue
             return new
 
-    def end(self, run_id: str, state: State, **fields: object) -> bool:
-        """End a run, once: the first to say so decides. True if that was this call."""
+    def end(self, run_id: str, state: State, *, generation: int | None = None, **fields: object) -> bool:
+        """End a run, once: the first to say so decides.
+
+        Args:
+            run_id: The run.
+            state: How it ends.
+            generation: How often the run had been reopened when the cause of its end came about. If it was reopened
+                since, the cause is of the past and the run goes on. None ends it in any case.
+            fields: Further fields of the status.
+
+        Returns:
+            Whether this call ended the run.
+
+        Raises:
+            BlobNotFound: no such run.
+        """
         now, won = datetime.now(UTC), False
 
-        def change(status: Status) -> Status:
+        def change(status: Status) -> Status | None:
             nonlocal won
-            won = not status.state.ended
-            return status.model_copy(update={"state": state, "ended": now, **fields})
+            won = not status.state.ended and (generation is None or generation >= status.generation)
+            return status.model_copy(update={"state": state, "ended": now, **fields}) if won else None
 
         self.update(run_id, change)
         if won:
             _ended.labels(state).inc()
         return won
 
-    def fail(self, run_id: str, failure: Failure) -> bool:
-        """End a run as failed, once."""
-        return self.end(run_id, State.FAILED, error=failure)
+    def fail(self, run_id: str, failure: Failure, *, generation: int | None = None) -> bool:
+        """End a run as failed, once; otherwise as :meth:`end`."""
+        return self.end(run_id, State.FAILED, generation=generation, error=failure)
 
     def reopen(self, run_id: str) -> list[SegmentPlanned]:
         """Let a failed run go on where it stopped.
