@@ -5,7 +5,6 @@ own time limit without a word. Here one thread renews at half of the lock's life
 the handler when the message is no longer ours.
 """
 
-import ctypes
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Protocol
 
 from framebrush.errors import DeadlineExceeded, Draining, Interrupt, LockLost, Unavailable
 from framebrush.messaging.client import translated
+from framebrush.messaging.interrupts import interrupt_thread
 
 
 class Lockable(Protocol):
@@ -74,8 +74,7 @@ class MessageLock:
 
     def _interrupt(self, kind: type[Interrupt]) -> None:
         self._over = True
-        # Delivered when the thread next runs Python code; a handler stuck in C is what /livez is for.
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(kind))
+        interrupt_thread(self._thread, kind)
 
     def release(self) -> None:
         """The handler is through: from here on nothing is renewed or raised."""
