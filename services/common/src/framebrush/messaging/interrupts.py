@@ -1,14 +1,15 @@
 """Raising an exception in another thread."""
 
 import ctypes
+import sys
 import threading
 import time
+from types import FrameType
 
 from framebrush.errors import Interrupt
 
-TRIES, PAUSE = 1000, 0.001
-"""How often to wait for threads that are about to start, and the seconds of each wait. It is not for ever: an interrupt
-that strikes within ``Thread.start`` itself may leave a thread behind that never starts."""
+PAUSE = 0.001
+"""Seconds until the next look at a thread that is starting another one, which takes far less."""
 
 
 def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
@@ -17,18 +18,26 @@ def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
     Until a new thread runs, CPython 3.11 keeps its state under the identifier of the thread that starts it
     (``PyThreadState_New``), and ``PyThreadState_SetAsyncExc`` takes the newest state of an identifier. So an interrupt
     that comes while its thread starts another one would end the new thread before it said that it runs, for which the
-    first one waits without end. Hence no thread of this process may be about to start: ``threading`` keeps those that
-    are in ``_limbo``, under a lock that starting one takes, too. The names are private, and the same in Python 3.11 to
-    3.14. Where one is missing, the interrupt is raised without that care.
+    first one waits without end. Hence the interrupt waits until its thread is not in ``Thread.start``, and holds the
+    lock that everybody takes there first. The lock's name is private, and the same in Python 3.11 to 3.14; without it
+    a small gap is left.
 
     Args:
         thread: The identifier of the thread, see :func:`threading.get_ident`.
         kind: What to raise.
     """
-    limbo, guard = getattr(threading, "_limbo", {}), getattr(threading, "_active_limbo_lock", threading.Lock())
-    for last in (*[False] * TRIES, True):
+    guard = getattr(threading, "_active_limbo_lock", threading.Lock())
+    while True:
         with guard:
-            if last or not limbo:
+            if not _starts_another(sys._current_frames().get(thread)):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
                 return
         time.sleep(PAUSE)
+
+
+def _starts_another(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code is threading.Thread.start.__code__:
+            return True
+        frame = frame.f_back
+    return False
