@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+MIN_DELAY_S = 0.001  # the event loop's clock may run a moment ahead of the wall clock
+
 MAX_BATCH_SIZE = 2**20  # Service Bus takes no larger batch, even where messages may be larger
 
 
@@ -39,8 +41,7 @@ class Server:
         self._touched: set[Queue] = set()
         self._talking: set[Connection] = set()
         self._settling = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._alarms: dict[Queue, tuple[float, asyncio.TimerHandle]] = {}
         self._listeners: list[asyncio.Server] = []
 
     # --- life
@@ -50,7 +51,8 @@ class Server:
         self.loop = asyncio.get_running_loop()
         listener = await self.loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=512)
         self._listeners.append(listener)
-        self._on_timer()
+        for declared in self.namespace:
+            self.touch(declared.queue)
         return int(listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -86,6 +88,7 @@ class Server:
         for each in (queue, queue.dead_letters):
             self._waiting.pop(each, None)
             self._touched.discard(each)
+            self._cancel_alarm(each)
 
     def check_size(self, size: int) -> None:
         """Raise MessageTooLarge for a message of more bytes than the namespace takes."""
@@ -135,21 +138,27 @@ class Server:
             connection.flush()
 
     def _run(self, queue: Queue) -> None:
-        for each in {queue, queue.dead_letters}:
+        now = self.namespace.clock()
+        # The queue goes first: what becomes due there may move to its dead-letter queue.
+        for each in dict.fromkeys((queue, queue.dead_letters)):
+            each.advance(now)
             self.pump(each)
-            self._call_by(each.next_event())
+            self._set_alarm(each, each.next_event())
 
-    def _call_by(self, when: float | None) -> None:
-        """Let `_on_timer` be called at `when`, in seconds since the epoch, or before."""
-        if when is None or (self._timer and self._timer_at <= when):
+    def _set_alarm(self, queue: Queue, when: float | None) -> None:
+        """Let the queue be looked at again at `when`, in seconds since the epoch; None for never."""
+        earlier = self._alarms.get(queue)
+        if earlier and earlier[0] == when:
             return
-        if self._timer:
-            self._timer.cancel()
-        self._timer_at = when
-        self._timer = self.loop.call_later(max(0.0, when - self.namespace.clock()), self._on_timer)
+        self._cancel_alarm(queue)
+        if when is not None:
+            delay = max(MIN_DELAY_S, when - self.namespace.clock())
+            self._alarms[queue] = when, self.loop.call_later(delay, self._on_alarm, queue)
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        for declared in self.namespace:
-            self._run(declared.queue)
-        self._settle_soon()
+    def _cancel_alarm(self, queue: Queue) -> None:
+        if alarm := self._alarms.pop(queue, None):
+            alarm[1].cancel()
+
+    def _on_alarm(self, queue: Queue) -> None:
+        del self._alarms[queue]
+        self.touch(queue)
