@@ -86,21 +86,37 @@ def test_scheduled_time_is_read() -> None:
     assert Message.decode(encoded(body=b"x", annotations=annotations)).scheduled_for == 12.5
 
 
-@given(st.lists(st.binary(max_size=300), min_size=1, max_size=5))
+@given(st.lists(st.binary(max_size=300), max_size=5))
 def test_a_batch_is_cut_into_its_messages(bodies: list[bytes]) -> None:
     messages = [encoded(body=body, id=str(i)) for i, body in enumerate(bodies)]
     assert unbatch(batch(*messages)) == messages
 
 
-@given(st.binary(max_size=300))
-def test_a_single_message_is_no_batch(body: bytes) -> None:
-    payload = encoded(body=body)
-    assert unbatch(payload) == [payload]
+def test_a_batch_may_hold_members_of_any_kind() -> None:
+    value = codec.section(codec.VALUE, codec.NULL)
+    properties = codec.section(codec.PROPERTIES, codec.list_of([codec.string("id")]))
+    members = [b"", properties, properties + value, value, encoded(body=b"x" * 300)]
+    assert unbatch(codec.section(codec.HEADER, codec.list_of([])) + batch(*members)) == members
 
 
-def test_several_data_sections_are_no_batch() -> None:
-    payload = batch(b"first", b"second")
-    assert unbatch(payload) == [payload]
+@pytest.mark.parametrize(
+    "payload",
+    [
+        codec.section(codec.VALUE, codec.binary(b"x")),
+        codec.section(codec.DATA, codec.string("x")),
+        batch(b"x") + codec.section(codec.FOOTER, codec.map_of({})),
+        b"nonsense",
+    ],
+)
+def test_what_is_no_batch_is_refused(payload: bytes) -> None:
+    with pytest.raises(BadRequest, match="batch is not valid"):
+        unbatch(payload)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_a_batch_or_refused(data: bytes) -> None:
+    with contextlib.suppress(BadRequest):
+        unbatch(data)
 
 
 @given(st.binary(min_size=1, max_size=80))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import proton
 
 from framebrush_broker.errors import BrokerError
+from framebrush_broker.frames import MAX_FRAME_SIZE, FrameReader, message_format
 from framebrush_broker.links import Link, open_link
 from framebrush_broker.wire import condition
 
@@ -33,8 +34,12 @@ class Connection(asyncio.Protocol):
         self._engine.collect(self._events)
         self._engine.container = "framebrush-broker"
         self._wire = proton.Transport(proton.Transport.SERVER)
+        self._wire.max_frame_size = MAX_FRAME_SIZE
         self._wire.sasl().allowed_mechs("ANONYMOUS")
         self._wire.bind(self._engine)
+        self._frames = FrameReader()
+        self._message_format: int | None = None
+        """The message format that the frame names which the engine takes in now."""
         self._tick: asyncio.TimerHandle | None = None
         self._handlers: dict[proton.EventType, Callable[[Any], None]] = {
             proton.Event.CONNECTION_REMOTE_OPEN: self._on_connection_open,
@@ -60,6 +65,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the engine and handle what it makes of the bytes."""
+        for frame in self._frames.feed(data):
+            self._message_format = message_format(frame)
+            self._push(frame)
+        self._message_format = None
+        self.server.wake(self)
+
+    def _push(self, data: bytes) -> None:
         while data:
             capacity = self._wire.capacity()
             if capacity <= 0:
@@ -67,7 +79,6 @@ class Connection(asyncio.Protocol):
             self._wire.push(data[:capacity])
             data = data[capacity:]
             self._handle_events()
-        self.server.wake(self)
 
     def eof_received(self) -> None:
         """Close: the default of asyncio is to close the transport, which is what is wanted."""
@@ -167,5 +178,7 @@ class Connection(asyncio.Protocol):
             link.on_flow()
 
     def _on_delivery(self, event: Any) -> None:
+        if self._message_format is not None:
+            event.delivery.message_format = self._message_format
         if link := getattr(event.link, "broker_link", None):
             link.on_delivery(event.delivery)

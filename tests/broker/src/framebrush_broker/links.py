@@ -9,7 +9,7 @@ import proton
 
 from framebrush_broker.errors import BadRequest, BrokerError, LockLost, MessageTooLarge, NotAllowed, NotSupported
 from framebrush_broker.management import respond
-from framebrush_broker.messages import Message, unbatch
+from framebrush_broker.messages import BATCH_FORMAT, Message, unbatch
 from framebrush_broker.namespace import entity_path
 from framebrush_broker.queue import Entry, Queue
 from framebrush_broker.wire import condition, decode_data, encode_entry, encode_value
@@ -86,12 +86,15 @@ class _Receiving(Link):
 
     def on_delivery(self, delivery: Any) -> None:
         """Take a whole message and settle it by the outcome of `take`."""
+        if delivery.aborted:
+            delivery.settle()
+            return
         if not delivery.readable or delivery.partial:
             return
         payload = bytes(self.engine.recv(delivery.pending) or b"")
         self.engine.advance()
         try:
-            self.take(payload)
+            self.take(payload, getattr(delivery, "message_format", 0))
         except BrokerError as error:
             delivery.local.condition = condition(error)
             delivery.update(proton.Delivery.REJECTED)
@@ -101,8 +104,8 @@ class _Receiving(Link):
         if self.engine.credit < CREDIT // 2:
             self.engine.flow(CREDIT - self.engine.credit)
 
-    def take(self, payload: bytes) -> None:
-        """Handle one encoded message."""
+    def take(self, payload: bytes, message_format: int) -> None:
+        """Handle what one delivery carries: one encoded message, or more by its message format."""
         raise NotImplementedError
 
 
@@ -111,10 +114,11 @@ class Incoming(_Receiving):
 
     queue: Queue
 
-    def take(self, payload: bytes) -> None:
+    def take(self, payload: bytes, message_format: int) -> None:
         """Enqueue a message or all messages of a batch; a batch is taken whole or not at all."""
-        encoded = unbatch(payload)
-        limit = self.server.max_message_size if encoded[0] is payload else self.server.max_batch_size
+        is_batch = message_format == BATCH_FORMAT
+        encoded = unbatch(payload) if is_batch else [payload]
+        limit = self.server.max_batch_size if is_batch else self.server.max_message_size
         if len(payload) > limit:
             raise MessageTooLarge(f"The received message of {len(payload)} bytes exceeds the limit of {limit} bytes.")
         messages = [(Message.decode(one), len(one)) for one in encoded]
@@ -221,7 +225,7 @@ class Requests(_Receiving):
         super().__init__(connection, engine, queue)
         self.path = path
 
-    def take(self, payload: bytes) -> None:
+    def take(self, payload: bytes, message_format: int) -> None:
         """Answer on the client's reply link. Raises BadRequest when it has opened none."""
         request = proton.Message()
         try:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from framebrush_broker import codec
 from framebrush_broker.errors import BadRequest
 
+BATCH_FORMAT = 0x80013700
+"""The message format of a transfer that carries a batch of messages in Service Bus."""
 SCHEDULED_ENQUEUE_TIME = "x-opt-scheduled-enqueue-time"
 LOCK_TOKEN = "x-opt-lock-token"
 
@@ -109,25 +111,25 @@ class Message:
 
 
 def unbatch(payload: bytes) -> list[bytes]:
-    """Return the encoded messages of a batch, or the payload itself when it is a single message.
+    """Return the encoded messages of a batch: each of its data sections holds one whole message.
 
-    Service Bus marks a batch by message-format 0x80013700 on the transfer, which proton's Python API does not show. So
-    a batch is known by its form: no header and no application properties, and every body section is data that holds
-    one whole message. A single message whose body is itself an encoded AMQP message is the one case this takes wrongly.
+    Raises BadRequest when the payload is not a batch. Whether it is meant as one is told by the transfer's message
+    format, BATCH_FORMAT.
     """
     try:
-        found = []
-        for code, value in codec.sections(payload):
-            if code in (codec.HEADER, codec.APPLICATION_PROPERTIES) or code > codec.DATA:
-                return [payload]
-            if code == codec.DATA:
-                inner = value[2 if value[0] == 0xA0 else 5 :]
-                if not any(inner_code >= codec.DATA for inner_code, _ in codec.sections(inner)):
-                    return [payload]
-                found.append(inner)
-    except codec.MalformedError:
-        return [payload]
-    return found or [payload]
+        found = [_content(value) for code, value in codec.sections(payload) if code >= codec.DATA]
+        if any(code > codec.DATA for code, _ in codec.sections(payload)):
+            raise codec.MalformedError("a batch has data sections only")
+    except codec.MalformedError as error:
+        raise BadRequest(f"The batch is not valid AMQP 1.0: {error}.") from None
+    return found
+
+
+def _content(encoded: bytes) -> bytes:
+    content = encoded[1 + (1 if encoded[0] == 0xA0 else 4) :] if encoded[0] in (0xA0, 0xB0) else None
+    if content is None:
+        raise codec.MalformedError(f"binary is needed here, not type 0x{encoded[0]:02x}")
+    return content
 
 
 def _pairs(encoded_map: bytes | None) -> dict[bytes, bytes]:
