@@ -1,4 +1,5 @@
 import contextlib
+import uuid
 from typing import Any
 
 import proton
@@ -72,6 +73,15 @@ def test_properties_and_body_keep_their_bytes() -> None:
 def test_annotations_of_a_former_broker_are_dropped() -> None:
     payload = encoded(body=b"x", annotations={proton.symbol("x-opt-sequence-number"): 9, proton.symbol("kept"): 1})
     assert set(Message.decode(payload).annotations) == {"kept"}
+
+
+def test_delivery_annotations_are_kept_but_the_lock_token() -> None:
+    annotations = {proton.symbol("x-opt-lock-token"): uuid.UUID(int=1), proton.symbol("kept"): 1}
+    message = Message.decode(encoded(body=b"x", instructions=annotations))
+    assert set(message.delivery_annotations) == {"kept"}
+    out = proton.Message()
+    out.decode(message.encode(delivery_annotations={"x-opt-lock-token": b"\x98" + uuid.UUID(int=2).bytes}))
+    assert out.instructions == {"kept": 1, "x-opt-lock-token": uuid.UUID(int=2)}
 
 
 def test_with_properties_adds_and_replaces() -> None:

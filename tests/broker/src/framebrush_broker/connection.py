@@ -29,6 +29,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: "Server") -> None:
         self.server = server
         self.links: set[Link] = set()
+        self.active_at = server.loop.time()
+        """When a message last went over one of the links, by the event loop's clock."""
         self._engine = proton.Connection()
         self._events = proton.Collector()
         self._engine.collect(self._events)
@@ -48,7 +50,7 @@ class Connection(asyncio.Protocol):
             proton.Event.SESSION_REMOTE_CLOSE: self._on_session_close,
             proton.Event.LINK_REMOTE_OPEN: self._on_link_open,
             proton.Event.LINK_REMOTE_CLOSE: self._on_link_close,
-            proton.Event.LINK_REMOTE_DETACH: self._on_link_close,
+            proton.Event.LINK_REMOTE_DETACH: self._on_link_detach,
             proton.Event.LINK_FLOW: self._on_flow,
             proton.Event.DELIVERY: self._on_delivery,
         }
@@ -114,9 +116,9 @@ class Connection(asyncio.Protocol):
         self._tick = loop.call_at(deadline, self._keep_alive) if deadline else None
         self.server.wake(self)
 
-    def close(self, description: str) -> None:
-        """Tell the client that the broker goes away, and hang up."""
-        self._engine.condition = proton.Condition("amqp:connection:forced", description)
+    def close(self, error: BrokerError) -> None:
+        """Tell the client why the connection ends, and hang up."""
+        self._engine.condition = condition(error)
         self._engine.close()
         self.flush()
         self._socket.close()
@@ -158,6 +160,13 @@ class Connection(asyncio.Protocol):
         if link := getattr(event.link, "broker_link", None):
             self._end(link)
         event.link.close()
+        event.link.free()
+
+    def _on_link_detach(self, event: Any) -> None:
+        if link := getattr(event.link, "broker_link", None):
+            link.detached()
+            self._end(link)
+        event.link.detach()
         event.link.free()
 
     def detach(self, link: Link, error: BrokerError) -> None:

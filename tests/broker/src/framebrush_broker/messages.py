@@ -37,6 +37,8 @@ class Message:
     """Encoded keys and values, in their order."""
     annotations: Mapping[str, bytes] = field(default_factory=dict)
     """Encoded values of the sender's message annotations, without BROKER_ANNOTATIONS."""
+    delivery_annotations: Mapping[str, bytes] = field(default_factory=dict)
+    """Encoded values of the sender's delivery annotations, without BROKER_ANNOTATIONS."""
     durable: bool = False
     priority: bytes = codec.NULL
     """Encoded priority."""
@@ -64,14 +66,14 @@ class Message:
                 parts[code] = value
         header = [*codec.elements(parts.get(codec.HEADER, b"\x45")), *[codec.NULL] * 5]
         ttl_ms = codec.read(header[2])
-        annotations = {str(codec.read(k)): v for k, v in _pairs(parts.get(codec.MESSAGE_ANNOTATIONS)).items()}
         properties = parts.get(codec.PROPERTIES, b"")
         message_id = codec.read((codec.elements(properties) or [codec.NULL])[0]) if properties else None
         return cls(
             body=b"".join(body),
             properties=codec.section(codec.PROPERTIES, properties) if properties else b"",
             application_properties=_pairs(parts.get(codec.APPLICATION_PROPERTIES)),
-            annotations={k: v for k, v in annotations.items() if k not in BROKER_ANNOTATIONS},
+            annotations=_annotations(parts.get(codec.MESSAGE_ANNOTATIONS)),
+            delivery_annotations=_annotations(parts.get(codec.DELIVERY_ANNOTATIONS)),
             durable=codec.read(header[0]) is True,
             priority=header[1],
             time_to_live_s=ttl_ms / 1000 if isinstance(ttl_ms, int) and ttl_ms else None,
@@ -92,8 +94,14 @@ class Message:
         added = {codec.string(name): value for name, value in changes.items()}
         return replace(self, application_properties={**self.application_properties, **added})
 
-    def encode(self, *, delivery_count: int = 0, annotations: Mapping[str, bytes] | None = None) -> bytes:
-        """Encode the message with the broker's header and `annotations` (names to encoded values) added.
+    def encode(
+        self,
+        *,
+        delivery_count: int = 0,
+        annotations: Mapping[str, bytes] | None = None,
+        delivery_annotations: Mapping[str, bytes] | None = None,
+    ) -> bytes:
+        """Encode the message with the broker's header and annotations (names to encoded values) added.
 
         Without arguments, the inverse of `decode` up to the width of the header's and maps' size fields.
         """
@@ -101,9 +109,13 @@ class Message:
         durable = b"\x41" if self.durable else b"\x42"
         header = [durable, self.priority, ttl, b"\x42", codec.uint(delivery_count)]
         encoded = codec.section(codec.HEADER, codec.list_of(header))
-        if annotations := {**self.annotations, **(annotations or {})}:
-            pairs = {codec.symbol(name): value for name, value in annotations.items()}
-            encoded += codec.section(codec.MESSAGE_ANNOTATIONS, codec.map_of(pairs))
+        for code, values in (
+            (codec.DELIVERY_ANNOTATIONS, {**self.delivery_annotations, **(delivery_annotations or {})}),
+            (codec.MESSAGE_ANNOTATIONS, {**self.annotations, **(annotations or {})}),
+        ):
+            if values:
+                pairs = {codec.symbol(name): value for name, value in values.items()}
+                encoded += codec.section(code, codec.map_of(pairs))
         encoded += self.properties
         if self.application_properties:
             encoded += codec.section(codec.APPLICATION_PROPERTIES, codec.map_of(self.application_properties))
@@ -137,3 +149,8 @@ def _pairs(encoded_map: bytes | None) -> dict[bytes, bytes]:
         return {}
     raw = codec.elements(encoded_map)
     return dict(zip(raw[::2], raw[1::2], strict=True))
+
+
+def _annotations(encoded_map: bytes | None) -> dict[str, bytes]:
+    found = {str(codec.read(key)): value for key, value in _pairs(encoded_map).items()}
+    return {name: value for name, value in found.items() if name not in BROKER_ANNOTATIONS}

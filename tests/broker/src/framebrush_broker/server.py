@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import ssl
+import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
 from framebrush_broker.connection import Connection
-from framebrush_broker.errors import MessageTooLarge, QueueNotFound
+from framebrush_broker.errors import MessageTooLarge, QueueNotFound, ShuttingDown
+from framebrush_broker.faults import FaultOptions, Faults
+from framebrush_broker.idle import IdleWatch
 from framebrush_broker.links import Outgoing
 from framebrush_broker.namespace import Namespace
 from framebrush_broker.queue import Queue
@@ -30,8 +33,11 @@ class Server:
     acknowledgement leaves before what it acknowledges is kept.
     """
 
-    def __init__(self, namespace: Namespace, *, max_message_size: int = 256 * 1024) -> None:
+    def __init__(
+        self, namespace: Namespace, *, max_message_size: int = 256 * 1024, faults: FaultOptions | None = None
+    ) -> None:
         self.namespace = namespace
+        self.faults = Faults(faults or FaultOptions())
         self.max_message_size = max_message_size
         """Largest encoded message in bytes."""
         self.max_batch_size = min(max_message_size, MAX_BATCH_SIZE)
@@ -51,8 +57,10 @@ class Server:
         self.loop = asyncio.get_running_loop()
         listener = await self.loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=512)
         self._listeners.append(listener)
-        for declared in self.namespace:
-            self.touch(declared.queue)
+        if len(self._listeners) == 1:
+            for declared in self.namespace:
+                self.touch(declared.queue)
+            IdleWatch(self).start()
         return int(listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -64,7 +72,7 @@ class Server:
         store, self.namespace.store = self.namespace.store, MemoryStore()
         store.close()
         for connection in list(self.connections):
-            connection.close("The broker is shutting down.")
+            connection.close(ShuttingDown("The broker is shutting down."))
         await asyncio.sleep(0)
 
     def call(self, function: Callable[[], T], timeout_s: float = 10) -> T:
@@ -99,6 +107,13 @@ class Server:
 
     # --- delivery
 
+    def complete(self, queue: Queue, token: uuid.UUID, now: float) -> None:
+        """Remove a locked message, unless a fault loses the settlement: then it comes again. Raises LockLost."""
+        if self.faults.loses_settlement() and queue.may_fail(token, now):
+            queue.abandon(token, now)
+        else:
+            queue.complete(token, now)
+
     def waiting(self, queue: Queue) -> dict[Outgoing, None]:
         """Return the links that have credit for the queue's messages, the next to get one first."""
         return self._waiting.setdefault(queue, {})
@@ -106,7 +121,7 @@ class Server:
     def pump(self, queue: Queue) -> None:
         """Deliver as long as there are messages and credit, to receivers in turn."""
         waiting, now = self.waiting(queue), self.namespace.clock()
-        while waiting and (entry := queue.receive(now)):
+        while waiting and (entry := queue.receive(now, skip=self.faults.skip())):
             link = next(iter(waiting))
             del waiting[link]
             if link.deliver(entry, now):
