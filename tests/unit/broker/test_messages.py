@@ -135,6 +135,16 @@ def test_nonsense_is_refused_and_nothing_else_raised(data: bytes) -> None:
         Message.decode(data)
 
 
+def test_delivery_annotations_may_come_last() -> None:
+    annotations = codec.section(codec.DELIVERY_ANNOTATIONS, codec.map_of({codec.symbol("k"): codec.long(1)}))
+    body = codec.section(codec.DATA, codec.binary(b"x"))
+    for payload in (annotations + body, body + annotations):
+        message = Message.decode(payload)
+        assert (message.body, set(message.delivery_annotations)) == (body, {"k"})
+    with pytest.raises(BadRequest, match="out of place"):
+        Message.decode(annotations + body + annotations)
+
+
 def test_sections_out_of_order_are_refused() -> None:
     body = codec.section(codec.DATA, codec.binary(b"x"))
     with pytest.raises(BadRequest, match="out of place"):

@@ -118,6 +118,7 @@ class Connection(asyncio.Protocol):
 
     def close(self, error: BrokerError) -> None:
         """Tell the client why the connection ends, and hang up."""
+        _log.info("connection closed: %s", error)
         self._engine.condition = condition(error)
         self._engine.close()
         self.flush()
@@ -166,11 +167,12 @@ class Connection(asyncio.Protocol):
         if link := getattr(event.link, "broker_link", None):
             link.detached()
             self._end(link)
+        # The engine's link is not freed: that would settle its deliveries, without an outcome, on the wire.
         event.link.detach()
-        event.link.free()
 
     def detach(self, link: Link, error: BrokerError) -> None:
         """End a link from this side."""
+        _log.info("link detached: %s", error)
         link.engine.condition = condition(error)
         link.engine.close()
         self._end(link)

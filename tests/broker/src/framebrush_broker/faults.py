@@ -1,9 +1,12 @@
 """What Azure does to its clients on bad days, done on purpose and repeatably: off unless options turn it on."""
 
+import logging
 import random
 from dataclasses import dataclass, fields
 
 from framebrush_broker.errors import BadRequest
+
+_log = logging.getLogger(__name__)
 
 MAX_SKIP = 8
 """How many places later than its turn a message may be delivered."""
@@ -76,4 +79,7 @@ class Faults:
 
     def _happens(self, name: str) -> bool:
         share: float = getattr(self.options, name)
-        return share > 0 and self._random[name].random() < share
+        happens = share > 0 and self._random[name].random() < share
+        if happens:
+            _log.info("fault: %s", name)
+        return happens

@@ -60,7 +60,8 @@ class Message:
         for code, value in codec.sections(payload):
             if code >= codec.DATA:
                 body.append(codec.section(code, value))
-            elif body or code in parts:
+            elif code in parts or (body and code != codec.DELIVERY_ANNOTATIONS):
+                # azure-servicebus sends delivery annotations last, and Service Bus takes them there.
                 raise codec.MalformedError(f"section 0x{code:02x} is out of place")
             else:
                 parts[code] = value
