@@ -165,6 +165,8 @@ def test_nonsense_on_the_wire_harms_nobody(broker: BrokerProcess, queue: str) ->
         (["--data=/nowhere/data.db"], "Cannot use /nowhere/data.db"),
         (["--cert=missing.pem"], "No such file"),
         (["--host=192.0.2.1"], "192.0.2.1"),
+        (["--busy=2"], "busy is 2.0; it must be a share"),
+        (["--unkind=1", "--detach-idle=0"], "detach_idle_s is 0.0"),
     ],
 )
 def test_it_says_why_it_does_not_start(arguments: list[str], said: str) -> None:

@@ -1,4 +1,5 @@
 import contextlib
+import uuid
 from typing import Any
 
 import proton
@@ -74,6 +75,15 @@ def test_annotations_of_a_former_broker_are_dropped() -> None:
     assert set(Message.decode(payload).annotations) == {"kept"}
 
 
+def test_delivery_annotations_are_kept_but_the_lock_token() -> None:
+    annotations = {proton.symbol("x-opt-lock-token"): uuid.UUID(int=1), proton.symbol("kept"): 1}
+    message = Message.decode(encoded(body=b"x", instructions=annotations))
+    assert set(message.delivery_annotations) == {"kept"}
+    out = proton.Message()
+    out.decode(message.encode(delivery_annotations={"x-opt-lock-token": b"\x98" + uuid.UUID(int=2).bytes}))
+    assert out.instructions == {"kept": 1, "x-opt-lock-token": uuid.UUID(int=2)}
+
+
 def test_with_properties_adds_and_replaces() -> None:
     message = Message.decode(encoded(body=b"x", properties={"a": "old", "b": 1}))
     out = proton.Message()
@@ -86,27 +96,53 @@ def test_scheduled_time_is_read() -> None:
     assert Message.decode(encoded(body=b"x", annotations=annotations)).scheduled_for == 12.5
 
 
-@given(st.lists(st.binary(max_size=300), min_size=1, max_size=5))
+@given(st.lists(st.binary(max_size=300), max_size=5))
 def test_a_batch_is_cut_into_its_messages(bodies: list[bytes]) -> None:
     messages = [encoded(body=body, id=str(i)) for i, body in enumerate(bodies)]
     assert unbatch(batch(*messages)) == messages
 
 
-@given(st.binary(max_size=300))
-def test_a_single_message_is_no_batch(body: bytes) -> None:
-    payload = encoded(body=body)
-    assert unbatch(payload) == [payload]
+def test_a_batch_may_hold_members_of_any_kind() -> None:
+    value = codec.section(codec.VALUE, codec.NULL)
+    properties = codec.section(codec.PROPERTIES, codec.list_of([codec.string("id")]))
+    members = [b"", properties, properties + value, value, encoded(body=b"x" * 300)]
+    assert unbatch(codec.section(codec.HEADER, codec.list_of([])) + batch(*members)) == members
 
 
-def test_several_data_sections_are_no_batch() -> None:
-    payload = batch(b"first", b"second")
-    assert unbatch(payload) == [payload]
+@pytest.mark.parametrize(
+    "payload",
+    [
+        codec.section(codec.VALUE, codec.binary(b"x")),
+        codec.section(codec.DATA, codec.string("x")),
+        batch(b"x") + codec.section(codec.FOOTER, codec.map_of({})),
+        b"nonsense",
+    ],
+)
+def test_what_is_no_batch_is_refused(payload: bytes) -> None:
+    with pytest.raises(BadRequest, match="batch is not valid"):
+        unbatch(payload)
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_a_batch_or_refused(data: bytes) -> None:
+    with contextlib.suppress(BadRequest):
+        unbatch(data)
 
 
 @given(st.binary(min_size=1, max_size=80))
 def test_nonsense_is_refused_and_nothing_else_raised(data: bytes) -> None:
     with contextlib.suppress(BadRequest):
         Message.decode(data)
+
+
+def test_delivery_annotations_may_come_last() -> None:
+    annotations = codec.section(codec.DELIVERY_ANNOTATIONS, codec.map_of({codec.symbol("k"): codec.long(1)}))
+    body = codec.section(codec.DATA, codec.binary(b"x"))
+    for payload in (annotations + body, body + annotations):
+        message = Message.decode(payload)
+        assert (message.body, set(message.delivery_annotations)) == (body, {"k"})
+    with pytest.raises(BadRequest, match="out of place"):
+        Message.decode(annotations + body + annotations)
 
 
 def test_sections_out_of_order_are_refused() -> None:

@@ -7,10 +7,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from framebrush_broker.entry import Counts, Entry, State
 from framebrush_broker.errors import LockLost, MessageNotFound, NotAllowed, QuotaExceeded
 from framebrush_broker.messages import Message
 from framebrush_broker.options import QueueOptions
-from framebrush_broker.queue import Counts, Entry, Queue, State
+from framebrush_broker.queue import Queue
 from framebrush_broker.store import FileStore, MemoryStore, StoredQueue
 
 LOCK_S = 10
@@ -53,6 +54,34 @@ def test_first_in_first_out() -> None:
     assert sequences == [1, 2, 3, 4, 5]
     assert [take(queue, 1)[0].sequence for _ in range(5)] == sequences
     assert queue.receive(1) is None
+
+
+def test_a_message_may_be_received_out_of_turn() -> None:
+    queue = make()
+    for _ in range(5):
+        send(queue)
+    received = [queue.receive(1, skip=skip) for skip in (2, 0, 9, 1, 0)]
+    assert [entry and entry.sequence for entry in received] == [3, 1, 5, 4, 2]
+    assert queue.receive(1, skip=3) is None
+
+
+def test_a_message_that_may_not_fail_again_is_known() -> None:
+    queue = make()
+    send(queue)
+    for failures in range(MAX_DELIVERIES):
+        _, token = take(queue, 0)
+        assert queue.may_fail(token, 0) == (failures + 1 < MAX_DELIVERIES)
+        queue.abandon(token, 0)
+    _, token = take(queue.dead_letters, 0)
+    assert queue.dead_letters.may_fail(token, 0)
+
+
+def test_a_cleared_history_knows_no_duplicates() -> None:
+    queue = make(duplicate_detection_window_s=100)
+    send(queue, "a")
+    assert queue.send(message("a"), 100, 1) is None
+    queue.history.clear()
+    assert queue.send(message("a"), 100, 1) is not None
 
 
 def test_an_abandoned_message_comes_first_again() -> None:

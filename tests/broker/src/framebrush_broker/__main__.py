@@ -8,11 +8,13 @@ import signal
 import ssl
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from framebrush_broker.admin import Admin
 from framebrush_broker.errors import BadRequest
+from framebrush_broker.faults import UNKIND, FaultOptions
 from framebrush_broker.namespace import Namespace
 from framebrush_broker.options import QueueOptions, check_name, read_queues
 from framebrush_broker.server import Server
@@ -44,11 +46,36 @@ def _parser() -> argparse.ArgumentParser:
         help="whether ActiveMessageCount includes locked messages (it does)",
     )
     add("--log-level", default="warning", choices=["debug", "info", "warning", "error"], help="(%(default)s)")
+    _add_faults(parser)
     return parser
 
 
-async def _serve(options: argparse.Namespace, namespace: Namespace) -> None:
-    server = Server(namespace, max_message_size=options.max_message_size * 1024)
+def _add_faults(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("faults", "What Azure does on bad days; all off by default, repeatable by seed.")
+    add = group.add_argument
+    add("--unkind", type=int, metavar="SEED", help="turn all faults on, each as often as its option's default says")
+    share: dict[str, Any] = {"type": float, "metavar": "SHARE"}
+    add("--lost-settlements", **share, help=f"completed messages that come again ({UNKIND.lost_settlements})")
+    add("--reordered", **share, help=f"deliveries out of turn ({UNKIND.reordered})")
+    add(
+        "--forgotten-duplicates",
+        **share,
+        help=f"sends before which a queue forgets the MessageIds it has seen ({UNKIND.forgotten_duplicates})",
+    )
+    add("--busy", **share, help=f"requests refused with com.microsoft:server-busy ({UNKIND.busy})")
+    seconds: dict[str, Any] = {"type": float, "metavar": "S"}
+    add("--detach-idle", **seconds, dest="detach_idle_s", help=f"detach idle links ({UNKIND.detach_idle_s})")
+    add("--close-idle", **seconds, dest="close_idle_s", help=f"close idle connections ({UNKIND.close_idle_s})")
+
+
+def _faults(options: argparse.Namespace) -> FaultOptions:
+    start = FaultOptions() if options.unkind is None else replace(UNKIND, seed=options.unkind)
+    given = {field.name: getattr(options, field.name, None) for field in fields(FaultOptions)}
+    return replace(start, **{name: value for name, value in given.items() if value is not None})
+
+
+async def _serve(options: argparse.Namespace, namespace: Namespace, faults: FaultOptions) -> None:
+    server = Server(namespace, max_message_size=options.max_message_size * 1024, faults=faults)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -81,9 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         queues = {check_name(name): QueueOptions(**defaults) for name in options.queue}
         if options.queues:
             queues |= read_queues(options.queues, defaults)
+        faults = _faults(options)
         namespace = Namespace(FileStore(options.data) if options.data else MemoryStore())
         namespace.declare(queues)
-        asyncio.run(_serve(options, namespace))
+        asyncio.run(_serve(options, namespace, faults))
     except (BadRequest, OSError) as error:
         print(f"framebrush-broker: {error}", file=sys.stderr)  # noqa: T201
         return 2

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from framebrush_broker.entry import Counts
 from framebrush_broker.errors import BadRequest, NotSupported
 from framebrush_broker.namespace import Declared
 from framebrush_broker.options import QueueOptions
-from framebrush_broker.queue import Counts
 
 ATOM = "http://www.w3.org/2005/Atom"
 SERVICE_BUS = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"

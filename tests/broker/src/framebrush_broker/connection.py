@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import proton
 
 from framebrush_broker.errors import BrokerError
+from framebrush_broker.frames import MAX_FRAME_SIZE, FrameReader, message_format
 from framebrush_broker.links import Link, open_link
 from framebrush_broker.wire import condition
 
@@ -28,13 +29,19 @@ class Connection(asyncio.Protocol):
     def __init__(self, server: "Server") -> None:
         self.server = server
         self.links: set[Link] = set()
+        self.active_at = server.loop.time()
+        """When a message last went over one of the links, by the event loop's clock."""
         self._engine = proton.Connection()
         self._events = proton.Collector()
         self._engine.collect(self._events)
         self._engine.container = "framebrush-broker"
         self._wire = proton.Transport(proton.Transport.SERVER)
+        self._wire.max_frame_size = MAX_FRAME_SIZE
         self._wire.sasl().allowed_mechs("ANONYMOUS")
         self._wire.bind(self._engine)
+        self._frames = FrameReader()
+        self._message_format: int | None = None
+        """The message format that the frame names which the engine takes in now."""
         self._tick: asyncio.TimerHandle | None = None
         self._handlers: dict[proton.EventType, Callable[[Any], None]] = {
             proton.Event.CONNECTION_REMOTE_OPEN: self._on_connection_open,
@@ -43,7 +50,7 @@ class Connection(asyncio.Protocol):
             proton.Event.SESSION_REMOTE_CLOSE: self._on_session_close,
             proton.Event.LINK_REMOTE_OPEN: self._on_link_open,
             proton.Event.LINK_REMOTE_CLOSE: self._on_link_close,
-            proton.Event.LINK_REMOTE_DETACH: self._on_link_close,
+            proton.Event.LINK_REMOTE_DETACH: self._on_link_detach,
             proton.Event.LINK_FLOW: self._on_flow,
             proton.Event.DELIVERY: self._on_delivery,
         }
@@ -60,6 +67,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the engine and handle what it makes of the bytes."""
+        for frame in self._frames.feed(data):
+            self._message_format = message_format(frame)
+            self._push(frame)
+        self._message_format = None
+        self.server.wake(self)
+
+    def _push(self, data: bytes) -> None:
         while data:
             capacity = self._wire.capacity()
             if capacity <= 0:
@@ -67,7 +81,6 @@ class Connection(asyncio.Protocol):
             self._wire.push(data[:capacity])
             data = data[capacity:]
             self._handle_events()
-        self.server.wake(self)
 
     def eof_received(self) -> None:
         """Close: the default of asyncio is to close the transport, which is what is wanted."""
@@ -103,9 +116,10 @@ class Connection(asyncio.Protocol):
         self._tick = loop.call_at(deadline, self._keep_alive) if deadline else None
         self.server.wake(self)
 
-    def close(self, description: str) -> None:
-        """Tell the client that the broker goes away, and hang up."""
-        self._engine.condition = proton.Condition("amqp:connection:forced", description)
+    def close(self, error: BrokerError) -> None:
+        """Tell the client why the connection ends, and hang up."""
+        _log.info("connection closed: %s", error)
+        self._engine.condition = condition(error)
         self._engine.close()
         self.flush()
         self._socket.close()
@@ -149,8 +163,16 @@ class Connection(asyncio.Protocol):
         event.link.close()
         event.link.free()
 
+    def _on_link_detach(self, event: Any) -> None:
+        if link := getattr(event.link, "broker_link", None):
+            link.detached()
+            self._end(link)
+        # The engine's link is not freed: that would settle its deliveries, without an outcome, on the wire.
+        event.link.detach()
+
     def detach(self, link: Link, error: BrokerError) -> None:
         """End a link from this side."""
+        _log.info("link detached: %s", error)
         link.engine.condition = condition(error)
         link.engine.close()
         self._end(link)
@@ -167,5 +189,7 @@ class Connection(asyncio.Protocol):
             link.on_flow()
 
     def _on_delivery(self, event: Any) -> None:
+        if self._message_format is not None:
+            event.delivery.message_format = self._message_format
         if link := getattr(event.link, "broker_link", None):
             link.on_delivery(event.delivery)

@@ -9,7 +9,11 @@ BrokerError
 ├── LockLost            com.microsoft:message-lock-lost       410
 ├── MessageTooLarge     amqp:link:message-size-exceeded       413
 ├── QuotaExceeded       amqp:resource-limit-exceeded          403
-└── NotSupported        amqp:not-implemented                  501
+├── NotSupported        amqp:not-implemented                  501
+├── ServerBusy          com.microsoft:server-busy             503
+├── LinkIdle            amqp:link:detach-forced               503
+├── ConnectionIdle      amqp:connection:forced                503
+└── ShuttingDown        amqp:connection:forced                503
 """
 
 
@@ -81,3 +85,31 @@ class NotSupported(BrokerError):
 
     condition = "amqp:not-implemented"
     status = 501
+
+
+class ServerBusy(BrokerError):
+    """The request is to be tried again later: a fault on demand."""
+
+    condition = "com.microsoft:server-busy"
+    status = 503
+
+
+class LinkIdle(BrokerError):
+    """No message went over the link for too long: a fault on demand."""
+
+    condition = "amqp:link:detach-forced"
+    status = 503
+
+
+class ConnectionIdle(BrokerError):
+    """No message went over the connection for too long: a fault on demand."""
+
+    condition = "amqp:connection:forced"
+    status = 503
+
+
+class ShuttingDown(BrokerError):
+    """The broker is told to end."""
+
+    condition = "amqp:connection:forced"
+    status = 503

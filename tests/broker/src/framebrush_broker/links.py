@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import proton
 
-from framebrush_broker.errors import BadRequest, BrokerError, LockLost, MessageTooLarge, NotAllowed, NotSupported
+from framebrush_broker.entry import Entry
+from framebrush_broker.errors import (
+    BadRequest,
+    BrokerError,
+    LockLost,
+    MessageTooLarge,
+    NotAllowed,
+    NotSupported,
+    ServerBusy,
+)
 from framebrush_broker.management import respond
-from framebrush_broker.messages import Message, unbatch
+from framebrush_broker.messages import BATCH_FORMAT, Message, unbatch
 from framebrush_broker.namespace import entity_path
-from framebrush_broker.queue import Entry, Queue
+from framebrush_broker.queue import Queue
 from framebrush_broker.wire import condition, decode_data, encode_entry, encode_value
 
 if TYPE_CHECKING:
@@ -32,12 +41,22 @@ class Link:
         self.server = connection.server
         self.engine = engine
         self.queue = queue
+        self.active_at = 0.0
+        """When a message last went over the link, by the event loop's clock."""
+        self.mark_active()
+
+    def mark_active(self) -> None:
+        """Note that a message goes over the link now."""
+        self.active_at = self.connection.active_at = self.server.loop.time()
 
     def opened(self) -> None:
         """Start: the attach is answered."""
 
     def closed(self) -> None:
         """End: the link was detached, or its session or connection ended."""
+
+    def detached(self) -> None:
+        """The client detaches the link without closing it; `closed` follows."""
 
     def on_flow(self) -> None:
         """Credit has changed."""
@@ -86,12 +105,16 @@ class _Receiving(Link):
 
     def on_delivery(self, delivery: Any) -> None:
         """Take a whole message and settle it by the outcome of `take`."""
+        if delivery.aborted:
+            delivery.settle()
+            return
         if not delivery.readable or delivery.partial:
             return
+        self.mark_active()
         payload = bytes(self.engine.recv(delivery.pending) or b"")
         self.engine.advance()
         try:
-            self.take(payload)
+            self.take(payload, getattr(delivery, "message_format", 0))
         except BrokerError as error:
             delivery.local.condition = condition(error)
             delivery.update(proton.Delivery.REJECTED)
@@ -101,8 +124,8 @@ class _Receiving(Link):
         if self.engine.credit < CREDIT // 2:
             self.engine.flow(CREDIT - self.engine.credit)
 
-    def take(self, payload: bytes) -> None:
-        """Handle one encoded message."""
+    def take(self, payload: bytes, message_format: int) -> None:
+        """Handle what one delivery carries: one encoded message, or more by its message format."""
         raise NotImplementedError
 
 
@@ -111,13 +134,18 @@ class Incoming(_Receiving):
 
     queue: Queue
 
-    def take(self, payload: bytes) -> None:
+    def take(self, payload: bytes, message_format: int) -> None:
         """Enqueue a message or all messages of a batch; a batch is taken whole or not at all."""
-        encoded = unbatch(payload)
-        limit = self.server.max_message_size if encoded[0] is payload else self.server.max_batch_size
+        is_batch = message_format == BATCH_FORMAT
+        encoded = unbatch(payload) if is_batch else [payload]
+        limit = self.server.max_batch_size if is_batch else self.server.max_message_size
         if len(payload) > limit:
             raise MessageTooLarge(f"The received message of {len(payload)} bytes exceeds the limit of {limit} bytes.")
         messages = [(Message.decode(one), len(one)) for one in encoded]
+        if self.server.faults.is_busy():
+            raise ServerBusy("The server is busy. Please wait and try again.")
+        if self.server.faults.forgets_duplicates():
+            self.queue.history.clear()
         now = self.server.namespace.clock()
         self.queue.check_room(sum(size for _, size in messages))
         for message, size in messages:
@@ -148,8 +176,15 @@ class Outgoing(Link):
         self._unsettled.clear()
         self.server.touch(self.queue)
 
+    def detached(self) -> None:
+        """Leave what the client did not settle locked: it may settle over `$management` until the locks end."""
+        self._unsettled.clear()
+
     def on_flow(self) -> None:
         """Take part in deliveries while there is credit; return the credit of a drain that finds nothing."""
+        if self.engine.credit > 0 and self.server.faults.is_busy():
+            self.connection.detach(self, ServerBusy("The server is busy. Please wait and try again."))
+            return
         if self.engine.credit > 0:
             self.server.waiting(self.queue)[self] = None
             self.server.pump(self.queue)
@@ -160,6 +195,7 @@ class Outgoing(Link):
 
     def deliver(self, entry: Entry, now: float) -> bool:
         """Send a locked message; return whether there is credit for another."""
+        self.mark_active()
         token = entry.lock_token
         assert token is not None
         delivery = self.engine.delivery(token.bytes_le)
@@ -181,6 +217,7 @@ class Outgoing(Link):
         token, state = delivery.lock_token, delivery.remote_state
         if state == proton.Delivery.RECEIVED or (not state and not delivery.settled):
             return
+        self.mark_active()
         self._unsettled.discard(token)
         try:
             self._settle(token, state, delivery.remote)
@@ -196,7 +233,7 @@ class Outgoing(Link):
     def _settle(self, token: uuid.UUID, state: int, outcome: Any) -> None:
         now = self.server.namespace.clock()
         if state == proton.Delivery.ACCEPTED:
-            self.queue.complete(token, now)
+            self.server.complete(self.queue, token, now)
         elif state == proton.Delivery.MODIFIED:
             changes = _encoded(outcome.annotations or {})
             (self.queue.defer if outcome.undeliverable else self.queue.abandon)(token, now, changes)
@@ -221,7 +258,7 @@ class Requests(_Receiving):
         super().__init__(connection, engine, queue)
         self.path = path
 
-    def take(self, payload: bytes) -> None:
+    def take(self, payload: bytes, message_format: int) -> None:
         """Answer on the client's reply link. Raises BadRequest when it has opened none."""
         request = proton.Message()
         try:
@@ -244,4 +281,5 @@ class Replies(Link):
 
     def reply(self, response: proton.Message) -> None:
         """Send an answer; proton holds it until there is credit."""
+        self.mark_active()
         self.engine.send(response).settle()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import proton
 
-from framebrush_broker.errors import BadRequest, BrokerError, NotSupported
+from framebrush_broker.entry import Entry
+from framebrush_broker.errors import BadRequest, BrokerError, NotSupported, ServerBusy
 from framebrush_broker.messages import Message
-from framebrush_broker.queue import Entry, Queue
+from framebrush_broker.queue import Queue
 from framebrush_broker.wire import encode_entry, encode_value
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def respond(request: proton.Message, queue: Queue | None, server: "Server") -> p
         operation = _OPERATIONS.get(name)
         if operation is None:
             raise NotSupported(f"This broker has no management operation '{name}'.")
+        if server.faults.is_busy():
+            raise ServerBusy("The server is busy. Please wait and try again.")
         body = operation(_Arguments(request.body), queue, server)
     except BrokerError as error:
         _log.info("%s %s: %s", queue.name, name, error)
@@ -120,7 +123,7 @@ def _receive_deferred(arguments: _Arguments, queue: Queue, server: "Server") -> 
 
 
 def _locked(queue: Queue, entry: Entry) -> Body:
-    return {"message": encode_entry(queue, entry, lock_token=True), "lock-token": entry.lock_token}
+    return {"message": encode_entry(queue, entry), "lock-token": entry.lock_token}
 
 
 def _schedule(arguments: _Arguments, queue: Queue, server: "Server") -> Body:
@@ -148,7 +151,7 @@ def _update_disposition(arguments: _Arguments, queue: Queue, server: "Server") -
     changes = {str(k): encode_value(v) for k, v in arguments.mapping("properties-to-modify").items()}
     for token in arguments.lock_tokens():
         if status == "completed":
-            queue.complete(token, now)
+            server.complete(queue, token, now)
         elif status == "abandoned":
             queue.abandon(token, now, changes)
         elif status == "defered":  # the protocol's spelling

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from framebrush_broker import codec
 from framebrush_broker.errors import BadRequest
 
+BATCH_FORMAT = 0x80013700
+"""The message format of a transfer that carries a batch of messages in Service Bus."""
 SCHEDULED_ENQUEUE_TIME = "x-opt-scheduled-enqueue-time"
 LOCK_TOKEN = "x-opt-lock-token"
 
@@ -35,6 +37,8 @@ class Message:
     """Encoded keys and values, in their order."""
     annotations: Mapping[str, bytes] = field(default_factory=dict)
     """Encoded values of the sender's message annotations, without BROKER_ANNOTATIONS."""
+    delivery_annotations: Mapping[str, bytes] = field(default_factory=dict)
+    """Encoded values of the sender's delivery annotations, without BROKER_ANNOTATIONS."""
     durable: bool = False
     priority: bytes = codec.NULL
     """Encoded priority."""
@@ -56,20 +60,21 @@ class Message:
         for code, value in codec.sections(payload):
             if code >= codec.DATA:
                 body.append(codec.section(code, value))
-            elif body or code in parts:
+            elif code in parts or (body and code != codec.DELIVERY_ANNOTATIONS):
+                # azure-servicebus sends delivery annotations last, and Service Bus takes them there.
                 raise codec.MalformedError(f"section 0x{code:02x} is out of place")
             else:
                 parts[code] = value
         header = [*codec.elements(parts.get(codec.HEADER, b"\x45")), *[codec.NULL] * 5]
         ttl_ms = codec.read(header[2])
-        annotations = {str(codec.read(k)): v for k, v in _pairs(parts.get(codec.MESSAGE_ANNOTATIONS)).items()}
         properties = parts.get(codec.PROPERTIES, b"")
         message_id = codec.read((codec.elements(properties) or [codec.NULL])[0]) if properties else None
         return cls(
             body=b"".join(body),
             properties=codec.section(codec.PROPERTIES, properties) if properties else b"",
             application_properties=_pairs(parts.get(codec.APPLICATION_PROPERTIES)),
-            annotations={k: v for k, v in annotations.items() if k not in BROKER_ANNOTATIONS},
+            annotations=_annotations(parts.get(codec.MESSAGE_ANNOTATIONS)),
+            delivery_annotations=_annotations(parts.get(codec.DELIVERY_ANNOTATIONS)),
             durable=codec.read(header[0]) is True,
             priority=header[1],
             time_to_live_s=ttl_ms / 1000 if isinstance(ttl_ms, int) and ttl_ms else None,
@@ -90,8 +95,14 @@ class Message:
         added = {codec.string(name): value for name, value in changes.items()}
         return replace(self, application_properties={**self.application_properties, **added})
 
-    def encode(self, *, delivery_count: int = 0, annotations: Mapping[str, bytes] | None = None) -> bytes:
-        """Encode the message with the broker's header and `annotations` (names to encoded values) added.
+    def encode(
+        self,
+        *,
+        delivery_count: int = 0,
+        annotations: Mapping[str, bytes] | None = None,
+        delivery_annotations: Mapping[str, bytes] | None = None,
+    ) -> bytes:
+        """Encode the message with the broker's header and annotations (names to encoded values) added.
 
         Without arguments, the inverse of `decode` up to the width of the header's and maps' size fields.
         """
@@ -99,9 +110,13 @@ class Message:
         durable = b"\x41" if self.durable else b"\x42"
         header = [durable, self.priority, ttl, b"\x42", codec.uint(delivery_count)]
         encoded = codec.section(codec.HEADER, codec.list_of(header))
-        if annotations := {**self.annotations, **(annotations or {})}:
-            pairs = {codec.symbol(name): value for name, value in annotations.items()}
-            encoded += codec.section(codec.MESSAGE_ANNOTATIONS, codec.map_of(pairs))
+        for code, values in (
+            (codec.DELIVERY_ANNOTATIONS, {**self.delivery_annotations, **(delivery_annotations or {})}),
+            (codec.MESSAGE_ANNOTATIONS, {**self.annotations, **(annotations or {})}),
+        ):
+            if values:
+                pairs = {codec.symbol(name): value for name, value in values.items()}
+                encoded += codec.section(code, codec.map_of(pairs))
         encoded += self.properties
         if self.application_properties:
             encoded += codec.section(codec.APPLICATION_PROPERTIES, codec.map_of(self.application_properties))
@@ -109,25 +124,25 @@ class Message:
 
 
 def unbatch(payload: bytes) -> list[bytes]:
-    """Return the encoded messages of a batch, or the payload itself when it is a single message.
+    """Return the encoded messages of a batch: each of its data sections holds one whole message.
 
-    Service Bus marks a batch by message-format 0x80013700 on the transfer, which proton's Python API does not show. So
-    a batch is known by its form: no header and no application properties, and every body section is data that holds
-    one whole message. A single message whose body is itself an encoded AMQP message is the one case this takes wrongly.
+    Raises BadRequest when the payload is not a batch. Whether it is meant as one is told by the transfer's message
+    format, BATCH_FORMAT.
     """
     try:
-        found = []
-        for code, value in codec.sections(payload):
-            if code in (codec.HEADER, codec.APPLICATION_PROPERTIES) or code > codec.DATA:
-                return [payload]
-            if code == codec.DATA:
-                inner = value[2 if value[0] == 0xA0 else 5 :]
-                if not any(inner_code >= codec.DATA for inner_code, _ in codec.sections(inner)):
-                    return [payload]
-                found.append(inner)
-    except codec.MalformedError:
-        return [payload]
-    return found or [payload]
+        found = [_content(value) for code, value in codec.sections(payload) if code >= codec.DATA]
+        if any(code > codec.DATA for code, _ in codec.sections(payload)):
+            raise codec.MalformedError("a batch has data sections only")
+    except codec.MalformedError as error:
+        raise BadRequest(f"The batch is not valid AMQP 1.0: {error}.") from None
+    return found
+
+
+def _content(encoded: bytes) -> bytes:
+    content = encoded[1 + (1 if encoded[0] == 0xA0 else 4) :] if encoded[0] in (0xA0, 0xB0) else None
+    if content is None:
+        raise codec.MalformedError(f"binary is needed here, not type 0x{encoded[0]:02x}")
+    return content
 
 
 def _pairs(encoded_map: bytes | None) -> dict[bytes, bytes]:
@@ -135,3 +150,8 @@ def _pairs(encoded_map: bytes | None) -> dict[bytes, bytes]:
         return {}
     raw = codec.elements(encoded_map)
     return dict(zip(raw[::2], raw[1::2], strict=True))
+
+
+def _annotations(encoded_map: bytes | None) -> dict[str, bytes]:
+    found = {str(codec.read(key)): value for key, value in _pairs(encoded_map).items()}
+    return {name: value for name, value in found.items() if name not in BROKER_ANNOTATIONS}

@@ -4,70 +4,18 @@ No input or output: time is the argument `now` (seconds since the epoch) of ever
 Journal. The dead-letter queue is a Queue too, with no expiry and no maximum delivery count.
 """
 
-import enum
 import heapq
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 from framebrush_broker import codec
+from framebrush_broker.entry import Counts, Entry, Journal, State
 from framebrush_broker.errors import LockLost, MessageNotFound, NotAllowed, QuotaExceeded
+from framebrush_broker.history import History
 from framebrush_broker.messages import Message
 from framebrush_broker.options import QueueOptions
 
 DEAD_LETTER_SUFFIX = "/$DeadLetterQueue"
-
-
-class State(enum.IntEnum):
-    """A message's state, numbered as in `x-opt-message-state`."""
-
-    ACTIVE = 0
-    DEFERRED = 1
-    SCHEDULED = 2
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A message in a queue."""
-
-    sequence: int
-    message: Message
-    size: int
-    """Encoded size in bytes, as sent."""
-    enqueued_at: float
-    """Seconds since the epoch; for a scheduled message, when it is due."""
-    expires_at: float | None = None
-    state: State = State.ACTIVE
-    delivery_count: int = 0
-    """Failed deliveries so far."""
-    lock_token: uuid.UUID | None = None
-    locked_until: float = 0.0
-
-
-class Counts(NamedTuple):
-    """Messages of one queue by what they wait for; they add up to all messages."""
-
-    active: int
-    locked: int
-    deferred: int
-    scheduled: int
-
-
-class Journal(Protocol):
-    """Keeps what must survive a restart. Locks do not."""
-
-    def put(self, queue: str, entry: Entry) -> None:
-        """Insert or replace an entry."""
-
-    def remove(self, queue: str, entry: Entry) -> None:
-        """Delete an entry."""
-
-    def sent(self, queue: str, message_id: str, at: float) -> None:
-        """Remember a MessageId for duplicate detection."""
-
-    def forgotten(self, queue: str, message_id: str) -> None:
-        """Forget a MessageId whose window is over."""
 
 
 class Queue:
@@ -85,7 +33,7 @@ class Queue:
         self._entries: dict[int, Entry] = {}
         self._locked: dict[uuid.UUID, Entry] = {}
         self._states = dict.fromkeys(State, 0)
-        self._sent: dict[str, float] = {}  # MessageId to time, oldest first
+        self.history = History(name, journal)
         # Heaps; an item whose entry has moved on since is skipped when it comes up.
         self._ready: list[int] = []
         self._lock_ends: list[tuple[float, int, uuid.UUID]] = []
@@ -103,8 +51,11 @@ class Queue:
         """Add a message; return None when duplicate detection drops it. Raises QuotaExceeded, NotAllowed."""
         self.check_room(size)
         self.advance(now)
-        if self._is_duplicate(message.message_id, now):
-            return None
+        window = self.options.duplicate_detection_window_s
+        if window is not None and message.message_id is not None:
+            if self.history.has(message.message_id, now - window):
+                return None
+            self.history.add(message.message_id, now)
         self.last_sequence += 1
         entry = Entry(self.last_sequence, message, size, enqueued_at=now)
         if scheduled_for is not None and scheduled_for > now:
@@ -120,20 +71,6 @@ class Queue:
             raise NotAllowed(f"Messages cannot be sent to the dead-letter queue {self.name}.")
         if self.size + self.dead_letters.size + size > self.options.max_size_mb * 2**20:
             raise QuotaExceeded(f"Queue {self.name} has reached its maximum size of {self.options.max_size_mb} MB.")
-
-    def _is_duplicate(self, message_id: str | None, now: float) -> bool:
-        window = self.options.duplicate_detection_window_s
-        if window is None or message_id is None:
-            return False
-        while self._sent and now - next(iter(self._sent.values())) >= window:
-            oldest = next(iter(self._sent))
-            del self._sent[oldest]
-            self._journal.forgotten(self.name, oldest)
-        if message_id in self._sent:
-            return True
-        self._sent[message_id] = now
-        self._journal.sent(self.name, message_id, now)
-        return False
 
     def _expiry(self, entry: Entry) -> float | None:
         lives = [t for t in (entry.message.time_to_live_s, self.options.default_time_to_live_s) if t is not None]
@@ -152,12 +89,22 @@ class Queue:
         self.advance(now)
         return bool(self._ready)
 
-    def receive(self, now: float) -> Entry | None:
-        """Lock the first active message and return it, or None when there is none."""
+    def receive(self, now: float, *, skip: int = 0) -> Entry | None:
+        """Lock the first active message and return it, or None when there is none.
+
+        `skip` gives the place of another one than the first; when there are fewer, it is the last.
+        """
         self.advance(now)
-        if not self._ready:
+        ready = heapq.nsmallest(skip + 1, self._ready) if skip else self._ready[:1]
+        ready = [sequence for sequence in ready if sequence in self._entries]
+        if not ready:
             return None
-        entry = self._entries[heapq.heappop(self._ready)]
+        if ready[-1] == self._ready[0]:
+            heapq.heappop(self._ready)
+        else:
+            self._ready.remove(ready[-1])
+            heapq.heapify(self._ready)
+        entry = self._entries[ready[-1]]
         self._lock(entry, now)
         self._tidy()
         return entry
@@ -207,6 +154,10 @@ class Queue:
         """Remove the message."""
         entry = self._unlock(token, now)
         self._drop(entry)
+
+    def may_fail(self, token: uuid.UUID, now: float) -> bool:
+        """Whether the message would come again after a failed delivery, and not be dead-lettered."""
+        return self._parent is not None or self._held(token, now).delivery_count + 1 < self.options.max_delivery_count
 
     def abandon(self, token: uuid.UUID, now: float, changes: Mapping[str, bytes] | None = None) -> None:
         """Give the message back after a failed delivery, with application properties changed."""
@@ -346,7 +297,7 @@ class Queue:
 
     def restore(self, entries: Iterable[Entry], sent: Mapping[str, float], last_sequence: int) -> None:
         """Take back what a journal kept."""
-        self._sent = dict(sent)
+        self.history.restore(sent)
         self.last_sequence = last_sequence
         for entry in entries:
             self._place(entry)

@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import ssl
+import uuid
 from collections.abc import Callable
 from typing import TypeVar
 
 from framebrush_broker.connection import Connection
-from framebrush_broker.errors import MessageTooLarge, QueueNotFound
+from framebrush_broker.errors import MessageTooLarge, QueueNotFound, ShuttingDown
+from framebrush_broker.faults import FaultOptions, Faults
+from framebrush_broker.idle import IdleWatch
 from framebrush_broker.links import Outgoing
 from framebrush_broker.namespace import Namespace
 from framebrush_broker.queue import Queue
@@ -16,6 +19,8 @@ from framebrush_broker.store import MemoryStore
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+MIN_DELAY_S = 0.001  # the event loop's clock may run a moment ahead of the wall clock
 
 MAX_BATCH_SIZE = 2**20  # Service Bus takes no larger batch, even where messages may be larger
 
@@ -28,8 +33,11 @@ class Server:
     acknowledgement leaves before what it acknowledges is kept.
     """
 
-    def __init__(self, namespace: Namespace, *, max_message_size: int = 256 * 1024) -> None:
+    def __init__(
+        self, namespace: Namespace, *, max_message_size: int = 256 * 1024, faults: FaultOptions | None = None
+    ) -> None:
         self.namespace = namespace
+        self.faults = Faults(faults or FaultOptions())
         self.max_message_size = max_message_size
         """Largest encoded message in bytes."""
         self.max_batch_size = min(max_message_size, MAX_BATCH_SIZE)
@@ -39,8 +47,7 @@ class Server:
         self._touched: set[Queue] = set()
         self._talking: set[Connection] = set()
         self._settling = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._alarms: dict[Queue, tuple[float, asyncio.TimerHandle]] = {}
         self._listeners: list[asyncio.Server] = []
 
     # --- life
@@ -50,7 +57,10 @@ class Server:
         self.loop = asyncio.get_running_loop()
         listener = await self.loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=512)
         self._listeners.append(listener)
-        self._on_timer()
+        if len(self._listeners) == 1:
+            for declared in self.namespace:
+                self.touch(declared.queue)
+            IdleWatch(self).start()
         return int(listener.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -62,7 +72,7 @@ class Server:
         store, self.namespace.store = self.namespace.store, MemoryStore()
         store.close()
         for connection in list(self.connections):
-            connection.close("The broker is shutting down.")
+            connection.close(ShuttingDown("The broker is shutting down."))
         await asyncio.sleep(0)
 
     def call(self, function: Callable[[], T], timeout_s: float = 10) -> T:
@@ -86,6 +96,7 @@ class Server:
         for each in (queue, queue.dead_letters):
             self._waiting.pop(each, None)
             self._touched.discard(each)
+            self._cancel_alarm(each)
 
     def check_size(self, size: int) -> None:
         """Raise MessageTooLarge for a message of more bytes than the namespace takes."""
@@ -96,6 +107,13 @@ class Server:
 
     # --- delivery
 
+    def complete(self, queue: Queue, token: uuid.UUID, now: float) -> None:
+        """Remove a locked message, unless a fault loses the settlement: then it comes again. Raises LockLost."""
+        if self.faults.loses_settlement() and queue.may_fail(token, now):
+            queue.abandon(token, now)
+        else:
+            queue.complete(token, now)
+
     def waiting(self, queue: Queue) -> dict[Outgoing, None]:
         """Return the links that have credit for the queue's messages, the next to get one first."""
         return self._waiting.setdefault(queue, {})
@@ -103,7 +121,7 @@ class Server:
     def pump(self, queue: Queue) -> None:
         """Deliver as long as there are messages and credit, to receivers in turn."""
         waiting, now = self.waiting(queue), self.namespace.clock()
-        while waiting and (entry := queue.receive(now)):
+        while waiting and (entry := queue.receive(now, skip=self.faults.skip())):
             link = next(iter(waiting))
             del waiting[link]
             if link.deliver(entry, now):
@@ -135,21 +153,27 @@ class Server:
             connection.flush()
 
     def _run(self, queue: Queue) -> None:
-        for each in {queue, queue.dead_letters}:
+        now = self.namespace.clock()
+        # The queue goes first: what becomes due there may move to its dead-letter queue.
+        for each in dict.fromkeys((queue, queue.dead_letters)):
+            each.advance(now)
             self.pump(each)
-            self._call_by(each.next_event())
+            self._set_alarm(each, each.next_event())
 
-    def _call_by(self, when: float | None) -> None:
-        """Let `_on_timer` be called at `when`, in seconds since the epoch, or before."""
-        if when is None or (self._timer and self._timer_at <= when):
+    def _set_alarm(self, queue: Queue, when: float | None) -> None:
+        """Let the queue be looked at again at `when`, in seconds since the epoch; None for never."""
+        earlier = self._alarms.get(queue)
+        if earlier and earlier[0] == when:
             return
-        if self._timer:
-            self._timer.cancel()
-        self._timer_at = when
-        self._timer = self.loop.call_later(max(0.0, when - self.namespace.clock()), self._on_timer)
+        self._cancel_alarm(queue)
+        if when is not None:
+            delay = max(MIN_DELAY_S, when - self.namespace.clock())
+            self._alarms[queue] = when, self.loop.call_later(delay, self._on_alarm, queue)
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        for declared in self.namespace:
-            self._run(declared.queue)
-        self._settle_soon()
+    def _cancel_alarm(self, queue: Queue) -> None:
+        if alarm := self._alarms.pop(queue, None):
+            alarm[1].cancel()
+
+    def _on_alarm(self, queue: Queue) -> None:
+        del self._alarms[queue]
+        self.touch(queue)

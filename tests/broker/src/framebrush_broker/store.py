@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from framebrush_broker.entry import Entry, State
 from framebrush_broker.errors import BadRequest
 from framebrush_broker.messages import Message
 from framebrush_broker.options import QueueOptions
-from framebrush_broker.queue import Entry, State
 
 _VERSION = 1
 _SCHEMA = f"""

@@ -5,12 +5,13 @@ from typing import Any
 import proton
 
 from framebrush_broker import codec
+from framebrush_broker.entry import Entry
 from framebrush_broker.errors import BrokerError
 from framebrush_broker.messages import LOCK_TOKEN
-from framebrush_broker.queue import Entry, Queue
+from framebrush_broker.queue import Queue
 
 
-def encode_entry(queue: Queue, entry: Entry, *, lock_token: bool = False) -> bytes:
+def encode_entry(queue: Queue, entry: Entry) -> bytes:
     """Encode a message as a receiver gets it, with the broker's annotations."""
     annotations = {
         "x-opt-sequence-number": codec.long(entry.sequence),
@@ -18,13 +19,15 @@ def encode_entry(queue: Queue, entry: Entry, *, lock_token: bool = False) -> byt
         "x-opt-enqueued-time": codec.timestamp(entry.enqueued_at),
         "x-opt-message-state": codec.int32(entry.state),
     }
+    delivery_annotations = {}
     if entry.lock_token:
         annotations["x-opt-locked-until"] = codec.timestamp(entry.locked_until)
-        if lock_token:
-            annotations[LOCK_TOKEN] = b"\x98" + entry.lock_token.bytes
+        delivery_annotations[LOCK_TOKEN] = b"\x98" + entry.lock_token.bytes
     if queue.source:
         annotations["x-opt-deadletter-source"] = codec.string(queue.source)
-    return entry.message.encode(delivery_count=entry.delivery_count, annotations=annotations)
+    return entry.message.encode(
+        delivery_count=entry.delivery_count, annotations=annotations, delivery_annotations=delivery_annotations
+    )
 
 
 def condition(error: BrokerError) -> proton.Condition:
