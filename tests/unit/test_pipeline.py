@@ -84,7 +84,7 @@ def test_several_models_share_one_decoding(clip: Path) -> None:
     assert len(report.checks) == 3 * len({check.name for check in report.checks})
     prefix = together.runs.blobs(status.run_id).prefix
     left = {blob.ref.name.removeprefix(prefix).split("/")[0] for blob in together.store.list("work", prefix)}
-    assert left == {"manifest.json", "report.json", "timelines", "reports", "reports.1", "reports.2"}
+    assert left == {"request.json", "manifest.json", "report.json", "timelines", "reports", "reports.1", "reports.2"}
 
 
 def test_several_models_named_outputs(video: Callable[..., Path]) -> None:
