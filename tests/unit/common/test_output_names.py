@@ -33,12 +33,13 @@ def begin(runs: Runs, run_id: str) -> str:
     return run_id
 
 
-names = st.sampled_from(["film.mp4", "Film.mp4", "FILM.mp4", "a/film.mp4", "a./film.mp4", "a//film.mp4", "a\\film.mp4",
-                         "e\u0301.mp4", "\u00e9.mp4", "film.0123456789ab.mp4"])  # fmt: skip
-requests = st.lists(
-    st.tuples(st.sampled_from(["x", "y-0123456789ab", "z-0123456789ab"]), st.lists(names, min_size=1, max_size=3, unique=True),
-              st.booleans()), max_size=8,
-)  # fmt: skip
+NAMES = [
+    *("film.mp4", "Film.mp4", "FILM.mp4", "a/film.mp4", "a./film.mp4", "a//film.mp4", "a\\film.mp4"),
+    *("e\u0301.mp4", "\u00e9.mp4", "film.0123456789ab.mp4"),
+]
+names = st.sampled_from(NAMES)
+run_ids = st.sampled_from(["x", "y-0123456789ab", "z-0123456789ab"])
+requests = st.lists(st.tuples(run_ids, st.lists(names, min_size=1, max_size=3, unique=True), st.booleans()), max_size=8)
 
 
 @given(requests, st.sets(names, max_size=2))

@@ -173,7 +173,7 @@ def test_an_input_that_comes_late_is_planned_when_the_request_comes_again(store:
 def test_an_output_that_is_taken_is_refused_before_anything_is_decoded(store: Crashing) -> None:
     output = BlobRef(container="output", name="o.mp4")
     start(splitter(store), request("first", output=output))
-    with pytest.raises(OutputTaken, match="output/o.mp4 belongs to the run first"):
+    with pytest.raises(OutputTaken, match=r"output/o\.mp4 belongs to the run first"):
         start(splitter(store), request("second", output=output))
     assert Runs(store, "work").status("second").state is State.PLANNING
 
