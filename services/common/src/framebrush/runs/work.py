@@ -8,11 +8,13 @@ what this step wrote goes too. The step that ends the run clears up in the same 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import TypeVar
 
 from framebrush.contracts import Message, State
 from framebrush.errors import FramebrushError, PermanentError
 from framebrush.runs.lifecycle import Runs
 
+M = TypeVar("M", bound=Message)
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +30,7 @@ class Work:
         """
         self._runs, self._keep_frames = runs, keep_frames
 
-    def step(self, run_id: str, made: Callable[[], Iterable[str]], step: Iterable[Message]) -> Iterator[Message]:
+    def step(self, run_id: str, made: Callable[[], Iterable[str]], step: Iterable[M]) -> Iterator[M]:
         """Do a step if the run wants it, and yield its messages.
 
         Args:
