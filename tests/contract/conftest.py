@@ -19,7 +19,9 @@ from framebrush.contracts import (
     Manifest,
     Message,
     Options,
+    OutputClaim,
     PackReady,
+    PlannedRequest,
     Progress,
     Report,
     RunEncoded,
@@ -105,6 +107,10 @@ DOCUMENTS: dict[str, Document] = {
         segments=(Segment(start=0, end=61440, frames=120), Segment(start=61440, end=71680, frames=20)),
         notes=NOTES,
     ),
+    "planned_request": PlannedRequest(
+        input=INPUT, requested=OPTIONS.model_copy(update={"model": None}), options=OPTIONS, output=OUTPUT
+    ),
+    "output_claim": OutputClaim(run_id=RUN, output=OUTPUT),
     "timeline": Timeline(pts=(61440, 61952, 62464), durations=(512, 512, 512), offsets=((0, 9728, 19968, 30208),)),
     "frame_failure": FrameFailure(frame=17, error="not an image (0 bytes)"),
     "encoded_segment": EncodedSegment(reorder=2, failures=(FrameFailure(frame=17, error="not an image (0 bytes)"),)),

@@ -152,3 +152,11 @@ def test_the_blob_is_named_by_the_url_which_is_escaped(form: str, escaped: str, 
         assert request.input.name == name
     (request,) = Trigger.decode(event(form, subject=subject, data={}), input_container="input").requests
     assert request.input.name == subject.rpartition("/blobs/")[2]  # without a URL, the subject as it is
+
+
+@pytest.mark.parametrize("name", ["../input/film.mp4", "a/../film.mp4", "./film.mp4", "a/./film.mp4", "a/.."])
+def test_a_blob_s_name_stays_in_its_container(name: str) -> None:
+    """HTTP clients resolve such names: with ``..`` an output would replace a blob of another container."""
+    for blob in ("input", "output"):
+        content = {"input": {"container": "input", "name": "a.mp4"}, blob: {"container": "output", "name": name}}
+        assert f"{blob}.name: no part of the name may be . or .." in refusal("triggers", content)

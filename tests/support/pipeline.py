@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from framebrush.contracts import BlobRef, Incoming, ItemFailed, Manifest, Message, Options, RunRequest, Status, decode
-from framebrush.errors import PermanentError
+from framebrush.errors import PermanentError, Unavailable
 from framebrush.messaging import current_run, run_context
 from framebrush.runs import Runs
 from framebrush.sandbox import Sandbox
@@ -39,9 +39,10 @@ class Pipeline:
         order: Callable[[int], int] = lambda count: 0,
         sandbox: Sandbox = SANDBOX,
         stitcher: Mapping[str, Any] = MappingProxyType({}),
+        store: MemoryStore | None = None,
         **splitter: Any,
     ) -> None:
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.runs = Runs(self.store, "work")
         split = Splitter(self.store, SplitterSettings(**CONNECTIONS, **splitter), sandbox)
         dispatch = Dispatcher(self.store, DispatcherSettings(**CONNECTIONS))
@@ -78,7 +79,10 @@ class Pipeline:
             self.waiting.append(message)
 
     def step(self) -> Message:
-        """Handle one message, over the wire format; a permanent error becomes a dead letter and a notice."""
+        """Handle one message, over the wire format.
+
+        A permanent error becomes a dead letter and a notice; a message that met an outage comes again.
+        """
         self.waiting.rotate(-self.order(len(self.waiting)))
         message = self.waiting.popleft()
         with run_context(message.run_id):
@@ -89,6 +93,8 @@ class Pipeline:
                     self.send(outgoing)
             except PermanentError as error:
                 self._bury(message, error)
+            except Unavailable:
+                self.waiting.append(message)
         self.handled.append(message)
         return message
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_several_models_share_one_decoding(clip: Path) -> None:
     assert len(report.checks) == 3 * len({check.name for check in report.checks})
     prefix = together.runs.blobs(status.run_id).prefix
     left = {blob.ref.name.removeprefix(prefix).split("/")[0] for blob in together.store.list("work", prefix)}
-    assert left == {"manifest.json", "report.json", "timelines", "reports", "reports.1", "reports.2"}
+    assert left == {"request.json", "manifest.json", "report.json", "timelines", "reports", "reports.1", "reports.2"}
 
 
 def test_several_models_named_outputs(video: Callable[..., Path]) -> None:
@@ -361,3 +362,51 @@ def test_a_lost_batch_that_was_scored_stays_as_it_is(clip: Path) -> None:
     status = pipeline.run()
     assert (status.state, status.failed_frames) == (State.SUCCEEDED, 0)
     assert pipeline.output() == plain.output()
+
+
+def outputs_of(pipeline: Pipeline) -> dict[str, bytes]:
+    """The outputs' bytes by the run's id."""
+    found = dict[str, bytes]()
+    for run_id, state in pipeline.runs.ids():
+        assert state is State.SUCCEEDED
+        output = pipeline.runs.status(run_id).output
+        assert output is not None
+        found[run_id] = pipeline.store.read(output)
+    return found
+
+
+def test_runs_of_a_film_with_other_options_have_outputs_of_their_own(clip: Path) -> None:
+    pipeline = Pipeline(**SMALL)
+    ref = pipeline.put(clip.name, clip.read_bytes())
+    for strength in (0.5, 1.0):
+        pipeline.submit(ref, model="ink", strength=strength, preset="ultrafast")
+    while pipeline.waiting:
+        pipeline.step()
+    alone = [run(clip, model="ink", strength=strength, preset="ultrafast").output() for strength in (0.5, 1.0)]
+    assert sorted(outputs_of(pipeline).values()) == sorted(alone)
+    names = sorted(blob.ref.name for blob in pipeline.store.list("output"))
+    assert len(names) == 2
+    assert names[1] == "clip.ink.mp4"
+    assert re.fullmatch(r"clip\.ink\.[0-9a-f]{12}\.mp4", names[0])
+
+
+def test_films_that_differ_in_their_container_have_outputs_of_their_own(video: Callable[..., Path]) -> None:
+    pipeline = Pipeline(**SMALL)
+    for suffix, count in ((".mp4", 3), (".mov", 4)):
+        path = video(f"film{suffix}", pts=range(0, count * 512, 512), audio=None)
+        pipeline.submit(pipeline.put(path.name, path.read_bytes()))
+    while pipeline.waiting:
+        pipeline.step()
+    assert sorted(len(facts(output).times) for output in outputs_of(pipeline).values()) == [3, 4]
+
+
+def test_a_blob_that_comes_under_an_output_s_name_stays(video: Callable[..., Path]) -> None:
+    path, pipeline = video("a.mp4", pts=range(0, 1536, 512), audio=None), Pipeline(**SMALL)
+    pipeline.submit(pipeline.put("a.mp4", path.read_bytes()))
+    while not isinstance(pipeline.waiting[0], RunEncoded):
+        pipeline.step()
+    output = pipeline.manifest().output
+    pipeline.store.write(output, b"somebody's own")
+    status = pipeline.run()
+    assert status.error is not None and status.error.reason == "output_taken"
+    assert pipeline.store.read(output) == b"somebody's own"

@@ -83,7 +83,7 @@ OUTPUT = BlobRef(container="output", name="a.mp4")
 def test_download_in_parts(store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("framebrush_cli.commands.get.CHUNK", 3)
     store.write(OUTPUT, b"0123456789")
-    assert download(store, OUTPUT, tmp_path / "a.mp4") == 10
+    assert download(store, OUTPUT, tmp_path / "a.mp4", "a") == 10
     assert (tmp_path / "a.mp4").read_bytes() == b"0123456789"
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
@@ -105,6 +105,15 @@ def test_a_download_that_breaks_off_leaves_the_old_file(
 
     monkeypatch.setattr(store, "read", replace_after_first)
     with pytest.raises(Conflict):
-        download(store, OUTPUT, tmp_path / "a.mp4")
+        download(store, OUTPUT, tmp_path / "a.mp4", "a")
     assert (tmp_path / "a.mp4").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_an_output_of_another_run_is_not_downloaded(store: MemoryStore, tmp_path: Path) -> None:
+    store.write(OUTPUT, b"mine", metadata={"framebrush_run": "a"})
+    download(store, OUTPUT, tmp_path / "a.mp4", "a")
+    store.write(OUTPUT, b"not mine", metadata={"framebrush_run": "b"})
+    with pytest.raises(CommandFailed, match=r"output/a\.mp4 was replaced by an output of the run b"):
+        download(store, OUTPUT, tmp_path / "b.mp4", "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

@@ -9,7 +9,8 @@
     │   ├── LimitExceeded        larger or longer than this installation accepts
     │   ├── BlobNotFound         a blob that should be there is not
     │   ├── InputChanged         the input blob was overwritten while a run read it
-    │   └── RunExists            a run id is taken by another request
+    │   ├── RunExists            a run id is taken by another request
+    │   └── OutputTaken          an output's name belongs to another run, or to a blob that no run wrote
     ├── Crashed                  a helper process was killed from outside: counts as an attempt
     ├── Conflict                 a conditional write lost: somebody else wrote first
     └── Unavailable              a backend is away or throttles: wait, not counted as an attempt
@@ -79,6 +80,12 @@ class RunExists(PermanentError):
     """The run id is taken by a different request; the run that has it goes on unharmed."""
 
     reason = "run_exists"
+
+
+class OutputTaken(PermanentError):
+    """The name of an output belongs to another run, or to a blob that no run wrote; that blob stays as it is."""
+
+    reason = "output_taken"
 
 
 class Crashed(FramebrushError):

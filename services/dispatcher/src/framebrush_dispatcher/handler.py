@@ -6,12 +6,12 @@ message of the same id, of which the broker keeps one. Were both kept, the secon
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from framebrush.contracts import (
     BatchReady,
     BatchScored,
+    BlobRef,
     Failure,
     FrameFailure,
     Incoming,
@@ -28,11 +28,11 @@ from framebrush.contracts import (
     decode,
     find_generation,
 )
-from framebrush.errors import BlobNotFound, Conflict, InvalidMessage, RunExists
+from framebrush.errors import BlobNotFound, InvalidMessage, RunExists
 from framebrush.media import PackWriter, read_pack
-from framebrush.runs import Runs, is_encoded, is_scored, work_metadata
+from framebrush.runs import Runs, Work, is_encoded, is_scored, work_metadata
 from framebrush.service import Settings, frames_in, frames_out
-from framebrush.storage import Store
+from framebrush.storage import Store, write_once
 from framebrush_dispatcher.batching import batches
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Dispatcher:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         self._runs = Runs(store, settings.work_container)
+        self._work = Work(self._runs, keep_frames=settings.keep_frames)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
         """Do one step."""
@@ -84,11 +85,8 @@ class Dispatcher:
             return  # it names a run that is not its own, or might
         item = self._item(failed)
         if isinstance(item, BatchReady) and self._options(failed.run_id).bad_frames != "fail":
-            if self._runs.active(failed.run_id):
-                self._replace(item, failed)
-                yield BatchScored(
-                    run_id=item.run_id, generation=item.generation, segment=item.segment, frames=item.frames
-                )
+            refs = self._styled(item)
+            yield from self._work.step(failed.run_id, lambda: [ref.name for ref in refs], self._replace(item, failed))
             return
         failure = Failure(reason=failed.reason, description=failed.description)
         # Notices of version 0.1 always say 0; the item itself, where it says anything, knows better.
@@ -109,7 +107,12 @@ class Dispatcher:
     def _options(self, run_id: str) -> Options:
         return self._runs.manifest(run_id).options
 
-    def _replace(self, batch: BatchReady, failed: ItemFailed) -> None:
+    def _styled(self, batch: BatchReady) -> list[BlobRef]:
+        """The styled packs of a batch, one for each rendition."""
+        blobs, renditions = self._runs.blobs(batch.run_id), self._runs.manifest(batch.run_id).renditions
+        return [blobs.styled(batch.segment, batch.frames, rendition.number) for rendition in renditions]
+
+    def _replace(self, batch: BatchReady, failed: ItemFailed) -> Iterator[BatchScored]:
         """Write what a scorer would have written, had it found every frame of the batch to be bad.
 
         A scorer that did its work before its message was lost has the first word.
@@ -125,10 +128,9 @@ class Dispatcher:
                 pack.add_frame(frame, originals[frame])
             pack.add_failure(FrameFailure(frame=frame, error=f"{failed.reason}: {failed.description}"))
         data, metadata = pack.finish(), work_metadata(started)
-        for rendition in self._runs.manifest(batch.run_id).renditions:
-            with suppress(Conflict):
-                ref = blobs.styled(batch.segment, batch.frames, rendition.number)
-                self._store.write(ref, data, metadata=metadata, if_absent=True)
+        for ref in self._styled(batch):
+            write_once(self._store, ref, data, metadata=metadata)
+        yield BatchScored(run_id=batch.run_id, generation=batch.generation, segment=batch.segment, frames=batch.frames)
 
 
 def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:

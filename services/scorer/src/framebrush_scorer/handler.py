@@ -16,9 +16,9 @@ import numpy as np
 from framebrush.contracts import BatchReady, BatchScored, FrameFailure, Incoming, Manifest, Message, Options, Rendition
 from framebrush.errors import PermanentError
 from framebrush.media import Image, InvalidImage, PackWriter, decode_image, encode_image, read_pack
-from framebrush.runs import Runs, work_metadata
+from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
-from framebrush.storage import Store
+from framebrush.storage import Store, write_once
 from framebrush_scorer.controls import Controlled, Controls
 from framebrush_scorer.models import FrameModel, load
 from framebrush_scorer.precision import choose_device
@@ -45,6 +45,7 @@ class Scorer:
     def __init__(self, store: Store, settings: ScorerSettings) -> None:
         self._store, self._threads = store, settings.codec_threads
         self._runs = Runs(store, settings.work_container)
+        self._work = Work(self._runs, keep_frames=settings.keep_frames)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         # A network on a CPU waits in every layer for its slowest thread: a core that decodes JPEG meanwhile costs it
         # twice. There, batches take turns with the cores, and only reading and writing blobs goes on beside the model.
@@ -67,14 +68,20 @@ class Scorer:
         """Score a batch, unless that is done."""
         if not isinstance(message, BatchReady):
             raise TypeError(f"not for the scorer: {type(message).__name__}")
-        if not self._runs.active(message.run_id):
-            return
+        yield from self._work.step(message.run_id, lambda: self._made(message), self._step(message))
+
+    def _made(self, batch: BatchReady) -> list[str]:
+        """The names of the styled packs of a batch."""
+        blobs, renditions = self._runs.blobs(batch.run_id), self._runs.manifest(batch.run_id).renditions
+        return [blobs.styled(batch.segment, batch.frames, rendition.number).name for rendition in renditions]
+
+    def _step(self, message: BatchReady) -> Iterator[BatchScored]:
         manifest, blobs = self._runs.manifest(message.run_id), self._runs.blobs(message.run_id)
         refs = {each: blobs.styled(message.segment, message.frames, each.number) for each in manifest.renditions}
         missing = [rendition for rendition, ref in refs.items() if not self._runs.exists(ref)]
         started = datetime.now(UTC)
         for rendition, pack in self._score(message, manifest, missing):
-            self._store.write(refs[rendition], pack, metadata=work_metadata(started))
+            write_once(self._store, refs[rendition], pack, metadata=work_metadata(started))
             started = datetime.now(UTC)
         yield BatchScored(
             run_id=message.run_id, generation=message.generation, segment=message.segment, frames=message.frames

@@ -8,8 +8,10 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from framebrush.contracts import BlobRef
 from framebrush.errors import InvalidVideo
 from framebrush.media import choose_video
+from framebrush.storage import BlobReader, Store
 
 
 @contextmanager
@@ -37,3 +39,14 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
         raise
     except av.FFmpegError as error:
         raise InvalidVideo(f"{name}: not a readable video: {error.strerror}") from error
+
+
+def read_input(store: Store, ref: BlobRef, size: int, etag: str) -> BlobReader:
+    """Return an input as a file.
+
+    Raises:
+        InvalidVideo: It is empty.
+    """
+    if size == 0:
+        raise InvalidVideo(f"{ref} is empty (0 bytes)")
+    return BlobReader(store, ref, size, etag)

@@ -1,13 +1,12 @@
 """The stitcher's steps: encode a segment, and join all segments of a run."""
 
 import shutil
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from framebrush.contracts import (
     BatchScored,
@@ -29,14 +28,17 @@ from framebrush.contracts import (
     Timing,
 )
 from framebrush.media import styled
-from framebrush.runs import Runs, measure, work_metadata
+from framebrush.runs import Outputs, Runs, Work, measure, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, trim
-from framebrush.storage import BlobReader, Store
+from framebrush.storage import BlobReader, Store, write_once
 from framebrush_stitcher.encode import choice_of, encode_segment
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
+from framebrush_stitcher.scratch import Scratch
 from framebrush_stitcher.settings import StitcherSettings
 from framebrush_stitcher.tasks import CHECKS, write_output
+
+RunMessage: TypeAlias = BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 
 
 class Stitcher:
@@ -45,14 +47,28 @@ class Stitcher:
     def __init__(self, store: Store, settings: StitcherSettings, sandbox: Sandbox) -> None:
         self._store, self._settings, self._sandbox = store, settings, sandbox
         self._runs = Runs(store, settings.work_container)
+        self._work, self._outputs = Work(self._runs, keep_frames=settings.keep_frames), Outputs(self._runs)
+        self._scratch = Scratch(settings.scratch)
         self._encoders = threading.BoundedSemaphore(settings.encoders)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
         """Do one step, if the run still wants it."""
-        if not isinstance(message, BatchScored | SegmentScored | SegmentEncoded | RunEncoded):
+        if not isinstance(message, RunMessage):
             raise TypeError(f"not for the stitcher: {type(message).__name__}")
-        if not self._runs.active(message.run_id):
-            return
+        yield from self._work.step(message.run_id, lambda: self._made(message), self._step(message))
+
+    def _made(self, message: RunMessage) -> Iterable[str]:
+        """What the names begin with of the blobs that nobody needs once the run has succeeded."""
+        blobs = self._runs.blobs(message.run_id)
+        match message:
+            case SegmentScored(segment=segment):
+                renditions = self._runs.manifest(message.run_id).renditions
+                return [blobs.encoded(segment, rendition.number).name for rendition in renditions]
+            case RunEncoded():
+                return blobs.intermediate_prefixes
+        return ()
+
+    def _step(self, message: RunMessage) -> Iterator[Message]:
         match message:
             case BatchScored() | SegmentEncoded():
                 yield message  # from a pod of version 0.1, for the dispatcher
@@ -79,22 +95,25 @@ class Stitcher:
         choice = choice_of(manifest)
         decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
-        with self._scratch() as folder:
+        with self._scratch.folder() as folder:
             path = folder / "segment"
             reorder = encode_segment(frames, timeline, manifest, choice, path, settings.encode_threads)
             told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
-            self._store.write(blobs.encoded_report(segment, rendition), told.encode())
+            write_once(self._store, blobs.encoded_report(segment, rendition), told.encode())
             with path.open("rb") as file:
-                self._store.write(blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
+                write_once(self._store, blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
         trim()  # the next encoder may run in another thread, with another arena
         return timeline.frames
 
     def _join(self, run_id: str) -> None:
-        started, manifest = datetime.now(UTC), self._runs.manifest(run_id)
-        timelines = [self._runs.timeline(run_id, segment) for segment in range(len(manifest.segments))]
-        made = [self._join_rendition(manifest, timelines, rendition) for rendition in manifest.renditions]
-        report = self._report(manifest, made, started)
-        self._store.write(self._runs.blobs(run_id).report, report.encode())
+        """Make the outputs and the report, unless they are there, and end the run; its step then clears up."""
+        manifest, ref = self._runs.manifest(run_id), self._runs.blobs(run_id).report
+        if not self._runs.exists(ref):
+            started = datetime.now(UTC)
+            timelines = [self._runs.timeline(run_id, segment) for segment in range(len(manifest.segments))]
+            made = [self._join_rendition(manifest, timelines, rendition) for rendition in manifest.renditions]
+            write_once(self._store, ref, self._report(manifest, made, started).encode())
+        report = Report.decode(self._store.read(ref))
         self._runs.end(
             run_id,
             State.SUCCEEDED,
@@ -102,9 +121,6 @@ class Stitcher:
             stages=report.stages,
             failed_frames=len({failed.index for failed in report.failed_frames}),
         )
-        if not self._settings.keep_frames:
-            for prefix in self._runs.blobs(run_id).intermediate_prefixes:
-                self._store.delete(blob.ref for blob in list(self._store.list(self._runs.container, prefix)))
 
     def _join_rendition(
         self, manifest: Manifest, timelines: list[Timeline], rendition: Rendition
@@ -113,12 +129,13 @@ class Stitcher:
         blobs, number, segments = self._runs.blobs(manifest.run_id), rendition.number, range(len(manifest.segments))
         model = rendition.model if manifest.more_outputs else None
         told = [EncodedSegment.decode(self._store.read(blobs.encoded_report(segment, number))) for segment in segments]
-        with self._scratch() as folder:
+        self._outputs.claim(manifest.run_id, rendition.output)  # which another run may have while this one was failed
+        with self._scratch.folder() as folder:
             paths = [self._download(blobs.encoded(segment, number), folder / f"{segment}") for segment in segments]
             output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
             checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in told), output)
             with output.open("rb") as file:
-                self._store.write(rendition.output, file)
+                self._outputs.write(manifest.run_id, rendition.output, file)
         firsts = accumulate((segment.frames for segment in manifest.segments), initial=0)
         failed = tuple(
             FailedFrame(index=first + failure.frame, error=failure.error, model=model)
@@ -162,8 +179,3 @@ class Stitcher:
             checks=tuple(check for _, checks in made for check in checks),
             notes=manifest.notes,
         )
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="framebrush-", dir=self._settings.scratch) as folder:
-            yield Path(folder)

@@ -9,7 +9,7 @@ from framebrush.service import Settings
 
 
 class StitcherSettings(Settings):
-    """How segments are encoded, and what is left behind."""
+    """How segments are encoded and joined."""
 
     encoders: Annotated[int, Field(ge=1, le=64)] = 1
     """Segments encoded at a time, each with some 200 MB at 1280x720; further ones wait."""
@@ -22,7 +22,5 @@ class StitcherSettings(Settings):
     decoder_memory: Annotated[int, Field(ge=256)] | None = None
     """Megabytes that a process may take that opens an input: one for each message in hand. A quarter of the container's
     limit, or of the machine's memory, when unset."""
-    keep_frames: bool = False
-    """Keep frames, styled frames and encoded segments of runs that succeeded."""
     scratch: Path | None = None
     """Folder for the files of one message, the size of the output; the system's temporary folder when unset."""

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from framebrush.contracts import BlobRef, State
 from framebrush.errors import Conflict
+from framebrush.runs import OUTPUT_OF
 from framebrush.storage import Store
 from framebrush_cli.display import out, size
 from framebrush_cli.errors import CommandFailed
@@ -43,7 +44,7 @@ def get(
     for source, target in targets.items():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            count = download(connection.store, source, target)
+            count = download(connection.store, source, target, run_id)
         except OSError as error:
             raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
         except Conflict:
@@ -61,13 +62,17 @@ def _targets(outputs: Sequence[BlobRef], wanted: Path | None) -> dict[BlobRef, P
     return {output: wanted / PurePosixPath(output.name).name for output in outputs}  # names, not paths of ours
 
 
-def download(store: Store, source: BlobRef, target: Path) -> int:
-    """Write a blob to a file, which appears when it is complete; returns the number of bytes.
+def download(store: Store, source: BlobRef, target: Path, run_id: str) -> int:
+    """Write the output of a run to a file, which appears when it is complete; return the number of bytes.
 
     Raises:
-        Conflict: the blob was replaced meanwhile.
+        CommandFailed: The blob is another run's.
+        Conflict: The blob was replaced meanwhile.
     """
     info = store.stat(source)
+    owner = info.metadata.get(OUTPUT_OF, run_id)  # outputs of version 0.1 name no run
+    if owner != run_id:
+        raise CommandFailed(f"{source} was replaced by an output of the run {owner}")
     draft = target.with_name(f".{target.name}.part")
     try:
         with draft.open("wb") as file, progress_bar() as progress:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -17,7 +18,7 @@ from azure.servicebus import (
 )
 
 from framebrush.contracts import QUEUES, find_run_id
-from framebrush.errors import BlobNotFound, Conflict
+from framebrush.errors import BlobNotFound
 from framebrush.messaging import ATTEMPTS, COPIES, RUN, BrokerSettings, MessageSender, body_of, connect, translated
 from framebrush.runs import Runs
 
@@ -135,15 +136,10 @@ def _take(receiver: ServiceBusReceiver, wanted: set[int]) -> Iterator[ServiceBus
 
 def _reopen(runs: Runs, letter: DeadLetter, messages: MessageSender) -> None:
     """Let the letter's run go on; messages of a failed run would be passed over, and were while it was failed."""
-    while letter.run_id is not None:
-        try:
+    if letter.run_id is not None:
+        with suppress(BlobNotFound):  # not planned yet, or deleted
             for message in runs.reopen(letter.run_id):
                 messages.send(message)
-        except Conflict:  # somebody else wrote the status at the same time
-            continue
-        except BlobNotFound:  # not planned yet, or deleted
-            pass
-        return
 
 
 def _send_again(sender: ServiceBusSender, letter: DeadLetter, message: ServiceBusReceivedMessage) -> None:

@@ -38,6 +38,8 @@ from .messages import find_run_id as find_run_id
 from .messages import is_run_id as is_run_id
 from .records import EncodedSegment as EncodedSegment
 from .records import FrameFailure as FrameFailure
+from .records import OutputClaim as OutputClaim
+from .records import PlannedRequest as PlannedRequest
 from .records import Timeline as Timeline
 from .report import Check as Check
 from .report import FailedFrame as FailedFrame

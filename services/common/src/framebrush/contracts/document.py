@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from framebrush.errors import InvalidMessage
 
@@ -62,6 +62,13 @@ class BlobRef(Model):
 
     container: ContainerName
     name: Annotated[str, Field(min_length=1, max_length=1024)]
+
+    @field_validator("name")
+    @classmethod
+    def _stays_in_its_container(cls, name: str) -> str:
+        if {".", ".."} & set(name.split("/")):  # which HTTP clients resolve before they send a request
+            raise ValueError("no part of the name may be . or ..")
+        return name
 
     def __str__(self) -> str:
         return f"{self.container}/{self.name}"

@@ -1,10 +1,30 @@
-"""What the stages record of a segment beside its frames."""
+"""What the stages record beside the frames: of a run before it is planned, and of a segment."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from framebrush.contracts.document import Document, Index
+from framebrush.contracts.document import BlobRef, Document, Index, RunId
+from framebrush.contracts.requests import Options
+
+
+class PlannedRequest(Document):
+    """What a run was asked for: a run id belongs to the first request that comes with it."""
+
+    input: BlobRef
+    requested: Options
+    """The options as the request has them."""
+    options: Options
+    """The options with the installation's model where the request named none. It stays if that setting changes."""
+    output: BlobRef | None = None
+    """The output as the request has it."""
+
+
+class OutputClaim(Document):
+    """Which run has the name of an output."""
+
+    run_id: RunId
+    output: BlobRef
 
 
 class Timeline(Document):

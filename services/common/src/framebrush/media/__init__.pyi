@@ -23,6 +23,7 @@ from .inspection import labels_of as labels_of
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
 from .packs import PackWriter as PackWriter
+from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack
 from .similarity import psnr as psnr
 from .similarity import ssim as ssim

@@ -65,3 +65,16 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
             content = tar.extractfile(member)
             if content is not None:
                 yield member.name, content.read()
+
+
+def pack_offsets(data: bytes) -> list[int]:
+    """Return where each member of a pack begins, in bytes, and where the last one ends, as :class:`PackWriter` does.
+
+    Raises:
+        tarfile.TarError: This is not a pack.
+    """
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
+        members = tar.getmembers()
+        last = members[-1]
+        size = -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+        return [member.offset for member in members] + [last.offset_data + size]

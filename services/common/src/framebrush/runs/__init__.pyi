@@ -1,7 +1,9 @@
+from .lifecycle import Runs as Runs
 from .names import frames_of as frames_of
+from .outputs import OUTPUT_OF as OUTPUT_OF
+from .outputs import Outputs as Outputs
 from .progress import is_encoded as is_encoded
 from .progress import is_scored as is_scored
 from .progress import measure as measure
 from .progress import work_metadata as work_metadata
-from .runs import Runs as Runs
-from .runs import unchanged as unchanged
+from .work import Work as Work

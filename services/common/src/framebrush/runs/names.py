@@ -33,6 +33,11 @@ class RunBlobs:
         return BlobRef(container=self.container, name=f"{STATUS_PREFIX}{self.run_id}.json")
 
     @property
+    def request(self) -> BlobRef:
+        """What the run was asked for; written before all else, by the request that has the run id."""
+        return self._ref("request.json")
+
+    @property
     def manifest(self) -> BlobRef:
         """The plan."""
         return self._ref("manifest.json")
@@ -41,14 +46,20 @@ class RunBlobs:
         """The times of a segment's frames; there when the segment is decoded to its end."""
         return self._ref(f"timelines/{segment:06}.json")
 
+    def pack_prefix(self, segment: int) -> str:
+        """What the names of a segment's packs begin with."""
+        return f"{self.prefix}frames/{segment:06}/"
+
     def pack(self, segment: int, frames: FrameRange) -> BlobRef:
         """Decoded frames."""
-        return self._ref(f"frames/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
+        return BlobRef(
+            container=self.container, name=f"{self.pack_prefix(segment)}{frames.first:08}-{frames.count:02}.tar"
+        )
 
     def styled(self, segment: int, frames: FrameRange, rendition: int = 0) -> BlobRef:
         """Scored frames."""
-        folder = numbered("styled", rendition)
-        return self._ref(f"{folder}/{segment:06}/{frames.first:08}-{frames.count:02}.tar")
+        name = f"{self.styled_prefix(segment, rendition)}{frames.first:08}-{frames.count:02}.tar"
+        return BlobRef(container=self.container, name=name)
 
     def styled_prefix(self, segment: int, rendition: int = 0) -> str:
         """What the names of a segment's styled packs begin with."""

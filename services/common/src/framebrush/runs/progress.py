@@ -4,8 +4,8 @@ import collections
 from datetime import UTC, datetime
 
 from framebrush.contracts import Progress, Timing
+from framebrush.runs.documents import RunDocuments
 from framebrush.runs.names import frames_of, numbered
-from framebrush.runs.runs import Runs
 from framebrush.storage import BlobInfo
 
 _STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
@@ -28,7 +28,7 @@ def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
     )
 
 
-def is_scored(runs: Runs, run_id: str, segment: int) -> bool:
+def is_scored(runs: RunDocuments, run_id: str, segment: int) -> bool:
     """Return whether all frames of a segment are scored, in all renditions.
 
     A scorer makes the renditions of a batch in their order, so that a batch is scored once its last rendition is there.
@@ -39,7 +39,7 @@ def is_scored(runs: Runs, run_id: str, segment: int) -> bool:
     return scored >= manifest.segments[segment].frames
 
 
-def is_encoded(runs: Runs, run_id: str) -> bool:
+def is_encoded(runs: RunDocuments, run_id: str) -> bool:
     """Return whether all segments of a run are encoded, in all renditions.
 
     A stitcher makes the renditions of a segment in their order: a segment is encoded once its last one is there.
@@ -50,7 +50,7 @@ def is_encoded(runs: Runs, run_id: str) -> bool:
     return all(blobs.encoded(segment, last) in encoded for segment in range(len(manifest.segments)))
 
 
-def measure(runs: Runs, run_id: str) -> tuple[Progress, dict[str, Timing]]:
+def measure(runs: RunDocuments, run_id: str) -> tuple[Progress, dict[str, Timing]]:
     """How far the stages are, from the blobs that exist. A frame is past a stage when its last rendition is."""
     prefix, counts, timings = runs.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()
     for blob in runs.store.list(runs.container, prefix):

@@ -14,6 +14,8 @@ class Settings(StorageSettings, WorkerSettings):
 
     default_model: ModelName = "gouache"
     """Model of a run that names none, such as a dropped blob."""
+    keep_frames: bool = False
+    """Keep frames, styled frames and encoded segments of runs that succeeded. All services must agree on it."""
     metrics_linger: Annotated[float, Field(ge=0)] = 0.0
     """Seconds, at most, for which a drained service waits for its last counts to be read from /metrics."""
     http_host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from outside the pod

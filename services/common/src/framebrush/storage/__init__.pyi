@@ -1,6 +1,7 @@
 from .azure import BLOCK as BLOCK
 from .azure import AzureBlobs as AzureBlobs
 from .memory import MemoryStore as MemoryStore
+from .once import write_once as write_once
 from .reader import BlobReader as BlobReader
 from .seekable import SeekableFile as SeekableFile
 from .settings import StorageSettings as StorageSettings

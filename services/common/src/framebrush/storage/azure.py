@@ -141,6 +141,8 @@ def _translated(what: object) -> Iterator[None]:
     except (ResourceExistsError, ResourceModifiedError) as error:
         raise Conflict(f"{what}: changed by somebody else") from error
     except HttpResponseError as error:
+        if error.status_code == 412:  # also for a lease that somebody holds on the blob
+            raise Conflict(f"{what}: {_first_line(error)}") from error
         if error.status_code is None or error.status_code in (408, 429) or error.status_code >= 500:
             raise Unavailable(f"storage: {what}: {_first_line(error)}") from error
         raise FramebrushError(f"storage: {what}: {_first_line(error)}") from error

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from framebrush.contracts import BlobRef
-from framebrush.errors import Conflict, InputChanged
+from framebrush.errors import Conflict, InputChanged, Unavailable
 from framebrush.storage.seekable import SeekableFile
 from framebrush.storage.store import Store
 
@@ -14,7 +14,9 @@ class BlobReader(SeekableFile):
     Demuxers read forward in small steps and jump to the index at the end and back: a few chunks are kept.
 
     Raises (while reading):
-        InputChanged: the blob was overwritten.
+        BlobNotFound: The blob was deleted.
+        InputChanged: The blob was overwritten.
+        Unavailable: Storage refused the condition although the blob is the same.
     """
 
     def __init__(
@@ -42,9 +44,15 @@ class BlobReader(SeekableFile):
         start = number * self._chunk
         try:
             data = self._store.read(self._ref, start, min(self._chunk, self._size - start), etag=self._etag)
-        except Conflict:
-            raise InputChanged(f"{self._ref} was overwritten during the run") from None
+        except Conflict as conflict:
+            raise self._why() from conflict
         self._chunks[number] = data
         if len(self._chunks) > self._keep:
             self._chunks.popitem(last=False)
         return data
+
+    def _why(self) -> InputChanged | Unavailable:
+        """What the storage's refusal means, by what is there now."""
+        if self._store.stat(self._ref).etag == self._etag:
+            return Unavailable(f"{self._ref}: storage refused to read a version that is still there")
+        return InputChanged(f"{self._ref} was overwritten during the run")

@@ -1,0 +1,76 @@
+"""The documents of a run: its plan, its status, and the times of its frames."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from framebrush.contracts import BlobRef, Manifest, State, Status, Timeline
+from framebrush.errors import BlobNotFound
+from framebrush.runs.names import STATUS_PREFIX, RunBlobs
+from framebrush.storage import Store
+
+
+class RunDocuments:
+    """Reads the documents of an installation's runs."""
+
+    def __init__(self, store: Store, container: str) -> None:
+        """Read nothing yet.
+
+        Args:
+            store: Where the blobs are.
+            container: The name of the work container.
+        """
+        self.store, self.container = store, container
+        self.manifest: Callable[[str], Manifest] = lru_cache(maxsize=64)(self._manifest)
+        """Return the plan of a run, which never changes.
+
+        Raises:
+            BlobNotFound: The run is not planned yet.
+        """
+
+    def blobs(self, run_id: str) -> RunBlobs:
+        """Return the names of a run's blobs."""
+        return RunBlobs(self.container, run_id)
+
+    def exists(self, ref: BlobRef) -> bool:
+        """Return whether a blob is there: a step that was done is not done again."""
+        try:
+            self.store.stat(ref)
+        except BlobNotFound:
+            return False
+        return True
+
+    def _manifest(self, run_id: str) -> Manifest:
+        return Manifest.decode(self.store.read(self.blobs(run_id).manifest))
+
+    def timeline(self, run_id: str, segment: int) -> Timeline:
+        """Return the times of a decoded segment.
+
+        Raises:
+            BlobNotFound: The segment is not decoded yet.
+        """
+        return Timeline.decode(self.store.read(self.blobs(run_id).timeline(segment)))
+
+    def status(self, run_id: str) -> Status:
+        """Return how a run stands.
+
+        Raises:
+            BlobNotFound: There is no such run.
+        """
+        return Status.decode(self.store.read(self.blobs(run_id).status))
+
+    def state(self, run_id: str) -> State | None:
+        """Return the state of a run, None if there is no such run."""
+        try:
+            return self.status(run_id).state
+        except BlobNotFound:
+            return None
+
+    def active(self, run_id: str) -> bool:
+        """Return whether the run wants work done. Messages of other runs are passed over."""
+        state = self.state(run_id)
+        return state is not None and not state.ended
+
+    def ids(self, prefix: str = "") -> Iterator[tuple[str, State]]:
+        """Yield the runs whose ids begin with ``prefix``, and their states."""
+        for blob in self.store.list(self.container, STATUS_PREFIX + prefix):
+            yield blob.ref.name.removeprefix(STATUS_PREFIX).removesuffix(".json"), State(blob.metadata["state"])

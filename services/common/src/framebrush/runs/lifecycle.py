@@ -1,0 +1,152 @@
+"""The life cycle of a run: it is created, changes under the ETag of its status, ends once, and may be reopened."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from prometheus_client import Counter
+
+from framebrush.contracts import Failure, SegmentPlanned, State, Status
+from framebrush.errors import BlobNotFound, Conflict
+from framebrush.runs.attempts import attempts
+from framebrush.runs.documents import RunDocuments
+
+_ended = Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
+for _state in (State.SUCCEEDED, State.FAILED):  # a person cancels, from the command line
+    _ended.labels(_state)
+
+
+class Runs(RunDocuments):
+    """The runs of an installation.
+
+    Every change of a status is conditional. If storage refuses the condition, what is there now decides: an answer that
+    got lost on its way is a success, and a refusal without a reason is worth another attempt.
+    """
+
+    def create(self, status: Status) -> bool:
+        """Write the first status of a run.
+
+        Returns:
+            False if the run exists already.
+
+        Raises:
+            Unavailable: Storage refuses the write although there is no such run.
+        """
+        for _ in attempts(self.blobs(status.run_id).status):
+            try:
+                self._write(status, if_match=None)
+            except Conflict:
+                try:
+                    if self.status(status.run_id) != status:
+                        return False
+                except BlobNotFound:
+                    continue
+            break
+        if status.state.ended:
+            _ended.labels(status.state).inc()
+        return True
+
+    def update(self, run_id: str, change: Callable[[Status], Status | None]) -> Status:
+        """Read the status, change and write it; do so again if somebody else wrote in between.
+
+        Args:
+            run_id: The run.
+            change: Returns the new status, or None to leave it. It is called once for each attempt.
+
+        Returns:
+            The status as it is now. That of a run that has ended stays as it is.
+
+        Raises:
+            BlobNotFound: There is no such run.
+            Unavailable: Storage refuses all attempts.
+        """
+        ref, written = self.blobs(run_id).status, None
+        for _ in attempts(ref):
+            try:
+                etag = self.store.stat(ref).etag
+                status = Status.decode(self.store.read(ref, etag=etag))
+                if status == written:  # by the attempt before, whose answer was lost
+                    break
+                new = change(status)
+                if status.state.ended or new is None or new == status:
+                    break
+                written = status = new.model_copy(update={"updated": datetime.now(UTC)})
+                self._write(status, if_match=etag)
+                break
+            except Conflict:
+                continue
+        return status
+
+    def end(self, run_id: str, state: State, *, generation: int | None = None, **fields: object) -> bool:
+        """End a run, once: the first to say so decides.
+
+        Args:
+            run_id: The run.
+            state: How it ends.
+            generation: How often the run had been reopened when the cause of its end came about. If it was reopened
+                since, the cause is of the past and the run goes on. None ends it in any case.
+            fields: Further fields of the status.
+
+        Returns:
+            Whether this call ended the run.
+
+        Raises:
+            BlobNotFound: There is no such run.
+            Unavailable: Storage refuses all attempts.
+        """
+        now, won = datetime.now(UTC), False
+
+        def change(status: Status) -> Status | None:
+            nonlocal won
+            won = not status.state.ended and (generation is None or generation >= status.generation)
+            return status.model_copy(update={"state": state, "ended": now, **fields}) if won else None
+
+        self.update(run_id, change)
+        if won:
+            _ended.labels(state).inc()
+        return won
+
+    def fail(self, run_id: str, failure: Failure, *, generation: int | None = None) -> bool:
+        """End a run as failed, once; otherwise as :meth:`end`."""
+        return self.end(run_id, State.FAILED, generation=generation, error=failure)
+
+    def reopen(self, run_id: str) -> list[SegmentPlanned]:
+        """Let a failed run go on where it stopped.
+
+        While it was failed, its messages were passed over. The messages returned make all that is missing again; what
+        is there already is found and not done twice. Of several who reopen a run at the same time one writes, and all
+        get the same messages.
+
+        Returns:
+            Nothing before the run is planned, or if it has ended otherwise.
+
+        Raises:
+            BlobNotFound: There is no such run.
+            Unavailable: Storage refuses all attempts.
+        """
+        ref = self.blobs(run_id).status
+        for _ in attempts(ref):
+            try:
+                etag = self.store.stat(ref).etag
+                status = Status.decode(self.store.read(ref, etag=etag))
+                if status.state is State.FAILED:
+                    state = State.RUNNING if status.frames else State.PLANNING
+                    changes = {"state": state, "generation": status.generation + 1, "ended": None, "error": None}
+                    status = status.model_copy(update={**changes, "updated": datetime.now(UTC)})
+                    self._write(status, if_match=etag)
+                break
+            except Conflict:
+                continue
+        if status.state is not State.RUNNING:
+            return []
+        segments = range(len(self.manifest(run_id).segments))
+        return [SegmentPlanned(run_id=run_id, segment=segment, generation=status.generation) for segment in segments]
+
+    def _write(self, status: Status, *, if_match: str | None) -> None:
+        # The state goes into the metadata too: a listing then tells which runs are active.
+        self.store.write(
+            self.blobs(status.run_id).status,
+            status.encode(),
+            metadata={"state": status.state},
+            if_match=if_match,
+            if_absent=if_match is None,
+        )

@@ -1,0 +1,154 @@
+"""Planning a run: who has its id, what is in its film, and which segments are to be decoded."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from framebrush.contracts import (
+    SUBMITTED,
+    BlobRef,
+    Manifest,
+    Options,
+    PlannedRequest,
+    RunRequest,
+    SegmentPlanned,
+    State,
+    Status,
+    derive_run_id,
+)
+from framebrush.errors import BlobNotFound, PermanentError, RunExists
+from framebrush.messaging import bind_run
+from framebrush.runs import OUTPUT_OF, Outputs, Runs
+from framebrush.sandbox import Allowance, Sandbox
+from framebrush.storage import BlobInfo, Store, write_once
+from framebrush_splitter.settings import SplitterSettings
+from framebrush_splitter.tasks import plan_run
+from framebrush_splitter.video import read_input
+
+log = logging.getLogger(__name__)
+
+
+class Planner:
+    """Plans runs. A run is planned once: to plan it again, after a crash anywhere, goes on with the plan there is."""
+
+    def __init__(self, store: Store, settings: SplitterSettings, sandbox: Sandbox) -> None:
+        self._store, self._settings, self._sandbox = store, settings, sandbox
+        self._runs = Runs(store, settings.work_container)
+        self._outputs = Outputs(self._runs)
+
+    def __call__(self, request: RunRequest) -> Iterator[SegmentPlanned]:
+        """Plan a run, unless it is planned, and yield its segments, unless it has ended.
+
+        Raises:
+            BlobNotFound: The input does not exist.
+            RunExists: The request names a run that belongs to another request.
+            OutputTaken: The request names an output that belongs to another run, or to nobody.
+            PermanentError: The input cannot be styled as requested.
+        """
+        source, missing = self._find(request.input)
+        if request.announced and source is not None and {SUBMITTED, OUTPUT_OF} & source.metadata.keys():
+            log.info("%s comes with a request of its own, or is the output of a run", request.input)
+            return
+        options, etag = self._resolve(request.options), source.etag if source else ""
+        run_id = request.run_id or derive_run_id(request.input, etag, options, request.output)
+        bind_run(run_id)
+        options = self._own(run_id, request, options)
+        now = datetime.now(UTC)
+        first = Status(
+            run_id=run_id, state=State.PLANNING, created=now, updated=now,
+            input=request.input, model=options.model or "", more_models=options.more_models,
+        )  # fmt: skip
+        if not self._runs.create(first) and not self._runs.active(run_id):
+            log.info("the run has ended already")
+            return
+        manifest = self._plan(request.model_copy(update={"run_id": run_id, "options": options}), source, missing)
+
+        def planned(status: Status) -> Status:
+            return status.model_copy(
+                update={
+                    "state": State.RUNNING,
+                    "frames": manifest.frames,
+                    "output": manifest.output,
+                    "more_outputs": manifest.more_outputs,
+                }
+            )
+
+        generation = self._runs.update(run_id, planned).generation
+        log.info("planned", extra={"data": {"frames": manifest.frames, "segments": len(manifest.segments)}})
+        for segment in range(len(manifest.segments)):
+            yield SegmentPlanned(run_id=run_id, segment=segment, generation=generation)
+        if source is not None and source.etag != manifest.source.etag:
+            raise _exists(run_id)  # once the run goes on: this may be its own request, which comes again
+
+    def _find(self, ref: BlobRef) -> tuple[BlobInfo | None, BlobNotFound | None]:
+        try:
+            return self._store.stat(ref), None
+        except BlobNotFound as error:
+            return None, error
+
+    def _resolve(self, options: Options) -> Options:
+        """The options with the installation's model if they name none, and each model once."""
+        model = options.model or self._settings.default_model
+        more = tuple(each for each in options.more_models if each != model)
+        return options.model_copy(update={"model": model, "more_models": more})
+
+    def _own(self, run_id: str, request: RunRequest, options: Options) -> Options:
+        """Record that a run id belongs to this request; return the options with which it was first resolved.
+
+        Raises:
+            RunExists: It belongs to another request.
+        """
+        ref = self._runs.blobs(run_id).request
+        record = PlannedRequest(input=request.input, requested=request.options, options=options, output=request.output)
+        if not self._runs.exists(ref) and self._is_older(run_id, record):
+            raise _exists(run_id)
+        if write_once(self._store, ref, record.encode()):
+            return options
+        found = PlannedRequest.decode(self._store.read(ref))
+        same = found.requested == record.requested or found.options == record.options
+        if not same or (found.input, found.output) != (record.input, record.output):
+            raise _exists(run_id)
+        return found.options
+
+    def _is_older(self, run_id: str, record: PlannedRequest) -> bool:
+        """Whether a run is another request's that a splitter of version 0.1 started, which recorded no request."""
+        try:
+            status = self._runs.status(run_id)
+        except BlobNotFound:
+            return False
+        models = (record.options.model, *record.options.more_models)
+        if (status.input, status.models) != (record.input, models):
+            return True
+        try:
+            planned = self._runs.manifest(run_id)
+        except BlobNotFound:
+            return False
+        return not record.options.fall_back and planned.options != record.options
+
+    def _plan(self, request: RunRequest, source: BlobInfo | None, missing: BlobNotFound | None) -> Manifest:
+        """The plan that is there, else a new one; of two that are made at the same time the first to be written."""
+        run_id = str(request.run_id)
+        with suppress(BlobNotFound):
+            return self._runs.manifest(run_id)
+        if source is None:
+            raise missing or BlobNotFound(str(request.input))
+        settings = self._settings
+        if settings.work_container in (request.input.container, request.output and request.output.container):
+            raise PermanentError(f"the container {settings.work_container} holds neither inputs nor outputs")
+        allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
+        reader = read_input(self._store, request.input, source.size, source.etag)
+        (content,) = self._sandbox.run(
+            allowance, reader, plan_run, request, source, settings.limits,
+            segment_frames=settings.segment_frames, output_container=settings.output_container, nvenc=settings.nvenc,
+        )  # fmt: skip
+        manifest = Manifest.decode(bytes(content))
+        wanted = [rendition.output for rendition in manifest.renditions]
+        output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
+        manifest = manifest.model_copy(update={"output": output, "more_outputs": tuple(more)})
+        write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
+        return self._runs.manifest(run_id)
+
+
+def _exists(run_id: str) -> RunExists:
+    return RunExists(f"run {run_id} exists with another input or other options; choose another run id")

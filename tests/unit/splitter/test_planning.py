@@ -1,0 +1,184 @@
+"""A run is planned once, whatever happens while it is."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from support.pipeline import CONNECTIONS, SANDBOX
+
+from framebrush.contracts import (
+    BlobRef,
+    Message,
+    Options,
+    RunRequest,
+    SegmentPlanned,
+    State,
+    Trigger,
+)
+from framebrush.errors import BlobNotFound, OutputTaken, RunExists
+from framebrush.runs import Runs
+from framebrush.storage import MemoryStore
+from framebrush_splitter.handler import Splitter
+from framebrush_splitter.settings import SplitterSettings
+
+INPUT = BlobRef(container="input", name="film.mp4")
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Crashing(MemoryStore):
+    """Ends the process before or after a write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes_left, self.effect = 10**6, False
+        self.opened = 0
+
+    def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
+        self.opened += ref.container == "input"
+        return super().read(ref, start, length, etag=etag)
+
+    def write(
+        self,
+        ref: BlobRef,
+        data: bytes | BinaryIO,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        if_match: str | None = None,
+        if_absent: bool = False,
+    ) -> str:
+        self.writes_left -= 1
+        if self.writes_left < 0 and not self.effect:
+            raise Crash
+        etag = super().write(ref, data, metadata=metadata, if_match=if_match, if_absent=if_absent)
+        if self.writes_left < 0:
+            raise Crash
+        return etag
+
+
+@pytest.fixture
+def store(video: Callable[..., Path]) -> Crashing:
+    path = video("film.mp4", pts=range(0, 12 * 512, 512), gop=3, audio=None)
+    store = Crashing()
+    store.write(INPUT, path.read_bytes())
+    return store
+
+
+def splitter(store: MemoryStore, **settings: Any) -> Splitter:
+    return Splitter(store, SplitterSettings(**{**CONNECTIONS, "segment_frames": 3, **settings}), SANDBOX)
+
+
+def request(run_id: str | None = "mine", **fields: Any) -> RunRequest:
+    return RunRequest.model_validate({"run_id": run_id, "input": INPUT, **fields})
+
+
+def start(splitter: Splitter, request: RunRequest) -> list[Message]:
+    return list(splitter(Trigger(requests=(request,))))
+
+
+@pytest.mark.parametrize("effect", [False, True])
+def test_a_crash_anywhere_heals_although_settings_changed(store: Crashing, effect: bool) -> None:
+    content, crashes = store.read(INPUT), 0
+    for writes in range(20):
+        store.__init__()  # type: ignore[misc]  # forgets everything
+        store.write(INPUT, content)
+        store.writes_left, store.effect = writes, effect
+        try:
+            start(splitter(store), request())
+        except Crash:
+            crashes += 1
+        store.writes_left = 10**6
+        messages = start(splitter(store, segment_frames=6, default_model="ink"), request())
+        runs = Runs(store, "work")
+        assert runs.status("mine").state is State.RUNNING
+        segments = range(len(runs.manifest("mine").segments))
+        assert messages == [SegmentPlanned(run_id="mine", segment=segment) for segment in segments]
+        assert runs.manifest("mine").output == runs.status("mine").output
+        if crashes <= writes:
+            break
+    assert crashes == 5  # the request, the status, the claim, the manifest, the status again
+
+
+@pytest.mark.parametrize("run_id", [None, "mine"])
+def test_a_crash_while_segments_are_sent_heals_without_the_film(store: Crashing, run_id: str | None) -> None:
+    sending = splitter(store)(Trigger(requests=(request(run_id),)))
+    first = next(sending)
+    sending.close()
+    opened = store.opened
+    messages = start(splitter(store, segment_frames=6, max_pixels=1), request(run_id))
+    assert len(messages) == 4
+    assert messages[0] == first
+    assert store.opened == opened
+
+
+def test_another_request_with_a_run_id_that_is_taken_harms_nobody(store: Crashing) -> None:
+    messages = start(splitter(store), request())
+    other = BlobRef(container="input", name="missing.mp4")
+    for fields in (
+        {"options": Options(crf=40)},
+        {"options": Options(model="ink")},
+        {"output": BlobRef(container="output", name="o.mp4")},
+        {"input": other},
+    ):
+        with pytest.raises(RunExists, match="run mine exists"):
+            start(splitter(store), request(**fields))
+    assert Runs(store, "work").active("mine")
+    assert start(splitter(store), request(options=Options(model="identity"))) == messages  # the default's name
+
+
+def test_a_run_id_is_taken_before_the_run_is_planned(store: Crashing) -> None:
+    store.writes_left = 2
+    with pytest.raises(Crash):
+        start(splitter(store), request())
+    store.writes_left = 10**6
+    with pytest.raises(RunExists):
+        start(splitter(store), request(options=Options(crf=40)))
+    assert start(splitter(store), request())
+    assert Runs(store, "work").manifest("mine").options.crf is None
+
+
+def test_a_run_of_a_splitter_that_recorded_no_request_keeps_its_id(store: Crashing) -> None:
+    messages = start(splitter(store), request())
+    store.delete([Runs(store, "work").blobs("mine").request])
+    for fields in ({"options": Options(crf=40)}, {"options": Options(model="ink")}):
+        with pytest.raises(RunExists):
+            start(splitter(store), request(**fields))
+    assert start(splitter(store), request()) == messages
+
+
+def test_a_run_whose_input_was_overwritten_goes_on_and_its_request_is_told(store: Crashing) -> None:
+    messages = start(splitter(store), request())
+    store.write(INPUT, b"another film")
+    sending, sent = splitter(store)(Trigger(requests=(request(),))), list[Message]()
+    with pytest.raises(RunExists):
+        for message in sending:
+            sent.append(message)
+    assert sent == messages
+    store.delete([INPUT])
+    assert start(splitter(store), request()) == messages
+
+
+def test_an_input_that_comes_late_is_planned_when_the_request_comes_again(store: Crashing) -> None:
+    content = store.read(INPUT)
+    store.delete([INPUT])
+    with pytest.raises(BlobNotFound):
+        start(splitter(store), request())
+    store.write(INPUT, content)
+    assert len(start(splitter(store), request())) == 4
+
+
+def test_an_output_that_is_taken_is_refused_before_anything_is_decoded(store: Crashing) -> None:
+    output = BlobRef(container="output", name="o.mp4")
+    start(splitter(store), request("first", output=output))
+    with pytest.raises(OutputTaken, match=r"output/o\.mp4 belongs to the run first"):
+        start(splitter(store), request("second", output=output))
+    assert Runs(store, "work").status("second").state is State.PLANNING
+
+
+def test_an_output_in_the_input_container_starts_no_run(store: Crashing) -> None:
+    store.write(INPUT, store.read(INPUT), metadata={"framebrush_run": "mine"})
+    assert start(splitter(store), request(None, announced=True)) == []
+    assert list(Runs(store, "work").ids()) == []
