@@ -124,7 +124,7 @@ class Settlement:
         _seconds.labels(self.queue).observe(seconds)
         _last.labels(self.queue).set_to_current_time()
         data = {"queue": self.queue, "outcome": outcome, "attempt": self.attempt, "seconds": round(seconds, 3)}
-        failure = [] if error is None else [f"{type(error).__name__}: {error}"]
+        failure = [] if error is None else [f"{type(error).__name__}: {error}".removesuffix(": ")]
         expected = error is None or isinstance(error, FramebrushError | Interrupt)
         log.log(
             logging.INFO if outcome == OUTCOMES[Complete] else logging.WARNING,

@@ -123,7 +123,8 @@ class AzureBlobs:
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""
         with self._translated(self._work):
-            self._service.get_container_client(self._work).get_container_properties()
+            # A listing: whoever may only use this one container need not have the right to ask for its properties.
+            next(iter(self._service.get_container_client(self._work).list_blobs(results_per_page=1)), None)
 
     @contextmanager
     def _translated(self, ref: BlobRef | str) -> Iterator[None]:
