@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, nullcontext
 
 import pytest
@@ -453,11 +454,8 @@ def test_a_message_that_kills_every_process_is_put_aside_with_a_notice(queues: Q
 
 
 def test_a_message_that_is_too_large_is_never_tried_again(cleanup: ExitStack) -> None:
-    queues = cleanup.enter_context(
-        closing(
-            Queues(cleanup.enter_context(running_broker(arguments=["--max-message-size=1", f"--queues={QUEUES_FILE}"])))
-        )
-    )
+    process = cleanup.enter_context(running_broker(arguments=["--max-message-size=1", f"--queues={QUEUES_FILE}"]))
+    queues = cleanup.enter_context(closing(Queues(process)))
     large = ItemFailed(run_id="a", source="splits", item="x", reason="r", description="d" * 2000, body="")
 
     def handler(message: Incoming) -> Iterator[Message]:
@@ -549,10 +547,10 @@ def test_an_interrupt_behind_the_last_line_of_work_changes_nothing(
 def test_without_the_thread_that_renews_locks_it_is_unfit(
     queues: Queues, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(lock: MessageLock, now: float) -> None:
-        raise SystemExit
+    def submit(pool: ThreadPoolExecutor, *arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(MessageLock, "check", die)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
     go_on = threading.Event()
 
     def handler(message: Incoming) -> Iterator[Message]:

@@ -2,14 +2,17 @@
 
 The SDK's AutoLockRenewer renews once, 10 s before the end, does not try again when that fails, and stops after its
 own time limit without a word. Here one thread renews at half of the lock's life, tries again every second, and tells
-the handler when the message is no longer ours.
+the handler when the message is no longer ours. Renewals run side by side, so that one that gets no answer does not
+cost other messages their locks.
 """
 
 import ctypes
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
@@ -19,6 +22,30 @@ from azure.servicebus.exceptions import MessageLockLostError
 from framebrush.errors import DeadlineExceeded, Draining, Interrupt, LockLost, first_line
 
 log = logging.getLogger(__name__)
+
+
+RENEWALS = 16
+"""Renewals at a time; more messages than that wait for each other."""
+
+_starting = threading.Lock()
+"""Held while a thread is started, and while an interrupt is set."""
+
+_start = threading.Thread.start
+
+
+def _start_alone(thread: threading.Thread) -> None:
+    """Start a thread such that no interrupt is set meanwhile.
+
+    Up to Python 3.11 the state of a new thread has the identity of the thread that creates it until it runs. An
+    interrupt for the creator would be found to be the new thread's, which dies of it before it has told its creator
+    that it runs; the creator, a handler, would wait for that for ever.
+    """
+    with _starting:
+        _start(thread)
+
+
+if sys.version_info < (3, 12):
+    threading.Thread.start = _start_alone  # type: ignore[method-assign]
 
 
 class Lockable(Protocol):
@@ -79,7 +106,8 @@ class MessageLock:
     def _interrupt(self, kind: type[Interrupt]) -> None:
         self._over = True
         # Delivered when the thread next runs Python code; a handler stuck in C is what /livez is for.
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(kind))
+        with _starting:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(kind))
 
     def release(self) -> None:
         """The handler is through: from here on nothing is renewed or raised."""
@@ -145,10 +173,17 @@ class LockKeeper:
             return list(self._locks)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            now = time.monotonic()
-            for lock in self._snapshot():
-                try:
-                    lock.check(now)
-                except Exception:  # what goes wrong with one lock must not cost the others theirs
-                    log.exception("cannot look after a lock")
+        checks = dict[MessageLock, Future[None]]()
+        with ThreadPoolExecutor(RENEWALS, thread_name_prefix="locks") as pool:
+            while not self._stop.wait(self._interval):
+                checks = {lock: check for lock, check in checks.items() if not check.done()}
+                for lock in self._snapshot():
+                    if lock not in checks:
+                        checks[lock] = pool.submit(_check, lock)
+
+
+def _check(lock: MessageLock) -> None:
+    try:
+        lock.check(time.monotonic())
+    except Exception:
+        log.exception("cannot look after a lock")
