@@ -57,7 +57,8 @@ def work(queues: Queues, cleanup: ExitStack) -> Callable[..., Worker]:
 
     def start(handler: Handler, queue: str = "splits", concurrency: int = 1, **settings: Any) -> Worker:
         configured = queues.settings(**({"drain_grace": 0.1} | settings))
-        policy = RetryPolicy(max_attempts=configured.max_attempts, base=0.4, cap=0.8, outage=0.2)
+        limits = {"max_attempts": configured.max_attempts, "max_deliveries": configured.max_deliveries}
+        policy = RetryPolicy(**limits, base=0.4, cap=0.8, outage=0.2)
         worker = Worker([Consumer(queue, handler, concurrency)], configured, policy)
         worker.start()
         cleanup.callback(end, worker)

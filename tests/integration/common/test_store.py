@@ -1,18 +1,21 @@
 """What the services ask of storage, asked of the double and of Azurite: what holds for one must hold for the other."""
 
+import base64
 import io
 import os
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import generate_container_sas
 from prometheus_client import REGISTRY
 
 from framebrush.contracts import BlobRef
-from framebrush.errors import BlobNotFound, Conflict, FramebrushError, Unavailable
+from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unavailable, Unfit
 from framebrush.storage import BLOCK, AzureBlobs, BlobReader, MemoryStore, StorageSettings, Store
 from framebrush_cli.local import free_ports
 from framebrush_cli.local.azurite import connection_string
@@ -20,7 +23,9 @@ from framebrush_cli.local.azurite import connection_string
 
 @pytest.fixture(scope="session")
 def blobs(azurite: str) -> AzureBlobs:
-    return AzureBlobs(StorageSettings.model_validate({"storage_connection_string": azurite}))
+    store = azure(azurite, work_container=f"work-{uuid.uuid4().hex[:12]}")
+    store.create_containers([store._work])
+    return store
 
 
 @pytest.fixture(params=["memory", "azurite"])
@@ -192,16 +197,6 @@ def test_bytes_are_counted(blobs: AzureBlobs) -> None:
     assert counted("read") - read == 5
 
 
-def test_a_refused_request_is_no_outage(blobs: AzureBlobs) -> None:
-    wrong_key = connection_string(1).replace("Eby8", "Eby9")
-    endpoint = blobs._service.primary_endpoint
-    secret = wrong_key.rpartition("BlobEndpoint=")[0] + f"BlobEndpoint={endpoint};"
-    store = AzureBlobs(StorageSettings.model_validate({"storage_connection_string": secret}))
-    with pytest.raises(FramebrushError, match="storage: account: ") as caught:
-        store.ping()
-    assert not isinstance(caught.value, Unavailable)
-
-
 def test_storage_that_is_away_is_unavailable_and_soon_said_to_be() -> None:
     [port] = free_ports(1)
     store = AzureBlobs(StorageSettings.model_validate({"storage_connection_string": connection_string(port)}))
@@ -209,3 +204,84 @@ def test_storage_that_is_away_is_unavailable_and_soon_said_to_be() -> None:
     with pytest.raises(Unavailable, match=r"storage: work/a\.bin: "):
         store.read(ref)
     assert time.monotonic() - begun < 10
+
+
+def azure(azurite: str, **settings: str) -> AzureBlobs:
+    return AzureBlobs(StorageSettings.model_validate({"storage_connection_string": azurite, **settings}))
+
+
+def refused(azurite: str) -> str:
+    """The connection string with the key of another account."""
+    key = next(part for part in azurite.split(";") if part.startswith("AccountKey="))
+    return azurite.replace(key, "AccountKey=" + base64.b64encode(b"rotated").decode())
+
+
+CALLS: dict[str, Callable[[AzureBlobs, BlobRef], object]] = {
+    "read": lambda store, ref: store.read(ref),
+    "write": lambda store, ref: store.write(ref, b"x"),
+    "write if absent": lambda store, ref: store.write(ref, b"x", if_absent=True),
+    "stat": lambda store, ref: store.stat(ref),
+    "list": lambda store, ref: list(store.list(ref.container)),
+    "delete": lambda store, ref: store.delete([ref]),
+    "ping": lambda store, ref: store.ping(),
+}
+calls = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+@calls
+@pytest.mark.parametrize("name", ["work", "output", "input", "elsewhere"])
+def test_a_key_that_is_refused_makes_the_process_unfit(
+    azurite: str, call: Callable[[AzureBlobs, BlobRef], object], name: str
+) -> None:
+    with pytest.raises(Unfit, match=r"storage: .*authenticate"):
+        call(azure(refused(azurite)), BlobRef(container=name, name="a"))
+
+
+@calls
+@pytest.mark.parametrize("kind", ["work_container", "output_container"])
+def test_a_missing_container_of_our_own_makes_the_process_unfit(
+    azurite: str, call: Callable[[AzureBlobs, BlobRef], object], kind: str
+) -> None:
+    missing = f"missing-{uuid.uuid4().hex[:12]}"
+    if call is CALLS["ping"] and kind != "work_container":
+        pytest.skip("only the work container is asked for")
+    with pytest.raises(Unfit, match=f"there is no container {missing}"):
+        call(azure(azurite, **{kind: missing}), BlobRef(container=missing, name="a"))
+
+
+@pytest.mark.parametrize("call", [CALLS["read"], CALLS["stat"], CALLS["write"]])
+def test_a_missing_container_that_a_request_names_is_the_requests_fault(
+    azurite: str, call: Callable[[AzureBlobs, BlobRef], object]
+) -> None:
+    missing = f"missing-{uuid.uuid4().hex[:12]}"
+    with pytest.raises(BlobNotFound, match="no such container"):
+        call(azure(azurite, input_container=missing), BlobRef(container=missing, name="a"))
+
+
+def test_a_missing_blob_of_our_own_is_no_missing_container(azurite: str) -> None:
+    name = f"work-{uuid.uuid4().hex[:12]}"
+    store = azure(azurite, work_container=name)
+    store.create_containers([name])
+    for call in (store.read, store.stat):
+        with pytest.raises(BlobNotFound, match="no such blob"):
+            call(BlobRef(container=name, name="a"))
+    store.ping()
+
+
+def test_a_container_that_a_request_names_and_that_is_closed_to_us_is_the_requests_fault(azurite: str) -> None:
+    """With a signature for one container, as with a role for it: a 403 for others says nothing about this process."""
+    names = [f"{kind}-{uuid.uuid4().hex[:12]}" for kind in ("work", "closed")]
+    azure(azurite).create_containers(names)
+    parts = dict(part.split("=", 1) for part in azurite.strip(";").split(";"))
+    signature = generate_container_sas(
+        parts["AccountName"], names[0], parts["AccountKey"], permission="rwdl",
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )  # fmt: skip
+    limited = f"BlobEndpoint={parts['BlobEndpoint']};SharedAccessSignature={signature}"
+    store = azure(limited, work_container=names[0])
+    for call in (CALLS["read"], CALLS["stat"], CALLS["write"]):
+        with pytest.raises(AccessDenied, match=f"{names[1]}/a: "):
+            call(store, BlobRef(container=names[1], name="a"))
+    ours = BlobRef(container=names[0], name="a")
+    store.write(ours, b"content")
+    assert store.read(ours) == b"content"

@@ -4,10 +4,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, nullcontext
 
 import pytest
-from azure.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
 from azure.servicebus.amqp import AmqpAnnotatedMessage
+from azure.servicebus.exceptions import ServiceBusConnectionError
 from prometheus_client import REGISTRY
 from support.queues import Queues, eventually
 
@@ -22,11 +25,14 @@ from framebrush.contracts import (
     SegmentPlanned,
     Trigger,
 )
-from framebrush.errors import DeadlineExceeded, Draining, InvalidVideo, Unavailable
+from framebrush.errors import DeadlineExceeded, Draining, InvalidVideo, Unavailable, Unfit
 from framebrush.messaging import (
     ATTEMPTS,
     COPIES,
+    DELIVERIES,
     Consumer,
+    LockKeeper,
+    MessageLock,
     MessageSender,
     Worker,
     connect,
@@ -35,7 +41,7 @@ from framebrush.messaging import (
 )
 from framebrush.storage import AzureBlobs, StorageSettings
 from framebrush_broker.testing import running_broker
-from framebrush_cli.local import free_ports
+from framebrush_cli.local import QUEUES_FILE, free_ports
 from framebrush_cli.local.azurite import connection_string
 
 # The SDK leaves the sockets of broken connections to the garbage collector.
@@ -43,6 +49,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 Work = Callable[..., Worker]
 PLANNED = SegmentPlanned(run_id="a", segment=7)
+LOCK = 3.0
+"""Seconds of a lock of the fixture's queues."""
 READY = PackReady(run_id="a", segment=7, frames=FrameRange(first=0, count=1), offsets=(0, 1024))
 
 
@@ -244,14 +252,15 @@ def test_of_two_copies_of_one_attempt_one_is_kept(queues: Queues) -> None:
         MessageSender(client) as out,
     ):
         (received,) = receiver.receive_messages(1, max_wait_time=5)
-        out.send_copy("splits", received, delay=0, attempts=2)
-        out.send_copy("splits", received, delay=0, attempts=2)
+        out.send_copy("splits", received, delay=0, attempts=2, deliveries=1)
+        out.send_copy("splits", received, delay=0, attempts=2, deliveries=1)
         receiver.complete_message(received)
         (copy,) = receiver.receive_messages(10, max_wait_time=1)
         assert copy.message_id == "a/x~2"
         assert copy.application_properties == {
             b"color": b"red",
             ATTEMPTS.encode(): 2,
+            DELIVERIES.encode(): 1,
             COPIES.encode(): 2,
         }
         assert b"".join(copy.body) == PLANNED.encode()
@@ -342,16 +351,218 @@ def test_draining_hands_back_what_takes_too_long(queues: Queues, work: Work) -> 
             raise
         yield READY
 
-    worker = work(handler, drain_grace=0.2)
+    worker, before = work(handler, drain_grace=0.2), settled("handed_back")
     queues.send(PLANNED)
     begun.wait(10)
-    since = time.monotonic()
     assert worker.drain()
     assert interrupts == [Draining]
+    assert settled("handed_back") == before + 1
+    assert [message.message_id for message in queues.peek("splits")] == ["a/segment_planned/7~1"]
     handler_of_another_process = Recorder()
     work(handler_of_another_process)
     eventually(lambda: handler_of_another_process.seen == [PLANNED])
-    assert time.monotonic() - since < 3, "it came when its lock ran out, not when it was handed back"
+
+
+def test_nothing_is_received_before_the_handler_is_there(queues: Queues) -> None:
+    handler, waited = Recorder(), threading.Event()
+    worker = Worker([Consumer("splits", handler)], queues.settings())
+    worker.connect()
+    queues.send(PLANNED)
+    eventually(lambda: worker.ready() is None)
+    waited.wait(2.5)
+    with queues.receiver("splits") as receiver:  # nobody holds it
+        (message,) = receiver.receive_messages(1, max_wait_time=5)
+        receiver.abandon_message(message)
+    queues.close()
+    assert handler.seen == []
+    worker.start()
+    eventually(lambda: handler.seen == [PLANNED])
+    assert worker.drain()
+
+
+def test_drains_are_no_attempts(queues: Queues, work: Work) -> None:
+    begun = threading.Event()
+
+    def stuck(message: Incoming) -> Iterator[Message]:
+        begun.set()
+        while True:
+            time.sleep(0.01)
+        yield READY
+
+    queues.send(PLANNED)
+    for _ in range(3):
+        begun.clear()
+        worker = work(stuck, drain_grace=0.1)
+        assert begun.wait(10)
+        assert worker.drain()
+    handler = Recorder(ValueError("odd"), None)
+    work(handler, max_attempts=2, max_deliveries=2)
+    eventually(lambda: handler.seen == [PLANNED] * 2)
+    assert queues.peek("splits", dead=True) == []
+
+
+def test_an_unfit_process_hands_back_and_receives_no_more(queues: Queues, work: Work) -> None:
+    handler, before = Recorder(Unfit("the key is refused")), settled("handed_back")
+    queues.send(PLANNED, SegmentPlanned(run_id="a", segment=8))
+    worker = work(handler)
+    eventually(lambda: settled("handed_back") == before + 1)
+    assert worker.unfit() == "the key is refused"
+    assert worker.ready() == "unfit: the key is refused"
+    assert worker.live() is None
+    assert worker.drain()
+    assert len(handler.seen) == 1
+    sound = Recorder()
+    work(sound, max_attempts=1, max_deliveries=1)
+    eventually(lambda: len(sound.seen) == 2)
+    assert queues.peek("splits", dead=True) == []
+
+
+class Lost(Unfit):
+    """Perhaps because of the message."""
+
+    suspect = True
+
+
+def test_a_message_that_makes_every_process_unfit_is_put_aside(queues: Queues, work: Work) -> None:
+    queues.send(PLANNED)
+    for _ in range(2):
+        before = settled("handed_back")
+        worker = work(Recorder(Lost("GPU lost")), max_deliveries=2)
+        eventually(lambda before=before: settled("handed_back") == before + 1)  # type: ignore[misc]
+        assert worker.drain()
+    handler = Recorder()
+    work(handler, max_deliveries=2)
+    eventually(lambda: queues.peek("splits", dead=True))
+    (letter,), (notice,) = queues.peek("splits", dead=True), queues.peek("frames")
+    assert letter.dead_letter_reason == "too_many_deliveries"
+    assert ItemFailed.decode(b"".join(notice.body)).reason == "too_many_deliveries"
+    assert handler.seen == []
+
+
+def test_a_message_that_kills_every_process_is_put_aside_with_a_notice(queues: Queues, work: Work) -> None:
+    """The broker would do so, too, but later and without one."""
+    queues.send(PLANNED)
+    with queues.receiver("splits") as receiver:
+        for _ in range(3):
+            (message,) = receiver.receive_messages(1, max_wait_time=5)
+            receiver.abandon_message(message)  # counts like a lock that runs out
+    queues.close()
+    work(Recorder(), max_deliveries=3)
+    eventually(lambda: queues.peek("splits", dead=True))
+    assert queues.peek("splits", dead=True)[0].dead_letter_reason == "too_many_deliveries"
+    assert len(queues.peek("frames")) == 1
+
+
+def test_a_message_that_is_too_large_is_never_tried_again(cleanup: ExitStack) -> None:
+    process = cleanup.enter_context(running_broker(arguments=["--max-message-size=1", f"--queues={QUEUES_FILE}"]))
+    queues = cleanup.enter_context(closing(Queues(process)))
+    large = ItemFailed(run_id="a", source="splits", item="x", reason="r", description="d" * 2000, body="")
+
+    def handler(message: Incoming) -> Iterator[Message]:
+        yield large
+
+    worker = Worker([Consumer("splits", handler)], queues.settings(drain_grace=0.1))
+    worker.start()
+    queues.send(PLANNED)
+    eventually(lambda: queues.peek("splits", dead=True))
+    (letter,) = queues.peek("splits", dead=True)
+    assert letter.dead_letter_reason == "message_too_large"
+    assert f"item_failed of {len(large.encode())} bytes" in (letter.dead_letter_error_description or "")
+    assert "1024" in (letter.dead_letter_error_description or "")
+    assert worker.drain()
+
+
+def test_ids_that_agree_for_long_are_retried_each(queues: Queues, work: Work) -> None:
+    """Were they cut, duplicate detection would swallow the second one's copy."""
+    handler, before = Recorder(ValueError("odd"), ValueError("odd"), None), settled("completed")
+    stem = "film " * 24
+    queues.send_raw("splits", *(ServiceBusMessage(PLANNED.encode(), message_id=stem + end) for end in ("a", "b")))
+    work(handler)
+    eventually(lambda: settled("completed") == before + 2)
+    assert len(handler.seen) == 4
+
+
+def outcomes(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.data["outcome"] for record in caplog.records if hasattr(record, "data")]
+
+
+def test_the_log_tells_what_was_settled(
+    queues: Queues, work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(LockKeeper, "hold", lambda *_: nullcontext())
+    caplog.set_level("INFO")
+    slow, seen = threading.Event(), list[Incoming]()
+
+    def handler(message: Incoming) -> Iterator[Message]:
+        seen.append(message)
+        slow.wait(0.0 if seen[1:] else LOCK + 1)
+        yield from ()
+
+    before = settled("completed"), settled("lock_lost")
+    work(handler)
+    queues.send(PLANNED)
+    eventually(lambda: settled("completed") == before[0] + 1)
+    assert settled("lock_lost") == before[1] + 1
+    assert outcomes(caplog) == ["lock_lost", "completed"]
+
+
+def test_the_log_tells_what_could_not_be_settled(
+    queues: Queues, work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    complete, failed = ServiceBusReceiver.complete_message, list[bool]()
+
+    def break_once(receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage) -> None:
+        if not failed:
+            failed.append(True)
+            raise ServiceBusConnectionError(message="gone")
+        complete(receiver, message)
+
+    monkeypatch.setattr(ServiceBusReceiver, "complete_message", break_once)
+    handler, before = Recorder(), settled("unsettled")
+    work(handler)
+    queues.send(PLANNED)
+    eventually(lambda: handler.seen == [PLANNED] * 2 and not queues.peek("splits"))
+    assert settled("unsettled") == before + 1
+    assert outcomes(caplog)[0] == "unsettled"
+
+
+def test_an_interrupt_behind_the_last_line_of_work_changes_nothing(
+    queues: Queues, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = MessageLock.release
+
+    def struck(lock: MessageLock) -> None:
+        release(lock)
+        raise Draining
+
+    monkeypatch.setattr(MessageLock, "release", struck)
+    handler, before = Recorder(), settled("completed")
+    work(handler)
+    queues.send(PLANNED)
+    eventually(lambda: settled("completed") == before + 1)
+    assert handler.seen == [PLANNED]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_without_the_thread_that_renews_locks_it_is_unfit(
+    queues: Queues, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def submit(pool: ThreadPoolExecutor, *arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    go_on = threading.Event()
+
+    def handler(message: Incoming) -> Iterator[Message]:
+        go_on.wait(20)
+        yield from ()
+
+    worker = work(handler)
+    queues.send(PLANNED)
+    eventually(lambda: worker.live() is not None)
+    assert worker.live() == worker.unfit() == "the thread that renews locks died"
+    assert worker.ready() == "unfit: the thread that renews locks died"
+    go_on.set()
 
 
 def test_it_tells_the_truth_about_itself(queues: Queues) -> None:
@@ -365,12 +576,14 @@ def test_it_tells_the_truth_about_itself(queues: Queues) -> None:
     assert worker.live() is None
 
 
-def test_a_queue_that_does_not_exist_keeps_it_from_being_ready() -> None:
+def test_a_queue_that_does_not_exist_makes_it_unfit() -> None:
     with running_broker(["triggers"]) as process:
         worker = Worker([Consumer("splits", Recorder())], Queues(process).settings())
         worker.start()
-        time.sleep(1.5)
-        assert worker.ready() == "not connected to splits"
+        assert worker.ready() == "not connected to splits", "it may be a mistake once"
+        eventually(worker.unfit)
+        assert "splits" in str(worker.unfit())
+        assert worker.ready() == f"unfit: {worker.unfit()}"
         assert worker.live() is None
         assert worker.drain()
 

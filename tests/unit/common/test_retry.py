@@ -14,20 +14,42 @@ from framebrush.errors import (
     LockLost,
     PermanentError,
     RunExists,
+    TooManyDeliveries,
     Unavailable,
+    Unfit,
 )
-from framebrush.messaging import Abandon, Complete, DeadLetter, Leave, Retry, RetryPolicy, compute_backoff, decide
+from framebrush.messaging import (
+    Complete,
+    DeadLetter,
+    HandBack,
+    Leave,
+    Retry,
+    RetryPolicy,
+    check_deliveries,
+    compute_backoff,
+    decide,
+)
 
 attempts = st.integers(1, 10_000)
 fractions = st.floats(0, 1)
 policies = st.builds(
     RetryPolicy,
     max_attempts=st.integers(1, 100),
+    max_deliveries=st.integers(1, 100),
     base=st.floats(0.001, 100),
     cap=st.floats(0.001, 1000),
     outage=st.floats(0.001, 100),
 )
-PERMANENT = [PermanentError, InvalidMessage, InvalidVideo, LimitExceeded, BlobNotFound, InputChanged, RunExists]
+PERMANENT = [
+    PermanentError,
+    InvalidMessage,
+    InvalidVideo,
+    LimitExceeded,
+    BlobNotFound,
+    InputChanged,
+    RunExists,
+    TooManyDeliveries,
+]
 
 
 @given(attempts, policies, fractions)
@@ -60,7 +82,7 @@ def test_a_lost_lock_leaves_the_message_to_its_new_holder(attempt: int, policy: 
 
 @given(attempts, policies, fractions)
 def test_a_draining_process_hands_back(attempt: int, policy: RetryPolicy, fraction: float) -> None:
-    assert decide(Draining(), attempt, policy, fraction) == Abandon()
+    assert decide(Draining(), attempt, policy, fraction) == HandBack(0.0)
 
 
 @given(attempts, policies, fractions)
@@ -92,3 +114,48 @@ def test_anything_else_is_tried_as_often_as_the_policy_says(
     assert type(error).__name__ in last.description
     assert f"attempt {policy.max_attempts} of {policy.max_attempts}" in last.description
     assert last.reason == ("deadline_exceeded" if isinstance(error, DeadlineExceeded) else "handler_failed")
+
+
+class Suspect(Unfit):
+    suspect = True
+
+
+@pytest.mark.parametrize("error", [Unfit("the key is refused"), Suspect("the GPU is lost")])
+@given(attempt=attempts, policy=policies, fraction=fractions)
+def test_an_unfit_process_hands_back_after_a_pause(
+    error: Unfit, attempt: int, policy: RetryPolicy, fraction: float
+) -> None:
+    decision = decide(error, attempt, policy, fraction)
+    assert isinstance(decision, HandBack)
+    assert decision.suspect == error.suspect
+    assert 0 < policy.outage / 2 <= decision.delay <= policy.outage * 1.5
+
+
+NOT_ITS_FAULT = [Unfit("x"), Suspect("x"), Draining(), LockLost(), Unavailable("x")]
+
+
+@given(st.lists(st.sampled_from([*NOT_ITS_FAULT, ValueError("odd"), DeadlineExceeded()])), policies, fractions)
+def test_a_message_is_put_aside_for_its_own_failures_only(
+    errors: list[BaseException], policy: RetryPolicy, fraction: float
+) -> None:
+    """Whatever happens in between, and in whatever order: the n-th failure of its own is the last, and no other is."""
+    failures = 0
+    for error in errors:
+        decision = decide(error, failures + 1, policy, fraction)
+        own = error not in NOT_ITS_FAULT
+        failures += own
+        assert isinstance(decision, DeadLetter) == (own and failures == policy.max_attempts)
+        if isinstance(decision, DeadLetter):
+            return
+        if isinstance(decision, Retry):
+            assert decision.counted == own
+    assert failures < policy.max_attempts
+
+
+@given(st.integers(0, 1000), policies)
+def test_deliveries_without_an_end_are_bounded(deliveries: int, policy: RetryPolicy) -> None:
+    if deliveries < policy.max_deliveries:
+        check_deliveries(deliveries, policy)
+    else:
+        with pytest.raises(TooManyDeliveries, match=f"^{deliveries} processes"):
+            check_deliveries(deliveries, policy)

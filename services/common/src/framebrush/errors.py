@@ -8,12 +8,16 @@
     │   ├── InvalidVideo         not a video, no video stream, undecodable
     │   ├── LimitExceeded        larger or longer than this installation accepts
     │   ├── BlobNotFound         a blob that should be there is not
+    │   ├── AccessDenied         a container that a request names is not open to us
     │   ├── InputChanged         the input blob was overwritten while a run read it
     │   ├── RunExists            a run id is taken by another request
-    │   └── OutputTaken          an output's name belongs to another run, or to a blob that no run wrote
+    │   ├── OutputTaken          an output's name belongs to another run, or to a blob that no run wrote
+    │   ├── MessageTooLarge      a message is larger than the broker takes
+    │   └── TooManyDeliveries    processes keep dying, standing still or becoming unfit over a message
     ├── Crashed                  a helper process was killed from outside: counts as an attempt
     ├── Conflict                 a conditional write lost: somebody else wrote first
-    └── Unavailable              a backend is away or throttles: wait, not counted as an attempt
+    ├── Unavailable              a backend is away or throttles: wait, not counted as an attempt
+    └── Unfit                    this process cannot do its work: hand every message back, end, be started anew
 
     Interrupt (BaseException)    raised *into* a handler's thread by the worker
     ├── DeadlineExceeded         the message took longer than its timeout: counts as an attempt
@@ -70,6 +74,12 @@ class BlobNotFound(PermanentError):
     reason = "blob_not_found"
 
 
+class AccessDenied(PermanentError):
+    """A request names a container that this installation has no right to use."""
+
+    reason = "access_denied"
+
+
 class InputChanged(PermanentError):
     """The input blob is not the one that the run was planned from."""
 
@@ -88,6 +98,18 @@ class OutputTaken(PermanentError):
     reason = "output_taken"
 
 
+class MessageTooLarge(PermanentError):
+    """A message is larger than its queue takes; the text names its size and what the broker says of the limit."""
+
+    reason = "message_too_large"
+
+
+class TooManyDeliveries(PermanentError):
+    """A message was delivered again and again, and no delivery came to an end."""
+
+    reason = "too_many_deliveries"
+
+
 class Crashed(FramebrushError):
     """A helper process was killed. Whoever did that, the file cannot: it is worth another attempt."""
 
@@ -98,6 +120,17 @@ class Conflict(FramebrushError):
 
 class Unavailable(FramebrushError):
     """Storage or the broker cannot be reached, or asks to slow down."""
+
+
+class Unfit(FramebrushError):
+    """The process cannot do its work, whatever the message: only a new process, or a person, can mend that.
+
+    Examples are credentials that are refused, a container or a queue of the installation's own that is missing, a GPU
+    whose context is broken, and a model that cannot be loaded at the start.
+    """
+
+    suspect: ClassVar[bool] = False
+    """Whether the message in hand may have made the process unfit."""
 
 
 class Interrupt(BaseException):
@@ -114,6 +147,29 @@ class LockLost(Interrupt):
 
 class Draining(Interrupt):
     """The grace period after SIGTERM is over."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or the name of its type where it has none."""
+    text = str(getattr(error, "message", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def refusal(status: int | None, text: str) -> FramebrushError:
+    """Return the error that a backend's HTTP status stands for.
+
+    Args:
+        status: None when there was no answer at all.
+        text: What the error says.
+
+    Returns:
+        Unavailable: there was no answer, or it was 408, 429 or 5xx.
+        Unfit: the answer was 401 or 403, which is about our credentials.
+        FramebrushError: any other answer.
+    """
+    if status is None or status in (408, 429) or status >= 500:
+        return Unavailable(text)
+    return Unfit(text) if status in (401, 403) else FramebrushError(text)
 
 
 def permanent(reason: str, text: str) -> PermanentError:

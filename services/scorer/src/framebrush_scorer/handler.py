@@ -20,6 +20,7 @@ from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
 from framebrush.storage import Store, write_once
 from framebrush_scorer.controls import Controlled, Controls
+from framebrush_scorer.device import check_device
 from framebrush_scorer.models import FrameModel, load
 from framebrush_scorer.precision import choose_device
 from framebrush_scorer.scoring import score
@@ -56,7 +57,11 @@ class Scorer:
 
         @lru_cache(maxsize=8)  # as many as a run can have
         def load_model(name: str) -> FrameModel:
-            return load(name, settings.styles, settings.device, memory)
+            try:
+                return load(name, settings.styles, settings.device, memory)
+            except Exception as error:
+                check_device(error)
+                raise
 
         self._load_model = load_model
 

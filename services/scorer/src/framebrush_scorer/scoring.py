@@ -4,10 +4,10 @@ import logging
 import time
 
 import numpy as np
-import torch
 from prometheus_client import Counter
 
 from framebrush.errors import FramebrushError, PermanentError
+from framebrush_scorer.device import check_device, lacks_memory
 from framebrush_scorer.frames import Frames
 from framebrush_scorer.models import FrameModel
 
@@ -34,17 +34,20 @@ def score(model: FrameModel, frames: Frames) -> list[Frames | str]:
 
     Raises:
         OutOfMemory: a single frame does not fit.
+        DeviceLost: the GPU can do nothing more in this process.
         ModelFailed: the model returned something else than frames of the same shape.
     """
     started = time.monotonic()
     try:
         scored = model(frames)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        if len(frames) == 1:
-            raise OutOfMemory(f"{model.name}: no memory for a frame of {frames.shape[2]}x{frames.shape[1]}") from error
-        log.warning("%s: no memory for %d frames at once, halving", model.name, len(frames))
-    except Exception as error:  # noqa: BLE001 - a model is foreign code: what it raises concerns these frames only
-        if len(frames) == 1:
+    except Exception as error:
+        check_device(error)
+        if lacks_memory(error):
+            if len(frames) == 1:
+                size = f"{frames.shape[2]}x{frames.shape[1]}"
+                raise OutOfMemory(f"{model.name}: no memory for a frame of {size}") from error
+            log.warning("%s: no memory for %d frames at once, halving", model.name, len(frames))
+        elif len(frames) == 1:  # a model is foreign code: what it raises concerns these frames only
             return [f"{type(error).__name__}: {error}"]
     else:
         if scored.shape != frames.shape or scored.dtype != np.uint8:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from framebrush.errors import first_line
 from framebrush_scorer.errors import InvalidWeights
 from framebrush_scorer.net import Norm, TransformerNet
 
@@ -100,11 +101,6 @@ def read_tensors(path: Path, most: int = MAX_BYTES) -> dict[str, Tensor]:
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise InvalidWeights(f"{path.name} has an entry {key!r} that is no tensor; save net.state_dict() instead")
     return content
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text, or its type where it has none."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def infer_layout(path: Path, state: dict[str, Tensor]) -> tuple[int, int, Norm]:

@@ -19,12 +19,22 @@ from azure.servicebus import (
 
 from framebrush.contracts import QUEUES, find_run_id
 from framebrush.errors import BlobNotFound
-from framebrush.messaging import ATTEMPTS, COPIES, RUN, BrokerSettings, MessageSender, body_of, connect, translated
+from framebrush.messaging import (
+    ATTEMPTS,
+    COPIES,
+    DELIVERIES,
+    RUN,
+    BrokerSettings,
+    MessageSender,
+    body_of,
+    connect,
+    translated,
+)
 from framebrush.runs import Runs
 
 PAGE = 100
 """Messages per request."""
-STALE = {ATTEMPTS, COPIES, "DeadLetterReason", "DeadLetterErrorDescription"}
+STALE = {ATTEMPTS, COPIES, DELIVERIES, "DeadLetterReason", "DeadLetterErrorDescription"}
 """Application properties that belong to the life that ended in the dead-letter queue."""
 
 

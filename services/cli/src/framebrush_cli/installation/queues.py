@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
-    HttpResponseError,
     ResourceExistsError,
     ResourceNotFoundError,
 )
@@ -20,7 +19,7 @@ from azure.servicebus.management import QueueProperties, ServiceBusAdministratio
 from pydantic import Field, ValidationError
 
 from framebrush.contracts import Model, explain
-from framebrush.errors import Unavailable
+from framebrush.errors import Unavailable, first_line, refusal
 from framebrush.messaging import BrokerSettings
 from framebrush_cli.errors import CommandFailed
 
@@ -120,12 +119,11 @@ class Namespace:
                 f"service bus: {self.host} does not let us manage queues ({_reason(error)}): this needs the role "
                 "Azure Service Bus Data Owner, or a policy with the Manage claim"
             ) from error
-        except HttpResponseError as error:
-            if error.status_code in (408, 429) or (error.status_code or 500) >= 500:
-                raise Unavailable(f"service bus: {self.host}: {_reason(error)}") from error
+        except AzureError as error:  # without a status: no connection or no answer
+            found = refusal(getattr(error, "status_code", None), f"service bus: {self.host}: {_reason(error)}")
+            if isinstance(found, Unavailable):
+                raise found from error
             raise CommandFailed(f"service bus: queue {queue}: {_reason(error)}") from error
-        except AzureError as error:  # no connection or no answer
-            raise Unavailable(f"service bus: {self.host}: {_reason(error)}") from error
 
 
 def differences(declared: QueueOptions, found: QueueProperties) -> list[str]:
@@ -170,5 +168,4 @@ def _reason(error: AzureError) -> str:
     response: Any = getattr(error, "response", None)  # the SDK reads the detail of some errors only
     if response is not None and (found := re.search(r"<Detail>(.+?)</Detail>", response.text(), re.DOTALL)):
         return " ".join(found[1].split())
-    text = (str(error.message) or type(error).__name__).strip().splitlines()[0]
-    return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", text)
+    return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", first_line(error))

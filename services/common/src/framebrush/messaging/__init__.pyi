@@ -1,4 +1,5 @@
 from .client import connect as connect
+from .client import translate as translate
 from .client import translated as translated
 from .context import bind_run as bind_run
 from .context import current_run as current_run
@@ -9,12 +10,14 @@ from .deadletters import peek_all as peek_all
 from .deadletters import peek_page as peek_page
 from .locks import Lockable as Lockable
 from .locks import LockKeeper as LockKeeper
-from .retry import Abandon as Abandon
+from .locks import MessageLock as MessageLock
 from .retry import Complete as Complete
 from .retry import DeadLetter as DeadLetter
+from .retry import HandBack as HandBack
 from .retry import Leave as Leave
 from .retry import Retry as Retry
 from .retry import RetryPolicy as RetryPolicy
+from .retry import check_deliveries as check_deliveries
 from .retry import compute_backoff as compute_backoff
 from .retry import decide as decide
 from .sender import MessageSender as MessageSender
@@ -22,6 +25,7 @@ from .settings import BrokerSettings as BrokerSettings
 from .settings import WorkerSettings as WorkerSettings
 from .wire import ATTEMPTS as ATTEMPTS
 from .wire import COPIES as COPIES
+from .wire import DELIVERIES as DELIVERIES
 from .wire import RUN as RUN
 from .wire import body_of as body_of
 from .wire import derived_id as derived_id

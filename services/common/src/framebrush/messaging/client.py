@@ -7,9 +7,14 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 from azure.servicebus import ServiceBusClient
-from azure.servicebus.exceptions import ServiceBusError
+from azure.servicebus.exceptions import (
+    MessageSizeExceededError,
+    MessagingEntityNotFoundError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+)
 
-from framebrush.errors import Unavailable
+from framebrush.errors import FramebrushError, MessageTooLarge, Unavailable, Unfit, first_line, refusal
 from framebrush.messaging.settings import BrokerSettings
 
 logging.getLogger("azure").setLevel(logging.WARNING)
@@ -29,12 +34,43 @@ def connect(settings: BrokerSettings) -> ServiceBusClient:
     return ServiceBusClient(settings.servicebus_namespace, DefaultAzureCredential(), **options)
 
 
+def translate(error: Exception, what: str = "") -> FramebrushError:
+    """Return our error for one that the SDK raised.
+
+    Args:
+        error: The SDK's.
+        what: What was being sent.
+
+    Returns:
+        Unfit: the broker refuses our credentials, or does not know the queue.
+        MessageTooLarge: a message is larger than the queue takes.
+        Unavailable: anything else: no connection, no answer, no credential to be had, a busy or disabled queue.
+    """
+    text = ": ".join(filter(None, ("service bus", what, first_line(error))))
+    match error:
+        case MessageSizeExceededError():
+            return MessageTooLarge(text)
+        case MessagingEntityNotFoundError() | ServiceBusAuthorizationError():
+            return Unfit(text)
+        case ServiceBusAuthenticationError():
+            # Also raised when the link for the token breaks, which says nothing about the token.
+            return refusal(getattr(error.inner_exception, "status_code", None), text)
+    return Unavailable(text)
+
+
 @contextmanager
-def translated() -> Iterator[None]:
-    """The SDK's errors as ours."""
+def translated(what: str = "") -> Iterator[None]:
+    """Raise the SDK's errors within the block as ours, see :func:`translate`.
+
+    Args:
+        what: What is being sent, for the text of the error.
+
+    Raises:
+        Unavailable: as told there.
+        Unfit: as told there.
+        MessageTooLarge: as told there.
+    """
     try:
         yield
-    except (ServiceBusError, AzureError, OSError) as error:
-        raise Unavailable(
-            f"service bus: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        ) from error
+    except (AzureError, OSError) as error:
+        raise translate(error, what) from error

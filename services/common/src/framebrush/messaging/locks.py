@@ -2,19 +2,28 @@
 
 The SDK's AutoLockRenewer renews once, 10 s before the end, does not try again when that fails, and stops after its
 own time limit without a word. Here one thread renews at half of the lock's life, tries again every second, and tells
-the handler when the message is no longer ours.
+the handler when the message is no longer ours. Renewals run side by side, so that one that gets no answer does not
+cost other messages their locks.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
-from framebrush.errors import DeadlineExceeded, Draining, Interrupt, LockLost, Unavailable
-from framebrush.messaging.client import translated
+from azure.servicebus.exceptions import MessageLockLostError
+
+from framebrush.errors import DeadlineExceeded, Draining, Interrupt, LockLost, first_line
 from framebrush.messaging.interrupts import interrupt_thread
+
+log = logging.getLogger(__name__)
+
+RENEWALS = 16
+"""Renewals at a time; more messages than that wait for each other."""
 
 
 class Lockable(Protocol):
@@ -58,10 +67,10 @@ class MessageLock:
 
     def _renew(self) -> None:
         try:
-            with translated():
-                self._receiver.renew_message_lock(self._message, timeout=5)
-        except Unavailable:
-            if self._life() <= 0:
+            self._receiver.renew_message_lock(self._message, timeout=5)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again for as long as the lock lives
+            if isinstance(error, MessageLockLostError) or self._life() <= 0:
+                log.warning("the lock is lost: %s", first_line(error))
                 self._interrupt(LockLost)
         else:
             self._renew_at = time.monotonic() + self._life() / 2
@@ -83,18 +92,22 @@ class MessageLock:
 
 
 class LockKeeper:
-    """The leases of a process, and the thread that looks after them."""
+    """The message locks of a process, and the thread that looks after them."""
 
     def __init__(self, timeout: float, *, interval: float = 1.0) -> None:
         self._timeout, self._interval = timeout, interval
-        self._leases: set[MessageLock] = set()
+        self._locks: set[MessageLock] = set()
         self._guard = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="locks", daemon=True)
 
     def start(self) -> None:
-        """Begin to look after leases."""
+        """Begin to look after locks."""
         self._thread.start()
+
+    def alive(self) -> bool:
+        """Whether the thread looks after locks."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End the thread."""
@@ -109,34 +122,44 @@ class LockKeeper:
             LockLost: the lock ran out and could not be renewed.
             Draining: :meth:`drain` was called.
         """
-        lease = MessageLock(receiver, message, time.monotonic() + self._timeout)
-        with self._guard:
-            self._leases.add(lease)
-        try:
+        lock = MessageLock(receiver, message, time.monotonic() + self._timeout)
+        try:  # from the moment that the thread knows the lock, it may interrupt at any line
+            with self._guard:
+                self._locks.add(lock)
             yield
         finally:
             try:
-                lease.release()
+                lock.release()
             finally:  # an interrupt on its way strikes in release() at the latest
                 with self._guard:
-                    self._leases.discard(lease)
+                    self._locks.discard(lock)
 
     def drain(self) -> None:
         """Interrupt every handler that is still at work."""
-        for lease in self._snapshot():
-            lease.interrupt(Draining)
+        for lock in self._snapshot():
+            lock.interrupt(Draining)
 
     def overdue(self, margin: float) -> bool:
         """Whether a handler did not react within ``margin`` seconds after its deadline."""
         now = time.monotonic()
-        return any(now > lease.deadline + margin for lease in self._snapshot())
+        return any(now > lock.deadline + margin for lock in self._snapshot())
 
     def _snapshot(self) -> list[MessageLock]:
         with self._guard:
-            return list(self._leases)
+            return list(self._locks)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._interval):
-            now = time.monotonic()
-            for lease in self._snapshot():
-                lease.check(now)
+        checks = dict[MessageLock, Future[None]]()
+        with ThreadPoolExecutor(RENEWALS, thread_name_prefix="locks") as pool:
+            while not self._stop.wait(self._interval):
+                checks = {lock: check for lock, check in checks.items() if not check.done()}
+                for lock in self._snapshot():
+                    if lock not in checks:
+                        checks[lock] = pool.submit(_check, lock)
+
+
+def _check(lock: MessageLock) -> None:
+    try:
+        lock.check(time.monotonic())
+    except Exception:
+        log.exception("cannot look after a lock")

@@ -3,56 +3,72 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from framebrush.errors import DeadlineExceeded, Draining, LockLost, PermanentError, Unavailable
+from framebrush.errors import (
+    DeadlineExceeded,
+    Draining,
+    LockLost,
+    PermanentError,
+    TooManyDeliveries,
+    Unavailable,
+    Unfit,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Done."""
+    """The work is done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Abandon:
-    """Hand it back, at once."""
+class HandBack:
+    """Give the message to another process; this was no attempt."""
+
+    delay: float
+    """Seconds until it may be received again."""
+    suspect: bool = False
+    """Whether the message may have made the process unfit, so that this counts as a delivery without an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Somebody else has it."""
+    """The broker has given the message to somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Come again later."""
+    """The message comes again later."""
 
     delay: float
-    """Seconds."""
+    """Seconds until it may be received again."""
     counted: bool
     """Whether this was an attempt of the message's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Put it aside, with what a person needs to know."""
+    """The message is put aside, with what a person needs to know."""
 
     reason: str
     description: str
 
 
-Decision: TypeAlias = Complete | Abandon | Leave | Retry | DeadLetter
+Decision: TypeAlias = Complete | HandBack | Leave | Retry | DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how fast."""
+    """How often and how fast a message is tried again."""
 
     max_attempts: int = 5
+    """Failed attempts after which a message is put aside."""
+    max_deliveries: int = 8
+    """Deliveries that came to no end, after which a message is put aside unread."""
     base: float = 1.0
     """Seconds before the second attempt."""
     cap: float = 60.0
     """Most seconds between two attempts."""
     outage: float = 5.0
-    """Seconds to wait for a backend that is away."""
+    """Seconds to wait for a backend that is away, or for a process that is fit."""
 
 
 def compute_backoff(attempt: int, policy: RetryPolicy, random: float) -> float:
@@ -66,14 +82,26 @@ def compute_backoff(attempt: int, policy: RetryPolicy, random: float) -> float:
 
 
 def decide(error: BaseException | None, attempt: int, policy: RetryPolicy, random: float) -> Decision:
-    """The decision after attempt number ``attempt`` (1, 2, …) ended with ``error``."""
+    """Return what becomes of a message whose attempt number ``attempt`` (1, 2, …) ended with ``error``.
+
+    Only errors of the message's own count: neither an outage nor the end or unfitness of a process ever puts a message
+    aside, however often that happens.
+
+    Args:
+        error: What the handler raised; None when it came to its end.
+        attempt: One more than the failed attempts before this one.
+        policy: How often and how fast.
+        random: In 0..1, spreads the pauses.
+    """
     match error:
         case None:
             return Complete()
         case LockLost():
             return Leave()
         case Draining():
-            return Abandon()
+            return HandBack(0.0)
+        case Unfit():  # a pause, or another process that is about to be unfit takes it at once
+            return HandBack(policy.outage * (0.5 + random), suspect=error.suspect)
         case PermanentError():
             return DeadLetter(error.reason, str(error))
         case Unavailable():
@@ -82,3 +110,22 @@ def decide(error: BaseException | None, attempt: int, policy: RetryPolicy, rando
         return Retry(compute_backoff(attempt, policy, random), counted=True)
     reason = "deadline_exceeded" if isinstance(error, DeadlineExceeded) else "handler_failed"
     return DeadLetter(reason, f"{type(error).__name__}: {error} (attempt {attempt} of {policy.max_attempts})")
+
+
+def check_deliveries(deliveries: int, policy: RetryPolicy) -> None:
+    """Refuse a message that was delivered too often without an end, before it is handled again.
+
+    A delivery has no end when the process died, stood still until the lock was lost, or became unfit over it. The
+    broker counts these, too, but its own limit gives neither the dispatcher a notice nor a person a description.
+
+    Args:
+        deliveries: How often that happened.
+        policy: How often it may.
+
+    Raises:
+        TooManyDeliveries: that often.
+    """
+    if deliveries >= policy.max_deliveries:
+        raise TooManyDeliveries(
+            f"{deliveries} processes died, stood still or became unfit while they had this message, which may be why"
+        )

@@ -10,7 +10,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusRece
 
 from framebrush.contracts import Message
 from framebrush.messaging.client import translated
-from framebrush.messaging.wire import ATTEMPTS, COPIES, RUN, body_of, derived_id, number_property, text_of
+from framebrush.messaging.wire import ATTEMPTS, COPIES, DELIVERIES, RUN, body_of, derived_id, number_property, text_of
 
 
 class MessageSender:
@@ -32,7 +32,8 @@ class MessageSender:
         """Connect to queues ahead of the first message.
 
         Raises:
-            Unavailable: the broker is away, or a queue does not exist.
+            Unavailable: the broker is away.
+            Unfit: the broker refuses our credentials, or a queue does not exist.
         """
         with translated():
             for queue in queues:
@@ -43,6 +44,7 @@ class MessageSender:
 
         Raises:
             Unavailable: the broker is away; the message may or may not have arrived.
+            MessageTooLarge: the queue does not take messages of this size.
         """
         properties: dict[str | bytes, object] = {RUN: message.run_id} if message.run_id else {}
         wire = ServiceBusMessage(
@@ -52,14 +54,27 @@ class MessageSender:
             content_type="application/json",
             application_properties=properties,  # type: ignore[arg-type]
         )
-        with translated():
+        with translated(f"a {message.kind} of {len(message.encode())} bytes"):
             self._sender(message.queue).send_messages(wire)
 
-    def send_copy(self, queue: str, received: ServiceBusReceivedMessage, *, delay: float, attempts: int) -> None:
-        """Schedule a copy of a received message, ``delay`` seconds from now.
+    def send_copy(
+        self, queue: str, received: ServiceBusReceivedMessage, *, delay: float, attempts: int, deliveries: int
+    ) -> None:
+        """Send a copy of a received message to its queue; if ``delay`` is not 0 it arrives after so many seconds.
 
         The copy's id follows from the original's: if the process dies before the original is completed, the second
         copy is a duplicate for the broker.
+
+        Args:
+            queue: Where the message came from.
+            received: The message.
+            delay: Seconds.
+            attempts: Failed attempts so far.
+            deliveries: Deliveries without an end so far.
+
+        Raises:
+            Unavailable: the broker is away; the copy may or may not have arrived.
+            MessageTooLarge: the queue does not take the copy, whose properties are a little larger.
         """
         copies = number_property(received, COPIES) + 1
         # A message without an id must not share its copies' ids with the next of that kind.
@@ -75,11 +90,15 @@ class MessageSender:
                 # Read as bytes; written back as such, "our" keys would stand twice in the map.
                 **{text_of(key): text_of(value) for key, value in (received.application_properties or {}).items()},
                 ATTEMPTS: attempts,
+                DELIVERIES: deliveries,
                 COPIES: copies,
             },
         )
-        with translated():
-            self._sender(queue).schedule_messages(wire, datetime.now(UTC) + timedelta(seconds=delay))
+        with translated(f"a copy of {wire.message_id}"):
+            if delay:
+                self._sender(queue).schedule_messages(wire, datetime.now(UTC) + timedelta(seconds=delay))
+            else:
+                self._sender(queue).send_messages(wire)
 
     def _sender(self, queue: str) -> ServiceBusSender:
         if queue not in self._senders:

@@ -29,6 +29,9 @@ class WorkerSettings(BrokerSettings, Containers):
     """Seconds that one message may take; the longest is a segment of a video with few keyframes."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
     """Failed attempts after which a message is dead-lettered."""
+    max_deliveries: Annotated[int, Field(ge=1)] = 8
+    """Deliveries without an end (the process died, or lost the lock), after which a message is dead-lettered; less than
+    the queue's maximum delivery count, at which the broker does so without a notice."""
     drain_grace: Annotated[float, Field(ge=0)] = 30.0
     """Seconds after SIGTERM in which messages in hand are finished; then they are handed back."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2

@@ -16,6 +16,10 @@ COPIES = "framebrush-copies"
 """How many copies came before; keeps each copy's message id its own."""
 
 
+DELIVERIES = "framebrush-deliveries"
+"""How often this message's earlier copies were delivered without an end, see
+:func:`~framebrush.messaging.retry.check_deliveries`."""
+
 RUN = "framebrush-run"
 """The run that a message belongs to."""
 

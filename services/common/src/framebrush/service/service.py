@@ -5,14 +5,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from framebrush.contracts import FLOW, Incoming, Message
 from framebrush.environment import load
-from framebrush.errors import FramebrushError
+from framebrush.errors import FramebrushError, Unavailable
 from framebrush.messaging import Consumer, Handler, Worker
 from framebrush.service.health import Check, HealthServer, serve_health
 from framebrush.service.settings import Settings
@@ -48,23 +47,20 @@ class Deferred:
     """A handler that is made while the worker connects: what it imports takes as long as that, or longer."""
 
     def __init__(self) -> None:
-        self._made: Future[Handler] = Future()
+        self._made: Handler | None = None
 
     def load(self, make: Callable[[], Handler]) -> None:
-        """Make the handler.
+        """Make the handler, before the worker receives its first message.
 
         Raises:
-            Exception: what making it raised; messages that wait for it fail alike.
+            Exception: what making it raised.
         """
-        try:
-            self._made.set_result(make())
-        except Exception as error:
-            self._made.set_exception(error)
-            raise
+        self._made = make()
 
     def __call__(self, message: Incoming) -> Iterable[Message]:
-        """Handle a message once the handler is there."""
-        return self._made.result()(message)
+        """Handle a message."""
+        assert self._made is not None  # noqa: S101 - the worker receives nothing before
+        return self._made(message)
 
 
 class StorageProbe:
@@ -96,6 +92,9 @@ def run_service(
 ) -> None:
     """Consume the service's queues until SIGTERM or SIGINT, then drain, and linger until the last counts are read.
 
+    A process that turns out to be unfit does the same of its own accord, and ends with status 1. It receives no message
+    before it has shown that it is fit: its handler is made, which loads what is needed, and storage is open to it.
+
     Args:
         name: As logs show it, and as :data:`~framebrush.contracts.FLOW` has it.
         settings_class: Read from the environment.
@@ -103,7 +102,8 @@ def run_service(
         background: What else to do from time to time.
 
     Raises:
-        SystemExit: a setting is missing, the handler could not be made, or it did not end in time.
+        SystemExit: a setting is missing, the handler could not be made, the process became unfit, or a handler did not
+            end in time.
     """
     signals, loaded = SimpleQueue[int](), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,21 +123,23 @@ def run_service(
         return next(filter(None, (check() for check in checks)), None)
 
     server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
-    worker.start()
+    worker.connect()
     from framebrush.storage import AzureBlobs  # half a second to import: the worker connects meanwhile
 
     store = AzureBlobs(settings)
     checks.append(StorageProbe(store))
     try:
+        _check_storage(store)
         handler.load(lambda: make(settings, store))
     except FramebrushError as error:
         raise SystemExit(f"cannot start: {error}") from None
     loaded.set()
+    worker.start()
     threads = list(background(settings, store, handler))
     for thread in threads:
         thread.start()
     log.info("started", extra={"data": {"port": server.server_address[1]}})
-    _wait(signals)
+    _wait(signals, worker.unfit)
     log.info("draining")
     for thread in threads:
         thread.stop()
@@ -145,18 +147,33 @@ def run_service(
     _linger(server, worker.last_settled, settings.metrics_linger)
     server.shutdown()
     log.info("ended" if drained else "ended with a handler still at work")
+    if unfit := worker.unfit():
+        logging.shutdown()
+        raise SystemExit(f"unfit: {unfit}")
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
 
 
-def _wait(signals: "SimpleQueue[int]") -> None:
-    """Wait for a signal.
+def _check_storage(store: Store) -> None:
+    """See that storage is open to us; if it is merely away, it is waited for with the first message.
+
+    Raises:
+        Unfit: it refuses our credentials, or there is no work container.
+    """
+    try:
+        store.ping()
+    except Unavailable as error:
+        log.warning("%s", error)
+
+
+def _wait(signals: "SimpleQueue[int]", unfit: Check) -> None:
+    """Wait for a signal, or until this process is unfit.
 
     In a queue, whose ``put`` may be interrupted by itself: an Event's ``set`` would wait for its own lock if a second
     signal came within it. In turns: a signal that comes just before the thread falls asleep does not wake it.
     """
-    while True:
+    while not unfit():
         with suppress(Empty):
             signals.get(timeout=1)
             return

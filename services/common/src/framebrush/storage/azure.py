@@ -7,7 +7,6 @@ from typing import Any, BinaryIO
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
-    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
@@ -16,7 +15,7 @@ from azure.storage.blob import BlobServiceClient, LinearRetry
 from prometheus_client import Counter
 
 from framebrush.contracts import BlobRef
-from framebrush.errors import BlobNotFound, Conflict, FramebrushError, Unavailable
+from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unfit, first_line, refusal
 from framebrush.storage.settings import StorageSettings
 from framebrush.storage.store import BlobInfo
 
@@ -31,6 +30,8 @@ class AzureBlobs:
     """One account. Thread-safe: the SDK's clients share one pool of connections."""
 
     def __init__(self, settings: StorageSettings) -> None:
+        self._work = settings.work_container
+        self._own = {settings.work_container, settings.output_container}
         # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
         options: dict[str, Any] = {
             "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
@@ -52,7 +53,7 @@ class AzureBlobs:
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
         """See :meth:`framebrush.storage.Store.read`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        with _translated(ref):
+        with self._translated(ref):
             # An empty blob has no bytes, so no range from 0 either.
             offset = None if start == 0 and length is None else start
             data: bytes = client.download_blob(offset, length, **_matching(etag)).readall()
@@ -70,7 +71,7 @@ class AzureBlobs:
     ) -> str:
         """See :meth:`framebrush.storage.Store.write`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        with _translated(ref):
+        with self._translated(ref):
             result = client.upload_blob(
                 data,
                 overwrite=not if_absent,
@@ -83,14 +84,14 @@ class AzureBlobs:
 
     def stat(self, ref: BlobRef) -> BlobInfo:
         """See :meth:`framebrush.storage.Store.stat`."""
-        with _translated(ref):
+        with self._translated(ref):
             found = self._service.get_blob_client(ref.container, ref.name).get_blob_properties()
         return BlobInfo(ref, found.size, found.etag, found.last_modified, found.metadata or {})
 
     def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
         """See :meth:`framebrush.storage.Store.list`."""
         client = self._service.get_container_client(container)
-        with _translated(container):
+        with self._translated(container):
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=100):
                 ref = BlobRef(container=container, name=found.name)
                 etag = '"' + found.etag.strip('"') + '"'  # listings leave the quotes out
@@ -100,7 +101,7 @@ class AzureBlobs:
         """See :meth:`framebrush.storage.Store.delete`."""
         for ref in refs:
             try:
-                with _translated(ref):
+                with self._translated(ref):
                     self._service.get_blob_client(ref.container, ref.name).delete_blob()
             except BlobNotFound:
                 continue
@@ -110,7 +111,7 @@ class AzureBlobs:
         created: tuple[str, ...] = ()
         for name in names:
             try:
-                with _translated(name):
+                with self._translated(name):
                     # Asked first: who may use a container need not have the right to make one.
                     if not self._service.get_container_client(name).exists():
                         self._service.create_container(name)
@@ -121,34 +122,46 @@ class AzureBlobs:
 
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""
-        with _translated("account"):
-            next(iter(self._service.list_containers(results_per_page=1)), None)
+        with self._translated(self._work):
+            # A listing: whoever may only use this one container need not have the right to ask for its properties.
+            next(iter(self._service.get_container_client(self._work).list_blobs(results_per_page=1)), None)
+
+    @contextmanager
+    def _translated(self, ref: BlobRef | str) -> Iterator[None]:
+        """Raise the SDK's errors within the block as ours, naming the blob or container.
+
+        Whose fault a refusal is depends on the container. The installation's own ones must be there and open to us:
+        if not, this process is unfit. Which others there are, and which of them are open to us, is a matter of the
+        request that names them; so is an input container that does not exist.
+        """
+        container = ref if isinstance(ref, str) else ref.container
+        try:
+            yield
+        except AzureError as error:  # without a status: no connection, no answer, no credential
+            if getattr(error, "error_code", None) in ("ContainerNotFound", "ContainerBeingDeleted"):
+                if container in self._own:
+                    raise Unfit(f"storage: {ref}: there is no container {container}: create it") from error
+                raise BlobNotFound(f"{ref}: no such container") from error
+            if isinstance(error, ResourceNotFoundError):
+                raise BlobNotFound(f"{ref}: no such blob") from error
+            if isinstance(error, ResourceExistsError | ResourceModifiedError):
+                raise Conflict(f"{ref}: changed by somebody else") from error
+            status = getattr(error, "status_code", None)
+            if status == 412:  # also for a lease that somebody holds on the blob
+                raise Conflict(f"{ref}: {first_line(error)}") from error
+            if status == 403 and container not in self._own and self._welcome():
+                raise AccessDenied(f"{ref}: {first_line(error)}") from error
+            raise refusal(status, f"storage: {ref}: {first_line(error)}") from error
+
+    def _welcome(self) -> bool:
+        """Whether our credentials are good for the work container."""
+        try:
+            self.ping()
+        except Unfit:
+            return False
+        return True
 
 
 def _matching(etag: str | None) -> dict[str, Any]:
     """The condition as keywords; the SDK does not take None for "no condition"."""
     return {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}
-
-
-@contextmanager
-def _translated(what: object) -> Iterator[None]:
-    """The SDK's errors as ours, naming the blob."""
-    try:
-        yield
-    except ResourceNotFoundError as error:
-        missing = "container" if "ContainerNotFound" in str(getattr(error, "error_code", "")) else "blob"
-        raise BlobNotFound(f"{what}: no such {missing}") from error
-    except (ResourceExistsError, ResourceModifiedError) as error:
-        raise Conflict(f"{what}: changed by somebody else") from error
-    except HttpResponseError as error:
-        if error.status_code == 412:  # also for a lease that somebody holds on the blob
-            raise Conflict(f"{what}: {_first_line(error)}") from error
-        if error.status_code is None or error.status_code in (408, 429) or error.status_code >= 500:
-            raise Unavailable(f"storage: {what}: {_first_line(error)}") from error
-        raise FramebrushError(f"storage: {what}: {_first_line(error)}") from error
-    except AzureError as error:  # no connection, no answer, no credential
-        raise Unavailable(f"storage: {what}: {_first_line(error)}") from error
-
-
-def _first_line(error: AzureError) -> str:
-    return str(error.message).splitlines()[0] if error.message else type(error).__name__

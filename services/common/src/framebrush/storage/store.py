@@ -21,7 +21,12 @@ class BlobInfo:
 
 
 class Store(Protocol):
-    """Blobs by reference. Every method may raise :class:`~framebrush.errors.Unavailable`."""
+    """Blobs by reference.
+
+    Every method may raise :class:`~framebrush.errors.Unavailable` when storage is away,
+    :class:`~framebrush.errors.Unfit` when it refuses our credentials or a container of the installation's own is
+    missing, and :class:`~framebrush.errors.AccessDenied` for a container of others that is not open to us.
+    """
 
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
         """``length`` bytes from ``start``, all that follow when None.
@@ -61,4 +66,9 @@ class Store(Protocol):
         """Delete blobs; those that do not exist are passed over."""
 
     def ping(self) -> None:
-        """Raise Unavailable unless storage answers."""
+        """Ask for the work container.
+
+        Raises:
+            Unavailable: storage does not answer.
+            Unfit: storage refuses our credentials, or there is no work container.
+        """

@@ -1,8 +1,9 @@
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -78,12 +79,13 @@ def test_a_lock_is_renewed_at_half_of_its_life() -> None:
 
 
 def test_a_renewal_that_fails_is_tried_again() -> None:
-    receiver = Receiver(seconds=2.0, away=True)
+    receiver = Receiver(seconds=6.0, away=True)
     with keeper() as leases, leases.hold(receiver, receiver.lock()):
-        work(1.2)
-        receiver.away = False
-        work(1.0)
-    assert len(receiver.renewals) >= 2
+        while not receiver.renewals:
+            work(0.05)
+        receiver.away, failed = False, len(receiver.renewals)
+        while len(receiver.renewals) == failed:
+            work(0.05)
 
 
 def test_a_handler_whose_lock_is_lost_is_interrupted() -> None:
@@ -161,3 +163,62 @@ def test_an_interrupt_comes_within_the_block_or_not_at_all() -> None:
         assert not leases.overdue(margin=-1000), "the lease was forgotten"
     leases.stop()
     assert 0 < interrupted < rounds
+
+
+def test_an_interrupt_never_strikes_a_thread_that_the_handler_starts() -> None:
+    """Struck before it runs, the new thread would die silently, and the handler wait for it for ever."""
+    deaths, ended = list[object](), Counter[type[BaseException]]()
+
+    def handle(leases: LockKeeper, begun: threading.Event) -> None:
+        receiver = Receiver()
+        try:
+            with leases.hold(receiver, receiver.lock()):
+                begun.set()
+                while True:
+                    thread = threading.Thread(target=int, daemon=True)
+                    thread.start()
+                    thread.join()
+        except Draining as error:
+            ended[type(error)] += 1
+
+    before, sys.unraisablehook = sys.unraisablehook, deaths.append
+    try:
+        with keeper() as leases:
+            for _ in range(100):
+                begun = threading.Event()
+                thread = threading.Thread(target=handle, args=(leases, begun), daemon=True)
+                thread.start()
+                begun.wait()
+                time.sleep(0.002)
+                leases.drain()
+                thread.join(5)
+                assert not thread.is_alive(), "the handler hangs"
+    finally:
+        sys.unraisablehook = before
+    assert deaths == []
+    assert ended == {Draining: 100}
+
+
+def test_a_renewal_without_an_answer_costs_no_other_lock() -> None:
+    class Silent(Receiver):
+        def renew_message_lock(self, message: Lockable, *, timeout: float | None = None) -> datetime:
+            time.sleep(5.0)
+            raise ServiceBusConnectionError(message="no answer")
+
+    silent, sound = [Silent(seconds=0.2) for _ in range(4)], Receiver(seconds=1.0)
+    begun, go_on = threading.Barrier(5), threading.Event()
+
+    def handle(leases: LockKeeper, receiver: Receiver) -> None:
+        with suppress(LockLost), leases.hold(receiver, receiver.lock()):
+            begun.wait()
+            go_on.wait()
+
+    with keeper() as leases:
+        threads = [threading.Thread(target=handle, args=(leases, each), daemon=True) for each in silent]
+        for thread in threads:
+            thread.start()
+        with leases.hold(sound, sound.lock()):
+            begun.wait()
+            work(2.5)
+    go_on.set()
+    assert len(sound.renewals) >= 3

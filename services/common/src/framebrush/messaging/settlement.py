@@ -1,0 +1,134 @@
+"""Carries out what was decided about a message, counts it, and says it in the log once it has happened."""
+
+import logging
+import time
+from collections.abc import Iterable
+
+from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
+from azure.servicebus.exceptions import MessageLockLostError
+from prometheus_client import Counter, Gauge, Histogram
+
+from framebrush.contracts import ITEM_FAILED
+from framebrush.errors import FramebrushError, Interrupt, MessageTooLarge, first_line
+from framebrush.messaging.context import current_run
+from framebrush.messaging.retry import Complete, DeadLetter, Decision, HandBack, Leave, Retry
+from framebrush.messaging.sender import MessageSender
+from framebrush.messaging.wire import ATTEMPTS, DELIVERIES, failure_notice, number_property
+
+log = logging.getLogger(__name__)
+
+OUTCOMES = {
+    Complete: "completed",
+    HandBack: "handed_back",
+    Leave: "lock_lost",
+    Retry: "retried",
+    DeadLetter: "dead_lettered",
+}
+UNSETTLED = "unsettled"
+"""The outcome of a message whose settlement the broker did not confirm: it comes again unless it had arrived."""
+
+_messages = Counter("framebrush_messages_total", "Messages settled.", ["queue", "outcome"])
+_seconds = Histogram(
+    "framebrush_message_seconds",
+    "Time to handle a message.",
+    ["queue"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+)
+_last = Gauge("framebrush_last_message_timestamp_seconds", "When a message was last settled (Unix time).", ["queue"])
+
+
+def export_zeros(queue: str) -> None:
+    """Export a queue's counts before there are any, so that rates exist from the start."""
+    for outcome in (*OUTCOMES.values(), UNSETTLED):
+        _messages.labels(queue, outcome)
+    _seconds.labels(queue)
+
+
+class Settlement:
+    """One received message on its way to an outcome."""
+
+    def __init__(self, queue: str, received: ServiceBusReceivedMessage) -> None:
+        self.queue, self.received, self._started = queue, received, time.monotonic()
+        self.attempt = number_property(received, ATTEMPTS) + 1
+        """Number of this attempt: only failures of the message's own raise it."""
+        self.deliveries = number_property(received, DELIVERIES) + (received.delivery_count or 0)
+        """Earlier deliveries without an end; the broker counts those of this copy."""
+
+    def settle(
+        self, receiver: ServiceBusReceiver, sender: MessageSender, decision: Decision, error: BaseException | None
+    ) -> None:
+        """Carry out a decision.
+
+        Args:
+            receiver: Where the message came from.
+            sender: Sends copies and notices.
+            decision: What is to become of the message.
+            error: What led to it; None when the handler came to its end.
+
+        Raises:
+            Exception: the broker did not confirm it.
+        """
+        try:
+            outcome = self._carry_out(receiver, sender, decision)
+        except Exception as problem:
+            self._report(UNSETTLED, error, [f"not settled: {first_line(problem)}"])
+            raise
+        self._report(outcome, error, [] if outcome == OUTCOMES[type(decision)] else ["the lock was lost meanwhile"])
+
+    def _carry_out(self, receiver: ServiceBusReceiver, sender: MessageSender, decision: Decision) -> str:
+        """Tell the broker; return the outcome."""
+        received = self.received
+        try:
+            match decision:
+                case Complete():
+                    receiver.complete_message(received)
+                case HandBack(delay, suspect):
+                    self._again(receiver, sender, delay, self.attempt - 1, self.deliveries + suspect)
+                case Retry(delay, counted):
+                    self._again(receiver, sender, delay, self.attempt - (not counted), self.deliveries)
+                case DeadLetter(reason, description):
+                    self._notify(sender, decision)
+                    receiver.dead_letter_message(received, reason=reason, error_description=description[:4096])
+                case Leave():
+                    pass
+        except MessageLockLostError:
+            return OUTCOMES[Leave]
+        return OUTCOMES[type(decision)]
+
+    def _again(
+        self, receiver: ServiceBusReceiver, sender: MessageSender, delay: float, attempts: int, deliveries: int
+    ) -> None:
+        """Replace the message by a copy.
+
+        Service Bus can hand a message back itself ("abandon"), but only without a delay, and counts it as a delivery: a
+        message that five drains have handed back would be half-way to its end. A copy begins at 0, and takes our own
+        counts with it.
+        """
+        try:
+            # Copy first: a crash in between costs a duplicate, not the message.
+            sender.send_copy(self.queue, self.received, delay=delay, attempts=attempts, deliveries=deliveries)
+        except MessageTooLarge:  # it just fits without our properties
+            receiver.abandon_message(self.received)
+        else:
+            receiver.complete_message(self.received)
+
+    def _notify(self, sender: MessageSender, decision: DeadLetter) -> None:
+        """Tell the dispatcher, whom KEDA would not wake for a dead letter."""
+        run_id = current_run()
+        if run_id is not None and self.received.subject != ITEM_FAILED:
+            sender.send(failure_notice(self.queue, self.received, run_id, decision.reason, decision.description))
+
+    def _report(self, outcome: str, error: BaseException | None, remarks: Iterable[str]) -> None:
+        seconds = time.monotonic() - self._started
+        _messages.labels(self.queue, outcome).inc()
+        _seconds.labels(self.queue).observe(seconds)
+        _last.labels(self.queue).set_to_current_time()
+        data = {"queue": self.queue, "outcome": outcome, "attempt": self.attempt, "seconds": round(seconds, 3)}
+        failure = [] if error is None else [f"{type(error).__name__}: {error}".removesuffix(": ")]
+        expected = error is None or isinstance(error, FramebrushError | Interrupt)
+        log.log(
+            logging.INFO if outcome == OUTCOMES[Complete] else logging.WARNING,
+            "; ".join(["handled" if error is None else "not handled", *failure, *remarks]),
+            extra={"data": data},
+            exc_info=None if expected else error,
+        )
