@@ -54,7 +54,7 @@ def test_every_required_field_is_named_when_missing(message: Message) -> None:
 
 
 def test_every_malformed_field_is_named(message: Message) -> None:
-    for name in set(type(message).model_fields) - {"kind"}:
+    for name in set(fields(message)) - {"kind"}:
         assert re.search(rf"\b{name}\b.*: ", refusal(message.queue, fields(message) | {name: {"no": "such thing"}}))
 
 
