@@ -170,6 +170,12 @@ def message(request: pytest.FixtureRequest) -> Message:
     return MESSAGES[request.param]
 
 
+@pytest.fixture(params=[name for name in CONTRACTS if name != "run_request"])
+def internal(request: pytest.FixtureRequest) -> Document:
+    """A document that services write for each other."""
+    return CONTRACTS[request.param]
+
+
 @pytest.fixture(params=TRIGGERS)
 def event(request: pytest.FixtureRequest) -> tuple[str, tuple[RunRequest, ...]]:
     return request.param, TRIGGERS[request.param]

@@ -53,12 +53,8 @@ def test_every_required_field_is_named_when_missing(message: Message) -> None:
         assert f"{name}: Field required" in refusal(message.queue, content)
 
 
-def test_an_unknown_field_is_named(message: Message) -> None:
-    assert "colour: Extra inputs are not permitted" in refusal(message.queue, fields(message) | {"colour": "red"})
-
-
 def test_every_malformed_field_is_named(message: Message) -> None:
-    for name in set(type(message).model_fields) - {"kind"}:
+    for name in set(fields(message)) - {"kind"}:
         assert re.search(rf"\b{name}\b.*: ", refusal(message.queue, fields(message) | {name: {"no": "such thing"}}))
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class System:
     def kill(self, name: str) -> None:
         self.processes[name].kill()
         self.processes.pop(name).wait()
+
+    def stop(self, names: Iterable[str]) -> None:
+        """Let processes drain, as a pod does that is taken down."""
+        ending = [self.processes.pop(name) for name in names]
+        for process in ending:
+            process.terminate()
+        for process in ending:
+            assert process.wait(60) == 0, "a drain ends well"
 
     def end(self) -> None:
         for process in self.processes.values():

@@ -1,12 +1,14 @@
 """The base of everything written as JSON: messages, manifest, status, report."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from framebrush.errors import InvalidMessage
 
+UnknownFields = Literal["ignore", "forbid"]
 RUN_ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 RunId = Annotated[str, Field(pattern=RUN_ID_PATTERN)]
 ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -20,41 +22,65 @@ Generation = Annotated[
 
 
 class Model(BaseModel):
-    """Frozen and strict: no unknown fields, no coercion."""
+    """A part of a document. It is frozen, and nothing is coerced: a number in quotes is not a number.
+
+    Unknown fields are refused when a model is made in Python. When a document is read, the document decides for all
+    models in it, see :class:`Document`.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", serialize_by_alias=True)
 
 
 class Document(Model):
-    """A versioned model with a JSON form."""
+    """A versioned model with a JSON form.
+
+    Services of two releases work side by side while one replaces the other. Therefore the reader of an internal
+    document ignores the fields that it does not know, at any depth: a later release has added them. A field that an
+    older reader must not ignore needs a new version, which older readers refuse.
+    """
 
     version: Literal[1] = 1
 
+    unknown_fields: ClassVar[UnknownFields] = "ignore"
+    """What becomes of fields that the reader does not know. Requests from outside set ``forbid``: there, an unknown
+    field is a mistake of the person who wrote it."""
+
     def encode(self) -> bytes:
-        """JSON in UTF-8."""
+        """Return the document as JSON in UTF-8."""
         return self.model_dump_json().encode()
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        """Read what :meth:`encode` wrote.
+        """Read what :meth:`encode` wrote, in this release or in another one.
 
         Raises:
-            InvalidMessage: naming every field that is missing, unknown or malformed.
+            InvalidMessage: The version is unknown, a field is missing or malformed, or a field is unknown and
+                :attr:`unknown_fields` forbids that. The text names every such field.
         """
         try:
-            return cls.model_validate_json(body)
+            return cls.model_validate_json(body, extra=cls.unknown_fields)
         except ValidationError as error:
             raise InvalidMessage(f"{cls.__name__}: {explain(error)}") from None
 
 
 def explain(error: ValidationError, name: Callable[[str], str] = str) -> str:
-    """One line for a person: ``field: what is wrong`` for each finding, the first five; ``name`` spells the field."""
+    """Return one line for a person: ``field: what is wrong`` for each of the first five findings.
+
+    ``name`` turns the path of a field, with dots, into the field's name in the text.
+    """
     findings = [
-        f"{name('.'.join(map(str, found['loc'])))}: " * bool(found["loc"]) + found["msg"].removeprefix("Value error, ")
+        f"{name('.'.join(map(str, found['loc'])))}: " * bool(found["loc"])
+        + found["msg"].removeprefix("Value error, ")
+        + _instead(found)
         for found in error.errors(include_url=False)
     ]
     more = f" (and {len(findings) - 5} more)" if len(findings) > 5 else ""
     return "; ".join(findings[:5]) + more
+
+
+def _instead(found: ErrorDetails) -> str:
+    """Return what stands where only some values are possible, so that a value of a later release can be recognized."""
+    return f", got {found['input']!r:.64}" if found["type"] in ("literal_error", "enum") else ""
 
 
 class BlobRef(Model):

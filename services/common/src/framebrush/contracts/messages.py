@@ -156,13 +156,16 @@ _run_message: TypeAdapter[RunMessage] = TypeAdapter(Annotated[RunMessage, Field(
 def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
     """Read a message of ``queue``.
 
+    In triggers, which come from outside, unknown fields are refused; in messages between services they are ignored.
+
     Raises:
-        InvalidMessage: naming the field that is missing or malformed, or the queue that the message belongs to.
+        InvalidMessage: A field is missing or malformed, a trigger's field is unknown, or the message belongs to
+            another queue. The text names the field or the queue.
     """
     if queue == "triggers":
         return Trigger.decode(body, input_container=input_container)
     try:
-        message = _run_message.validate_json(body)
+        message = _run_message.validate_json(body, extra=Document.unknown_fields)
     except ValidationError as error:
         raise InvalidMessage(f"{queue}: {explain(error)}") from None
     if queue not in (message.queue, message.former_queue):

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from framebrush.contracts.codecs import FORMATS
-from framebrush.contracts.document import BlobRef, Document, Model, ModelName, RunId
+from framebrush.contracts.document import BlobRef, Document, Model, ModelName, RunId, UnknownFields
 from framebrush.contracts.encoding import Encoding
 from framebrush.errors import InvalidMessage
 
@@ -58,6 +58,7 @@ class RunRequest(Document):
     """Style this blob."""
 
     queue: ClassVar[str] = "triggers"
+    unknown_fields: ClassVar[UnknownFields] = "forbid"
     kind: Literal["run_request"] = "run_request"
     run_id: RunId | None = None
     """Derived from blob, ETag and options when absent, so that the same trigger twice is one run."""
