@@ -75,10 +75,15 @@ class Runs:
         except BlobNotFound:
             return False
 
-    def ids(self, prefix: str = "") -> Iterator[tuple[str, State]]:
-        """The runs whose ids begin with ``prefix``, and their states."""
+    def ids(self, prefix: str = "") -> Iterator[tuple[str, State | None]]:
+        """Yield the runs whose ids begin with ``prefix``, and their states, without a look at their status.
+
+        A state is None where a listing does not tell it: somebody else wrote the status, or another version did.
+        """
         for blob in self.store.list(self.container, STATUS_PREFIX + prefix):
-            yield blob.ref.name.removeprefix(STATUS_PREFIX).removesuffix(".json"), State(blob.metadata["state"])
+            found = blob.metadata.get("state")
+            state = State(found) if found in list(State) else None
+            yield blob.ref.name.removeprefix(STATUS_PREFIX).removesuffix(".json"), state
 
     def create(self, status: Status) -> bool:
         """Write a run's first status; False if the run exists already."""
