@@ -158,6 +158,14 @@ def test_several_styles(framebrush: Command, runs: Runs, settings: Settings, tmp
     assert "exists: --force" in framebrush("get", "film-1", "-o", "styled", code=1).stderr
 
 
+def test_a_status_that_cannot_be_read_hides_no_other_run(framebrush: Command, runs: Runs, settings: Settings) -> None:
+    begin(runs, "film-1", settings)
+    runs.store.write(runs.blobs("film-2").status, b"{}")
+    listed = framebrush("runs")
+    assert "film-1" in listed.stdout
+    assert listed.stderr.startswith("film-2: its status cannot be read: Status: run_id: Field required")
+
+
 def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
     begin(runs, "film-1", settings)
     framebrush("cancel", "film-1")

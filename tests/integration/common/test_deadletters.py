@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from azure.servicebus import ServiceBusMessage
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 from prometheus_client import REGISTRY
 from support.queues import Queues, eventually
 
@@ -53,6 +54,12 @@ def lose(queues: Queues, queue: str) -> None:
     receiver = queues.receiver(queue)
     (received,) = receiver.receive_messages(1, max_wait_time=5)
     receiver.abandon_message(received)
+
+
+def turn(watch: DeadLetterWatch) -> bool:
+    """Let the watch look around once."""
+    watch()
+    return True
 
 
 def reopened_run() -> tuple[MemoryStore, Runs]:
@@ -113,7 +120,7 @@ def test_the_letters_that_lie_there_are_counted(queues: Queues, monkeypatch: pyt
     taken = queues.receiver("splits", dead=True)
     (letter,) = taken.receive_messages(1, max_wait_time=5)
     taken.complete_message(letter)
-    eventually(lambda: watch() or letters("splits") == 2)
+    eventually(lambda: turn(watch) and letters("splits") == 2)
     for run_id in "defg":
         lose_one_of(run_id)
     watch()
@@ -134,7 +141,7 @@ def test_many_letters_are_swept_step_by_step(queues: Queues, monkeypatch: pytest
         peeked.extend(letter.sequence for letter in page)
         return page
 
-    def turn(seconds: float) -> list[int]:
+    def after(seconds: float) -> list[int]:
         now[0] += seconds
         peeked.clear()
         watch()
@@ -143,16 +150,16 @@ def test_many_letters_are_swept_step_by_step(queues: Queues, monkeypatch: pytest
     monkeypatch.setattr(deadletters, "peek_page", counted)
     monkeypatch.setattr(deadletters, "STEP", 2)
     monkeypatch.setattr(deadletters, "RATE", 1.0)
-    monkeypatch.setattr(deadletters.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("framebrush_dispatcher.deadletters.time.monotonic", lambda: now[0])
     watch = DeadLetterWatch(queues.settings(), handle)
     for run_id in "abcde":
         queues.send(SegmentPlanned(run_id=run_id, segment=0))
         lose(queues, "splits")
-    assert turn(0) == [1, 2, 3, 4, 5], "the first turn sees all"
-    assert turn(1.9) == []
-    assert turn(0.1) == [3, 4]
-    assert turn(2) == [5]
-    assert turn(1) == [1, 2], "the second sweep"
+    assert after(0) == [1, 2, 3, 4, 5], "the first turn sees all"
+    assert after(1.9) == []
+    assert after(0.1) == [3, 4]
+    assert after(2) == [5]
+    assert after(1) == [1, 2], "the second sweep"
     assert handled == list("abcde")
 
 
@@ -172,7 +179,7 @@ def test_a_message_that_was_sent_early_and_dies_late_is_seen(queues: Queues) -> 
     watch()
     assert handled == ["late"]
     receiver.abandon_message(early)
-    eventually(lambda: watch() or "early" in handled)
+    eventually(lambda: turn(watch) and "early" in handled)
     assert handled == ["late", "early"]
 
 
@@ -198,6 +205,34 @@ def test_a_letter_that_cannot_be_read_costs_itself_only(queues: Queues, caplog: 
     watch()
     assert runs.status("a").state is State.FAILED
     assert caplog.text.count("dead letter 1 of triggers") == 1, "said once"
+
+
+def test_letters_of_strangers_are_read_as_far_as_they_go(queues: Queues) -> None:
+    """They belong to no run, have no message id, and can be listed all the same."""
+    strange = [
+        AmqpAnnotatedMessage(value_body=None),
+        AmqpAnnotatedMessage(value_body={"run_id": "a"}),
+        AmqpAnnotatedMessage(sequence_body=[1, "run_id"]),
+        AmqpAnnotatedMessage(data_body=b"[" * 100_000),
+        AmqpAnnotatedMessage(data_body=b'{"run_id": 7, "round": "none"}'),
+        AmqpAnnotatedMessage(data_body=b"", application_properties={RUN: "../a", "framebrush-generation": "many"}),
+        AmqpAnnotatedMessage(data_body=b"{}", application_properties={"DeadLetterReason": 7}),
+    ]
+    queues.send_raw("splits", *strange)
+    queues.send(PLANNED)
+    for _ in [*strange, PLANNED]:
+        lose(queues, "splits")
+    handled = list[str]()
+
+    def handle(failed: ItemFailed) -> Iterator[Message]:
+        handled.append(failed.run_id)
+        yield from ()
+
+    DeadLetterWatch(queues.settings(), handle)()
+    assert handled == ["a"]
+    *letters, _ = peek_page(queues.receiver("splits", dead=True), "splits", 1)
+    told = [(letter.message_id, letter.run_id, letter.generation, letter.reason) for letter in letters]
+    assert told == [("", None, 0, "MaxDeliveryCountExceeded")] * len(strange)
 
 
 def test_letters_of_an_earlier_generation_do_not_end_a_reopened_run(queues: Queues) -> None:

@@ -125,6 +125,55 @@ def test_a_look_reads_a_status_once_and_none_of_runs_that_are_over(runs: Runs) -
     assert runs.store.calls == {f"status/r{number}.json": 1 for number in range(6)}
 
 
+def unreadable() -> float:
+    return REGISTRY.get_sample_value("framebrush_runs_unreadable") or 0.0
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"version": 2}', b"[" * 9999])
+def test_a_status_that_cannot_be_decoded_costs_its_run_only(
+    runs: Runs, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    for run_id in "abc":
+        add(runs, run_id, State.RUNNING)
+        styled(runs, run_id)
+    runs.store.write(runs.blobs("b").status, content, metadata={"state": State.RUNNING})
+    tracker = Tracker(runs)
+    for _ in range(3):
+        eventually_due(tracker)
+    assert [runs.status(run_id).progress.scored for run_id in "ac"] == [8, 8]
+    assert (active()[State.RUNNING], unreadable()) == (2, 1)
+    assert caplog.text.count("InvalidMessage: Status: ") == 1, "said once"
+    runs.store.write(runs.blobs("b").status, b'"text"', metadata={"state": State.RUNNING})
+    eventually_due(tracker)
+    assert caplog.text.count("InvalidMessage: Status: ") == 2, "said anew when it changes"
+    runs.store.delete([runs.blobs("b").status])
+    eventually_due(tracker)
+    assert unreadable() == 0
+
+
+def test_a_blob_of_a_run_that_nobody_wrote_costs_its_run_only(runs: Runs) -> None:
+    for run_id in "ab":
+        add(runs, run_id, State.RUNNING)
+        styled(runs, run_id)
+    ref = runs.blobs("a").styled(0, FrameRange(first=8, count=8))
+    runs.store.write(ref, b"", metadata={"started": "yesterday"})
+    Tracker(runs)()
+    assert runs.status("b").progress.scored == 8
+    assert unreadable() == 1
+
+
+@pytest.mark.parametrize("metadata", [{}, {"state": "paused"}])
+def test_a_status_whose_state_stands_in_the_document_only_is_tracked(runs: Runs, metadata: dict[str, str]) -> None:
+    for run_id, state in (("a", State.RUNNING), ("b", State.SUCCEEDED)):
+        add(runs, run_id, state)
+        styled(runs, run_id)
+        runs.store.write(runs.blobs(run_id).status, runs.status(run_id).encode(), metadata=metadata)
+    assert list(runs.ids()) == [("a", None), ("b", None)]
+    Tracker(runs)()
+    assert runs.status("a").progress.scored == 8
+    assert (active()[State.RUNNING], unreadable()) == (1, 0)
+
+
 def test_it_spends_a_tenth_of_the_time_on_looking(runs: Runs, clock: list[float]) -> None:
     add(runs, "a", State.PLANNING)
     assert isinstance(runs.store, Counting)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from prometheus_client import Gauge
 
 from framebrush.contracts import State, Status
-from framebrush.errors import BlobNotFound
+from framebrush.errors import BlobNotFound, Unavailable
+from framebrush.messaging import run_context
 from framebrush.runs import Runs, measure
 
 log = logging.getLogger(__name__)
@@ -17,32 +18,60 @@ _oldest_progress = Gauge(
     "framebrush_oldest_progress_timestamp_seconds",
     "When the active run that waits longest last made progress (Unix time); the present if no run is active.",
 )
+_unreadable = Gauge("framebrush_runs_unreadable", "Runs whose progress cannot be told, as their blobs cannot be read.")
 
 
 class Tracker:
-    """Measures the active runs, all of them on every call: nothing is remembered, so a restart loses nothing.
+    """Measures the active runs, all of them on every call, so that a restart loses nothing.
 
     Long runs have many blobs to list: at most a tenth of the time is spent on it.
     """
 
     def __init__(self, runs: Runs) -> None:
         self._runs, self._due = runs, 0.0
+        self._unreadable = dict[str, str]()
+        """What is wrong with the runs that cannot be read; it is logged when it changes."""
         self._tell([])
 
     def __call__(self) -> None:
-        """Bring the progress of every active run up to date, unless that was done just now."""
+        """Bring the progress of every active run up to date, unless that was done just now.
+
+        A run that cannot be read costs itself only.
+
+        Raises:
+            Unavailable: storage is away.
+        """
         started = time.monotonic()
         if started < self._due:
             return
-        found = list[Status]()
+        found, unreadable = list[Status](), dict[str, str]()
         for run_id, state in self._runs.ids():
-            if not state.ended:
+            if state is None or not state.ended:
                 try:
-                    found.append(self._track(run_id) if state is State.RUNNING else self._runs.status(run_id))
+                    found.append(self._look(run_id, state))
                 except BlobNotFound as error:  # deleted while we looked
                     log.info("not tracked: %s", error)
+                except Unavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever its blobs hold, others are tracked
+                    unreadable[run_id] = f"{type(error).__name__}: {error}"
+        self._complain(unreadable)
         self._tell([status for status in found if not status.state.ended])
         self._due = time.monotonic() + 9 * (time.monotonic() - started)
+
+    def _look(self, run_id: str, state: State | None) -> Status:
+        """Return the status of a run, brought up to date if the run is running."""
+        if state is None:
+            state = self._runs.status(run_id).state
+        return self._track(run_id) if state is State.RUNNING else self._runs.status(run_id)
+
+    def _complain(self, unreadable: dict[str, str]) -> None:
+        for run_id, problem in unreadable.items():
+            if self._unreadable.get(run_id) != problem:
+                with run_context(run_id):
+                    log.warning("not tracked, as it cannot be read: %s", problem)
+        self._unreadable = unreadable
+        _unreadable.set(len(unreadable))
 
     def _tell(self, active: list[Status]) -> None:
         for state in (State.PLANNING, State.RUNNING):

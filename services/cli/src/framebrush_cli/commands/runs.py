@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from framebrush.contracts import Report, State, Status
-from framebrush.errors import BlobNotFound
+from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.runs import measure
-from framebrush_cli.display import duration, local, out, outcome, state
+from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 
@@ -22,9 +22,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @connected
 def runs(connection: Connection, as_json: JsonOption = False) -> None:
     """List all runs, the newest last."""
-    ids = [run_id for run_id, _ in connection.runs.ids()]
-    with ThreadPoolExecutor(16) as pool:
-        found = sorted(pool.map(connection.runs.status, ids), key=lambda status: status.created)
+    found = sorted(_statuses(connection), key=lambda status: status.created)
     if as_json:
         out.print(escape(json.dumps([status.model_dump(mode="json") for status in found])))
         return
@@ -56,6 +54,24 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
             took,
         )
     out.print(table)
+
+
+def _statuses(connection: Connection) -> Iterator[Status]:
+    """Yield the status of every run; one that cannot be read is named, and does not hide the others."""
+
+    def read(run_id: str) -> Status | PermanentError:
+        try:
+            return connection.runs.status(run_id)
+        except PermanentError as error:
+            return error
+
+    ids = [run_id for run_id, _ in connection.runs.ids()]
+    with ThreadPoolExecutor(16) as pool:
+        for run_id, found in zip(ids, pool.map(read, ids), strict=True):
+            if isinstance(found, Status):
+                yield found
+            elif not isinstance(found, BlobNotFound):  # else it was deleted while we looked
+                err.print(f"{run_id}: its status cannot be read: {escape(str(found))}")
 
 
 @connected

@@ -70,7 +70,12 @@ class RunDocuments:
         state = self.state(run_id)
         return state is not None and not state.ended
 
-    def ids(self, prefix: str = "") -> Iterator[tuple[str, State]]:
-        """Yield the runs whose ids begin with ``prefix``, and their states."""
+    def ids(self, prefix: str = "") -> Iterator[tuple[str, State | None]]:
+        """Yield the runs whose ids begin with ``prefix``, and their states, without a look at their status.
+
+        A state is None where a listing does not tell it: somebody else wrote the status, or another version did.
+        """
         for blob in self.store.list(self.container, STATUS_PREFIX + prefix):
-            yield blob.ref.name.removeprefix(STATUS_PREFIX).removesuffix(".json"), State(blob.metadata["state"])
+            found = blob.metadata.get("state")
+            state = State(found) if found in list(State) else None
+            yield blob.ref.name.removeprefix(STATUS_PREFIX).removesuffix(".json"), state
