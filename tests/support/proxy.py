@@ -85,6 +85,8 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{port}", daemon=True)
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.accepted = 0
+        """How many connections were accepted so far."""
         self._fault = self._none()
         self._listener: asyncio.Server | None = None
         self._socket = self._bound(0)
@@ -155,6 +157,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)

@@ -10,13 +10,13 @@ from random import Random
 
 from azure.servicebus import ServiceBusSubQueue
 
-from framebrush.blobs import AzureBlobs
-from framebrush.broker import Outbox, connect
-from framebrush.documents import BlobRef
+from framebrush.storage import AzureBlobs
+from framebrush.messaging import MessageSender, connect
+from framebrush.contracts import BlobRef
 from framebrush.errors import FramebrushError
-from framebrush.manifest import State
-from framebrush.messages import QUEUES
-from framebrush.requests import Options, RunRequest
+from framebrush.contracts import State
+from framebrush.contracts import QUEUES
+from framebrush.contracts import Options, RunRequest
 from framebrush_cli.plan import plan
 from framebrush_cli.stack import Home
 from support.faults import Backend, Kind
@@ -101,11 +101,11 @@ class Wired:
 
     def _submit(self, name: str, count: int) -> list[str]:
         ids = [f"{name}-{number}" for number in range(count)]
-        with connect(self._settings) as client, Outbox(client) as outbox:
+        with connect(self._settings) as client, MessageSender(client) as sender:
             for run_id in ids:
                 blob = BlobRef(container=self._settings.input_container, name=f"{run_id}.mp4")
                 self._store.write(blob, self._source)
-                outbox.send(RunRequest(run_id=run_id, input=blob, options=OPTIONS))
+                sender.send(RunRequest(run_id=run_id, input=blob, options=OPTIONS))
         return ids
 
     def _finished(self, ids: list[str], until: float) -> dict[str, list[bytes]]:
