@@ -10,13 +10,10 @@ from random import Random
 
 from azure.servicebus import ServiceBusSubQueue
 
-from framebrush.storage import AzureBlobs
-from framebrush.messaging import MessageSender, connect
-from framebrush.contracts import BlobRef
+from framebrush.contracts import QUEUES, BlobRef, Options, RunRequest, State
 from framebrush.errors import FramebrushError
-from framebrush.contracts import State
-from framebrush.contracts import QUEUES
-from framebrush.contracts import Options, RunRequest
+from framebrush.messaging import MessageSender, connect
+from framebrush.storage import AzureBlobs
 from framebrush_cli.plan import plan
 from framebrush_cli.stack import Home
 from support.faults import Backend, Kind
