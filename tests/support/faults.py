@@ -181,6 +181,9 @@ class Kind:
     seconds: tuple[float, float]
     """The shortest and the longest time between the fault's begin and its end."""
 
+    def __str__(self) -> str:
+        return f"{self.backend}: {self.name}"
+
 
 def _answer(status: str, wait: int | None) -> Callable[[Random], Fault]:
     return lambda random: Answer(random, status, retry_after=wait)

@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--only", default="", help="kinds whose backend and name contain this text; writes nothing")
     options = parser.parse_args()
-    kinds = [kind for kind in KINDS if options.only in f"{kind.backend}: {kind.name}"]
+    kinds = [kind for kind in KINDS if options.only in str(kind)]
     outcomes, seeds = list[Outcome](), range(options.seed, options.seed + options.runs)
     with TemporaryDirectory() as folder, wired(Path(folder)) as system:
         for kind in kinds:
@@ -74,7 +74,7 @@ def main() -> None:
             outcomes.append(outcome := measure(system, kind, seeds, options.runs))
             seconds = time.monotonic() - begun
             print(  # noqa: T201 - progress
-                f"{kind.backend}: {kind.name}: {outcome.right} of {outcome.runs} right, {outcome.hits} hits, "
+                f"{kind}: {outcome.right} of {outcome.runs} right, {outcome.hits} hits, "
                 f"slowest {outcome.slowest:.0f} s after the end, {seconds:.0f} s in all",
                 *outcome.problems,
                 sep="\n  ",
