@@ -4,17 +4,18 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from support.faults import KINDS, Kind
+from support.faults import KINDS
 from support.wired import Outcome, Wired, wired
 
 from framebrush_cli.errors import CommandFailed
 
 SEED = 20261126
+#: Silence comes last: what the broker has given to a silent connection stays locked, and later runs would wait for it.
 SAMPLE = (
-    ("broker", "silence half for ever"),
-    ("broker", "reset after the effect"),
-    ("storage", "cut in mid-answer"),
-    ("storage", "503 with Retry-After: 2"),
+    "storage: cut in mid-answer",
+    "storage: 503 with Retry-After: 2",
+    "broker: reset after the effect",
+    "broker: silence half for ever",
 )
 
 
@@ -30,13 +31,10 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wired]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if (kind.backend, kind.name) in SAMPLE], ids=str)
-def test_a_disturbed_run_ends_right(system: Wired, kind: Kind) -> None:
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_disturbed_run_ends_right(system: Wired, name: str) -> None:
+    [kind] = [kind for kind in KINDS if str(kind) == name]
     outcome = Outcome(kind.name, kind.backend)
     system.episode(kind, SEED, 1, outcome)
     outcome.letters = system.letters()
     assert outcome.good, outcome
-
-
-def test_the_sample_names_kinds() -> None:
-    assert set(SAMPLE) <= {(kind.backend, kind.name) for kind in KINDS}

@@ -14,8 +14,7 @@ from framebrush.contracts import QUEUES, BlobRef, Options, RunRequest, State
 from framebrush.errors import FramebrushError
 from framebrush.messaging import MessageSender, connect
 from framebrush.storage import AzureBlobs
-from framebrush_cli.plan import plan
-from framebrush_cli.stack import Home
+from framebrush_cli.local import Home, plan_stack
 from support.faults import Backend, Kind
 from support.proxy import Proxy
 from support.system import System
@@ -68,7 +67,7 @@ class Wired:
         random = Random(f"{seed}/{kind.backend}/{kind.name}")
         name = f"{kind.backend}-{''.join(c if c.isalnum() else '-' for c in kind.name.lower())[:24]}-{seed}"
         ids = self._submit(name, runs)
-        time.sleep(random.uniform(0.2, 3.0))
+        time.sleep(random.uniform(0.1, 0.5 * runs))  # a run takes a second or more
         fault = self._proxies[kind.backend].disturb(lambda: kind.make(random))
         try:
             time.sleep(random.uniform(*kind.seconds))
@@ -132,7 +131,7 @@ def wired(folder: Path) -> Iterator[Wired]:
     """
     home = Home(folder)
     home.azurite.mkdir(parents=True)
-    stack = plan(home, scorers=1)
+    stack = plan_stack(home, scorers=1)
     proxies: dict[Backend, Proxy] = {
         "broker": Proxy(_port(stack.environment[CONNECTIONS["broker"]])),
         "storage": Proxy(_port(stack.environment[CONNECTIONS["storage"]]), http=True),

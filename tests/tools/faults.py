@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from support.wired import LIMIT, Outcome, Wired, wired  # noqa: E402
 
 PAGE, MARKS = ROOT / "docs" / "reliability.md", ("<!-- faults -->", "<!-- /faults -->")
 RESULTS = ROOT / "docs" / "faults.json"
-FLIGHT = 5
+FLIGHT = 10
 """Runs that are in flight while a fault lasts."""
 
 
@@ -53,10 +54,15 @@ def table(outcomes: list[Outcome]) -> str:
     )
 
 
-def write(text: str) -> None:
-    """Put the section into the page."""
+def keep(outcome: Outcome) -> None:
+    """Put an outcome beside those of the other kinds, and all of them into the page."""
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    outcomes = {(each["backend"], each["kind"]): Outcome(**each) for each in found}
+    outcomes[outcome.backend, outcome.kind] = outcome
+    ordered = [outcomes[key] for kind in KINDS if (key := (kind.backend, kind.name)) in outcomes]
+    RESULTS.write_text(json.dumps([asdict(each) for each in ordered], indent=1) + "\n")
     before, rest = PAGE.read_text().split(MARKS[0], 1)
-    PAGE.write_text(f"{before}{MARKS[0]}\n\n{text}\n\n{MARKS[1]}{rest.split(MARKS[1], 1)[1]}")
+    PAGE.write_text(f"{before}{MARKS[0]}\n\n{table(ordered)}\n\n{MARKS[1]}{rest.split(MARKS[1], 1)[1]}")
 
 
 def main() -> None:
@@ -64,26 +70,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20, help="runs of each kind of fault, at least")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--only", default="", help="kinds whose backend and name contain this text; writes nothing")
+    parser.add_argument("--only", default="", help="kinds whose backend and name contain this text")
+    parser.add_argument("--dry-run", action="store_true", help="writes nothing")
     options = parser.parse_args()
     kinds = [kind for kind in KINDS if options.only in str(kind)]
-    outcomes, seeds = list[Outcome](), range(options.seed, options.seed + options.runs)
+    bad, seeds = list[str](), range(options.seed, options.seed + options.runs)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     with TemporaryDirectory() as folder, wired(Path(folder)) as system:
         for kind in kinds:
             begun = time.monotonic()
-            outcomes.append(outcome := measure(system, kind, seeds, options.runs))
+            outcome = measure(system, kind, seeds, options.runs)
             seconds = time.monotonic() - begun
             print(  # noqa: T201 - progress
-                f"{kind}: {outcome.right} of {outcome.runs} right, {outcome.hits} hits, "
+                f"{kind}: {outcome.right} of {outcome.runs} right, {outcome.hits} hits, {outcome.letters} letters, "
                 f"slowest {outcome.slowest:.0f} s after the end, {seconds:.0f} s in all",
                 *outcome.problems,
                 sep="\n  ",
                 flush=True,
             )
-    if not options.only:
-        RESULTS.write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=1) + "\n")
-        write(table(outcomes))
-    if bad := [f"{outcome.backend}: {outcome.kind}" for outcome in outcomes if not outcome.good]:
+            if not outcome.good:
+                bad.append(str(kind))
+            if not options.dry_run:
+                keep(outcome)
+    if bad:
         raise SystemExit(f"not healed: {', '.join(bad)}")
 
 
