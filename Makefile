@@ -108,6 +108,10 @@ bench-images: setup ## Measure the images: megabytes, and seconds until ready.
 fuzz: setup ## Put 10,000 mutated films through the services, about an hour; the tally goes into docs/video.md.
 	@$(BIN)/python tests/tools/fuzz.py
 
+.PHONY: faults
+faults: setup ## Disturb the connections to broker and storage, 20 runs for each kind of fault; the tally goes into docs/reliability.md.
+	@$(BIN)/python tests/tools/faults.py
+
 clean: ## Stop the stack and delete everything that was installed, made or downloaded here.
 	@[[ ! -x $(BIN)/framebrush ]] || $(BIN)/framebrush down
 	rm -rf .venv .uv .framebrush tests/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,6 +16,7 @@ from azure.servicebus.exceptions import (
 
 from framebrush.errors import FramebrushError, MessageTooLarge, Unavailable, Unfit, first_line, refusal
 from framebrush.messaging.settings import BrokerSettings
+from framebrush.messaging.transport import ANSWER
 
 logging.getLogger("azure").setLevel(logging.WARNING)
 # Every reconnect logs a traceback of its own there; the worker says it in one line.
@@ -24,7 +25,7 @@ logging.getLogger("azure.servicebus").setLevel(logging.CRITICAL)
 
 def connect(settings: BrokerSettings) -> ServiceBusClient:
     """A client for one thread: clients, senders and receivers are not thread-safe, and each link is a connection."""
-    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.5}
+    options: dict[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.5, "try_timeout": ANSWER}
     if settings.servicebus_connection_string is not None:
         secret = settings.servicebus_connection_string.get_secret_value()
         return ServiceBusClient.from_connection_string(secret, **options)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusSender
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage
 
 from framebrush.contracts import Message
 from framebrush.messaging.client import translated
+from framebrush.messaging.link import SendingLink
 from framebrush.messaging.wire import ATTEMPTS, COPIES, DELIVERIES, RUN, body_of, derived_id, number_property, text_of
 
 
@@ -18,7 +19,7 @@ class MessageSender:
 
     def __init__(self, client: ServiceBusClient) -> None:
         self._client, self._stack = client, ExitStack()
-        self._senders: dict[str, ServiceBusSender] = {}
+        self._senders: dict[str, SendingLink] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +101,7 @@ class MessageSender:
             else:
                 self._sender(queue).send_messages(wire)
 
-    def _sender(self, queue: str) -> ServiceBusSender:
+    def _sender(self, queue: str) -> SendingLink:
         if queue not in self._senders:
-            self._senders[queue] = self._stack.enter_context(self._client.get_queue_sender(queue))
+            self._senders[queue] = self._stack.enter_context(SendingLink(self._client, queue))
         return self._senders[queue]

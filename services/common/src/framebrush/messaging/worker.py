@@ -16,11 +16,13 @@ from framebrush.contracts import FLOW, Incoming, Message, decode, find_run_id
 from framebrush.errors import Interrupt, LockLost, Unfit
 from framebrush.messaging.client import connect, translated
 from framebrush.messaging.context import bind_run, run_context
+from framebrush.messaging.heartbeat import Heartbeat
 from framebrush.messaging.locks import LockKeeper
 from framebrush.messaging.retry import RetryPolicy, check_deliveries, decide
 from framebrush.messaging.sender import MessageSender
 from framebrush.messaging.settings import WorkerSettings
 from framebrush.messaging.settlement import Settlement, export_zeros
+from framebrush.messaging.transport import ANSWER
 from framebrush.messaging.wire import body_of
 
 log = logging.getLogger(__name__)
@@ -186,17 +188,19 @@ class _Slot(threading.Thread):
             connect(self._settings) as client,
             MessageSender(client) as sender,
             translated(),
-            client.get_queue_receiver(self.consumer.queue) as receiver,
+            client.get_queue_receiver(self.consumer.queue, timeout=ANSWER) as receiver,
         ):
             sender.open(FLOW[self.consumer.queue].sends)  # each takes the SDK half a second
-            self.connected = True
+            self.connected, heartbeat = True, Heartbeat(receiver)
             while not self._worker.wait_to_begin(1.0):
                 if self._worker.wait_for_end(0.0):
                     return
             while not self._worker.wait_for_end(0.0):
                 for received in receiver.receive_messages(max_message_count=1, max_wait_time=1):
+                    heartbeat.felt()
                     if self._process(client, receiver, sender, received):
                         return
+                heartbeat.check()
 
     def _process(
         self,

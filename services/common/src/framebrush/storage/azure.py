@@ -18,6 +18,7 @@ from framebrush.contracts import BlobRef
 from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unfit, first_line, refusal
 from framebrush.storage.settings import StorageSettings
 from framebrush.storage.store import BlobInfo
+from framebrush.storage.transport import WatchedTransport
 
 _bytes = Counter("framebrush_blob_bytes_total", "Bytes read from and written to Blob storage.", ["direction"])
 _read, _written = _bytes.labels("read"), _bytes.labels("written")
@@ -35,8 +36,7 @@ class AzureBlobs:
         # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
         options: dict[str, Any] = {
             "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-            "connection_timeout": 5,
-            "read_timeout": 30,
+            "transport": WatchedTransport(connection_timeout=5, read_timeout=30),
             "max_block_size": BLOCK,
         }
         if settings.storage_connection_string is not None:

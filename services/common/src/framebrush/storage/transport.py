@@ -1,0 +1,55 @@
+"""An end to responses that go on for ever.
+
+``read_timeout`` ends a wait for the next byte. A response whose bytes come one at a time never reaches it.
+"""
+
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from azure.core.pipeline.transport import RequestsTransport
+
+GRACE = 60.0
+"""Seconds that every response may take."""
+SPEED = 100_000
+"""Bytes per second that a response must have on top of that."""
+
+
+class ResponseWatch(threading.Thread):
+    """Breaks the connections of responses that have been under way for too long."""
+
+    def __init__(self, interval: float = 1.0) -> None:
+        super().__init__(name="responses", daemon=True)
+        self._interval, self._guard = interval, threading.Lock()
+        self._begun = list[tuple[float, weakref.ref[Any]]]()
+
+    def add(self, response: Any, *_: object, **__: object) -> None:
+        """Watch a response whose head has arrived; called by ``requests``."""
+        length = int(response.headers.get("Content-Length", 0))
+        with self._guard:
+            self._begun.append((time.monotonic() + GRACE + length / SPEED, weakref.ref(response.raw)))
+
+    def run(self) -> None:
+        """Look after responses for ever."""
+        while True:
+            time.sleep(self._interval)
+            now = time.monotonic()
+            with self._guard:
+                late = [response for deadline, response in self._begun if now >= deadline]
+                self._begun = [each for each in self._begun if now < each[0] and each[1]() is not None]
+            for each in late:
+                if (response := each()) is not None:
+                    with suppress(ValueError, RuntimeError, OSError):  # it has ended meanwhile
+                        response.shutdown()
+
+
+class WatchedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK loads it when it is asked for
+    """The SDK's HTTP transport, with a watch over its responses."""
+
+    def _init_session(self, session: Any) -> None:
+        super()._init_session(session)
+        watch = ResponseWatch()
+        watch.start()
+        session.hooks["response"].append(watch.add)
