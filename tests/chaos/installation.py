@@ -119,12 +119,15 @@ class Pod:
                     self.exits.append(f"{self.name} drained with exit code {code}")
                 self._start()
 
-    def end(self) -> None:
-        """End it for good."""
+    def finish(self) -> None:
+        """Ask it to end for good."""
         with self._guard:
             self._running = False
-            _signal(self.tree(), signal.SIGCONT)
+            thaw(self.tree())
             self.process.terminate()
+
+    def wait(self) -> None:
+        """Wait until it has ended; kill it if it does not."""
         try:
             self.process.wait(DRAIN)
         except subprocess.TimeoutExpired:
@@ -259,8 +262,12 @@ class Installation:
     def end(self) -> None:
         """End all pods, services first."""
         self._stop.set()
-        for pod in sorted(self.pods.values(), key=lambda pod: pod.service not in SERVICES):
-            pod.end()
+        services = self.services()
+        for pods in (services, [pod for pod in self.pods.values() if pod not in services]):
+            for pod in pods:
+                pod.finish()
+            for pod in pods:
+                pod.wait()
         for process in self._marked():
             with suppress(psutil.Error):
                 process.kill()

@@ -158,6 +158,7 @@ def _disturbance(cell: Cell, runs: int, random: Random) -> Disturbance:
     return Disturbance(
         cell=cell,
         pods=tuple(pods) if everyone else (random.choice(pods),),
-        moment=Moment(random.randrange(runs), stage, random.random(), random.uniform(0.0, 0.5)),
+        # One in six comes when the stage is through, which for the last stage means: while the segments are joined.
+        moment=Moment(random.randrange(runs), stage, min(1.0, random.uniform(0.0, 1.2)), random.uniform(0.0, 0.5)),
         seconds=seconds,
     )
