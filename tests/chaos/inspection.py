@@ -75,7 +75,7 @@ class Inspector:
         for path in [path for folder in folders for path in folder.iterdir()]:
             problems.append(f"file left behind: {path.relative_to(self._installation.folder)}")
             _remove(path)
-        problems += [f"process left behind: {stray}" for stray in self._installation.strays()]
+        problems += [f"process left behind: {process}" for process in self._installation.strays()]
         problems += [f"exit: {text}" for pod in self._installation.pods.values() for text in pod.exits]
         self._weigh(verdict)
 

@@ -8,13 +8,14 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
 from chaos.scenario import BEYOND, LOCK, SERVICES
+from psutil import Process
 
 from framebrush_cli.plan import free_ports, plan
 from framebrush_cli.stack import Home, Part, probe
@@ -71,10 +72,10 @@ class Pod:
             log.seek(self._said)
             return log.read()
 
-    def tree(self) -> list[psutil.Process]:
+    def tree(self) -> list[Process]:
         """The process and its descendants, none if it has ended."""
         try:
-            process = psutil.Process(self.process.pid)
+            process = Process(self.process.pid)
             return [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
@@ -91,7 +92,7 @@ class Pod:
             self._expected, self._asked = True, time.monotonic()
             self.process.terminate()
 
-    def freeze(self) -> list[psutil.Process]:
+    def freeze(self) -> list[Process]:
         """Stop all processes of the pod; these are for :func:`thaw`."""
         frozen = self.tree()
         _signal(frozen, signal.SIGSTOP)
@@ -243,16 +244,9 @@ class Installation:
         for name in names:
             _await(self.pods[name].ready, seconds, f"{name} does not get ready; see {self.pods[name].log}")
 
-    def strays(self) -> list[str]:
+    def strays(self) -> list[Process]:
         """Processes that belong to no pod."""
-        known = {process.pid for pod in self.pods.values() for process in pod.tree()}
-        return [f"{p.pid}: {' '.join(p.cmdline())[:200]}" for p in self._marked() if p.pid not in known]
-
-    def _marked(self) -> Iterator[psutil.Process]:
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get(MARK) == self.mark:
-                    yield process
+        return strays(self.mark, self.pods.values())
 
     def _supervise(self) -> None:
         while not self._stop.wait(0.1):
@@ -268,17 +262,25 @@ class Installation:
                 pod.finish()
             for pod in pods:
                 pod.wait()
-        for process in self._marked():
-            with suppress(psutil.Error):
-                process.kill()
+        _signal(strays(self.mark, ()), signal.SIGKILL)
 
 
-def thaw(frozen: Iterable[psutil.Process]) -> None:
+def strays(mark: str, pods: Iterable[Pod]) -> list[Process]:
+    """Processes with this mark in their environment that are neither pods nor descendants of one."""
+    known, found = {process.pid for pod in pods for process in pod.tree()}, list[Process]()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid not in known and process.environ().get(MARK) == mark:
+                found.append(process)
+    return found
+
+
+def thaw(frozen: Iterable[Process]) -> None:
     """Let frozen processes go on, those that still are."""
     _signal(frozen, signal.SIGCONT)
 
 
-def _signal(processes: Iterable[psutil.Process], number: int) -> None:
+def _signal(processes: Iterable[Process], number: int) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.send_signal(number)
