@@ -111,7 +111,7 @@ fuzz: setup ## Put 10,000 mutated films through the services, about an hour; the
 	@$(BIN)/python tests/tools/fuzz.py
 
 chaos: setup ## Kill, end and freeze every part at seeded moments; SEEDS=200 for the tally in docs/reliability.md, SEED=17 for one.
-	@$(BIN)/python tests/chaos/matrix.py --seeds "$(SEEDS)" $(if $(SEED),--seed "$(SEED)")
+	@$(BIN)/python tests/chaos/matrix.py --seeds "$(SEEDS)" $(if $(SEED),--seed $(SEED))
 
 clean: ## Stop the stack and delete everything that was installed, made or downloaded here.
 	@[[ ! -x $(BIN)/framebrush ]] || $(BIN)/framebrush down

@@ -16,6 +16,8 @@ from azure.storage.blob import BlobServiceClient
 T = TypeVar("T")
 
 INPUT, WORK, OUTPUT = "input", "work", "output"
+AWAY = (AzureError, ServiceBusError, OSError)
+"""What the clients raise when a backend is away."""
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -23,7 +25,9 @@ def patiently(call: Callable[[], T], seconds: float = 60.0) -> T:
     """Call again while a backend is away.
 
     Raises:
-        AzureError: the backend stayed away.
+        AzureError: storage stayed away, or there is no such blob.
+        ServiceBusError: the broker stayed away.
+        OSError: the broker's admin API stayed away.
     """
     end = time.monotonic() + seconds
     while True:
@@ -31,7 +35,7 @@ def patiently(call: Callable[[], T], seconds: float = 60.0) -> T:
             return call()
         except ResourceNotFoundError:
             raise
-        except (AzureError, ServiceBusError, OSError):
+        except AWAY:
             if time.monotonic() > end:
                 raise
             time.sleep(0.2)

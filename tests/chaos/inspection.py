@@ -124,15 +124,14 @@ class Inspector:
         """Keep what is needed to look into a seed that failed, in a folder that is made anew."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        for pod in self._installation.pods.values():
+            (folder / f"{pod.name}.log").write_bytes(pod.said())
         disturbances = [str(disturbance) for disturbance in verdict.scenario.disturbances]
-        sections = {
-            "problems": verdict.problems,
-            "disturbances": disturbances,
-            "events": verdict.events,
-            "queues": [f"{name}: {depth}" for name, depth in self._queues.depths().items()],
-        }
+        sections = {"problems": verdict.problems, "disturbances": disturbances, "events": verdict.events}
         text = "\n".join(line for name, lines in sections.items() for line in (f"{name}:", *lines, ""))
         (folder / "verdict.txt").write_text(text)
+        depths = [f"{name}: {depth}" for name, depth in self._queues.depths().items()]
+        (folder / "queues.txt").write_text("\n".join(depths))
         for run in verdict.runs:
             status = json.dumps(self._blobs.status(run.run_id), indent=2)
             (folder / f"{run.run_id}.status.json").write_text(status)
@@ -141,8 +140,6 @@ class Inspector:
             if not run.identical:
                 for name in self._blobs.names(OUTPUT, run.run_id):
                     (folder / name.replace("/", "_")).write_bytes(self._blobs.read(OUTPUT, name))
-        for pod in self._installation.pods.values():
-            (folder / f"{pod.name}.log").write_bytes(pod.said())
 
 
 def differences(prefix: str, wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

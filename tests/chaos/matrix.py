@@ -7,16 +7,17 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from random import Random
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from chaos.backends import Blobs, Queues  # noqa: E402
+from chaos.backends import AWAY, Blobs, Queues  # noqa: E402
 from chaos.inspection import Inspector, Remains  # noqa: E402
 from chaos.installation import Installation  # noqa: E402
 from chaos.scenario import MODELS, Scenario, draw  # noqa: E402
@@ -60,12 +61,13 @@ class Matrix:
         A seed that leaves the installation unusable is followed by a fresh one.
         """
         scenario, installation = draw(seed), self.prepare()
-        installation.set_keep(scenario.keep)
         trial = self._conduct(installation, scenario)
         verdict = trial.verdict
-        self._inspector.compare(verdict, self._references)
+        if not verdict.stuck:
+            self._inspector.compare(verdict, self._references)
         if not verdict.ok:
-            self._inspector.save(verdict, self.folder / f"seed-{seed}")
+            with suppress(*AWAY):
+                self._inspector.save(verdict, self.folder / f"seed-{seed}")
         if verdict.stuck:
             self.end()
         else:
@@ -97,14 +99,17 @@ class Matrix:
         """Run a scenario until nothing is left to do, and look at everything but the runs' own blobs."""
         installation.begin()
         trial = Trial(installation, self._blobs, self._queues, self._film, scenario, self._references)
-        trial.conduct()
-        self._inspector.settle(trial.verdict)
-        self._inspector.examine(trial.verdict)
+        try:
+            installation.set_keep(scenario.keep)
+            trial.conduct()
+            self._inspector.settle(trial.verdict)
+            self._inspector.examine(trial.verdict)
+        except AWAY as error:
+            trial.verdict.problems.append(f"not settled: a backend stays away: {error}")
         return trial
 
     def _learn(self, installation: Installation) -> None:
         """See what undisturbed runs leave."""
-        installation.set_keep(True)
         delays = tuple(0.0 for _ in MODELS)
         trial = self._conduct(installation, Scenario(-1, keep=True, models=MODELS, delays=delays, disturbances=()))
         verdict, wanted = trial.verdict, facts(self._film)
@@ -150,7 +155,8 @@ def describe(verdict: Verdict) -> str:
 
 def publish(tally: Tally, minutes: float) -> None:
     """Write the tally into the documents."""
-    document = {"date": datetime.now(UTC).date().isoformat(), "minutes": round(minutes, 1)} | tally.as_dict()
+    today = datetime.now(UTC).date().isoformat()
+    document: dict[str, Any] = {"date": today, "minutes": round(minutes, 1)} | tally.as_dict()
     DOCUMENT.write_text(json.dumps(document, indent=2) + "\n")
     total = document["total"]
     head = (
@@ -166,14 +172,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many (%(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first of them (%(default)s)")
-    parser.add_argument("--seed", type=int, help="try this one alone, and leave the documents as they are")
+    parser.add_argument("--seed", type=int, nargs="+", help="try these alone, and leave the documents as they are")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="installation and failed seeds (%(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="say what the seeds would do")
     options = parser.parse_args(arguments)
-    seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
+    seeds: Sequence[int] = options.seed or range(options.first, options.first + options.seeds)
     if options.dry_run:
         for seed in seeds:
-            print(f"seed {seed}:", *draw(seed).disturbances, sep="\n    ")
+            print(f"seed {seed}:", "; ".join(map(str, draw(seed).disturbances)))
         return 0
     tally, failed, begun = Tally(), list[int](), time.monotonic()
     with matrix(options.folder) as trials:
@@ -183,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failed += [] if verdict.ok else [seed]
             print(f"[{done}/{len(seeds)} {time.monotonic() - begun:.0f} s]", describe(verdict), flush=True)
     print("\n" + table(tally.as_dict()))
-    if options.seed is None:
+    if not options.seed:
         publish(tally, (time.monotonic() - begun) / 60)
     if failed:
         print(f"\nfailed: {sorted(failed)}; see {options.folder}/seed-N, and repeat with `make chaos SEED=N`")

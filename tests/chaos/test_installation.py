@@ -46,7 +46,12 @@ def until(condition: Callable[[], object]) -> None:
 
 def restarted(pod: Pod) -> bool:
     before = pod.process.pid
-    until(lambda: (pod.supervise(), pod.process.pid != before)[1])
+
+    def again() -> bool:
+        pod.supervise()
+        return pod.process.pid != before
+
+    until(again)
     return pod.process.poll() is None
 
 
