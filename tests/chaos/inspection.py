@@ -58,7 +58,7 @@ class Inspector:
     def _busy(self) -> list[str]:
         """Pods that have a message in hand, or are not back. The next seed need not wait for a scorer's model."""
         pods = self._installation.services()
-        return [pod.name for pod in pods if not pod.idle() or not (pod.service == "scorer" or pod.ready())]
+        return [pod.name for pod in pods if pod.in_hand() != 0 or not (pod.service == "scorer" or pod.ready())]
 
     def examine(self, verdict: Verdict) -> None:
         """Look at everything but the runs' own blobs."""

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -139,14 +140,14 @@ class Pod:
         """Whether it says so."""
         return probe(self.part.probe) is None
 
-    def idle(self) -> bool:
-        """Whether it is up and has no message in hand."""
+    def in_hand(self) -> int | None:
+        """How many messages it has in hand; None if it does not answer."""
         try:
             with urlopen(self.part.probe.replace("/readyz", "/metrics"), timeout=2) as answer:
                 text: str = answer.read().decode()
-        except (OSError, ValueError):
-            return False
-        return not any(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(IN_PROGRESS))
+        except (OSError, HTTPException):
+            return None
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in text.splitlines() if line.startswith(IN_PROGRESS))
 
 
 class Installation:

@@ -96,11 +96,13 @@ class Disturbance:
     moment: Moment
     seconds: float
     """How long it stays frozen; 0 for other kinds."""
+    in_hand: bool = False
+    """Whether to wait, not for long, until one of the pods has a message in hand."""
 
     def __str__(self) -> str:
         pods = "+".join(str(pod + 1) for pod in self.pods)
         frozen = f" for {self.seconds:.1f} s" if self.seconds else ""
-        return f"{self.cell} {pods}{frozen} at {self.moment}"
+        return f"{self.cell} {pods}{frozen} at {self.moment}{', in hand' if self.in_hand else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,4 +163,5 @@ def _disturbance(cell: Cell, runs: int, random: Random) -> Disturbance:
         # One in six comes when the stage is through, which for the last stage means: while the segments are joined.
         moment=Moment(random.randrange(runs), stage, min(1.0, random.uniform(0.0, 1.2)), random.uniform(0.0, 0.5)),
         seconds=seconds,
+        in_hand=service in SERVICES and random.random() < 0.6,
     )

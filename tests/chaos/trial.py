@@ -15,6 +15,9 @@ from psutil import Process
 PATIENCE = 90.0
 """Seconds after the last disturbance has ended in which all runs end."""
 
+PATIENCE_IN_HAND = 1.0
+"""Seconds for which a disturbance waits until its victim has a message in hand."""
+
 
 class Trial:
     """Conducts one scenario in an installation."""
@@ -104,13 +107,18 @@ class Trial:
 
     def _strike(self, index: int, disturbance: Disturbance) -> None:
         """Disturb, and undo it where that is part of it."""
-        time.sleep(disturbance.moment.jitter)
-        self.verdict.struck[index] = sum(bool(run.submitted) and not run.ended for run in self.verdict.runs)
         cell = disturbance.cell
-        service, whole_pod, _ = cell.victim.partition("'")
+        service, part_of_it, _ = cell.victim.partition("'")
         pods = [self._installation.victims(service)[number] for number in disturbance.pods]
         names = ", ".join(pod.name for pod in pods)
-        if whole_pod:
+        time.sleep(disturbance.moment.jitter)
+        if disturbance.in_hand:
+            end = time.monotonic() + PATIENCE_IN_HAND
+            while not any(pod.in_hand() for pod in pods) and time.monotonic() < end:
+                time.sleep(0.02)
+            time.sleep(disturbance.moment.jitter / 5)
+        self.verdict.struck[index] = sum(bool(run.submitted) and not run.ended for run in self.verdict.runs)
+        if part_of_it:
             count = sum(pod.kill_children() for pod in pods)
             self._say(f"{cell.kind} {count} decoders of {names}")
             return
