@@ -18,8 +18,7 @@ import psutil
 from chaos.scenario import BEYOND, LOCK, SERVICES
 from psutil import Process
 
-from framebrush_cli.plan import free_ports, plan
-from framebrush_cli.stack import Home, Part, probe
+from framebrush_cli.local import Home, Part, free_ports, plan_stack, probe
 
 SETTINGS = {
     "FRAMEBRUSH_DEFAULT_MODEL": "identity",
@@ -163,7 +162,7 @@ class Installation:
         self.mark = uuid.uuid4().hex
         home = Home(self.folder)
         home.azurite.mkdir()
-        stack = plan(home, scorers=1)
+        stack = plan_stack(home, scorers=1)
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")}
         self.environment = foreign | stack.environment | SETTINGS | {MARK: self.mark}
         self.environment["FRAMEBRUSH_SCRATCH"] = str(self.scratch)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from chaos.installation import MARK, Pod, strays, thaw
 
-from framebrush_cli.stack import Part
+from framebrush_cli.local import Part
 
 WAITS = "import time; time.sleep(60)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WAITS!r}])"
