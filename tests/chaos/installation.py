@@ -44,7 +44,7 @@ class Pod:
         self.exits = list[str]()
         """Ends that nobody asked for, and drains that did not end well."""
         self._environment, self._guard = environment, threading.RLock()
-        self._expected, self._asked, self._started, self._running = False, 0.0, 0.0, True
+        self._expected, self._asked, self._slept, self._started, self._running = False, 0.0, False, 0.0, True
         self._said = 0
         self.process: subprocess.Popen[bytes]
         self._start()
@@ -59,7 +59,7 @@ class Pod:
                 env=self._environment() | self.part.environment | variables,
                 start_new_session=True,  # Ctrl-C is for the command, which then ends its pods
             )
-        self._expected, self._asked, self._started = False, 0.0, time.monotonic()
+        self._expected, self._asked, self._slept, self._started = False, 0.0, False, time.monotonic()
 
     def begin(self) -> None:
         """Forget what was before this seed."""
@@ -94,9 +94,11 @@ class Pod:
 
     def freeze(self) -> list[Process]:
         """Stop all processes of the pod; these are for :func:`thaw`."""
-        frozen = self.tree()
-        _signal(frozen, signal.SIGSTOP)
-        return frozen
+        with self._guard:
+            self._slept |= self._expected  # time for the drain passes, in which nothing can be done
+            frozen = self.tree()
+            _signal(frozen, signal.SIGSTOP)
+            return frozen
 
     def kill_children(self) -> int:
         """Kill the decoders; how many there were."""
@@ -116,7 +118,7 @@ class Pod:
             elif self._running and time.monotonic() > self._started + 1:
                 if not self._expected:
                     self.exits.append(f"{self.name} ended by itself with exit code {code}")
-                elif self._asked and code not in (0, -signal.SIGKILL, -signal.SIGTERM):
+                elif self._asked and not self._slept and code not in (0, -signal.SIGKILL, -signal.SIGTERM):
                     self.exits.append(f"{self.name} drained with exit code {code}")
                 self._start()
 
