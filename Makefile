@@ -14,6 +14,8 @@ VIDEO ?= $(CLIP)
 STYLE ?= gouache
 SUITE ?= all
 TESTS ?=
+SEEDS ?= 200
+SEED ?=
 KEEP ?=
 RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(STYLE)
 
@@ -27,7 +29,7 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz clean images push $(IMAGES:%=image-%)
+.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz chaos faults clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -108,7 +110,9 @@ bench-images: setup ## Measure the images: megabytes, and seconds until ready.
 fuzz: setup ## Put 10,000 mutated films through the services, about an hour; the tally goes into docs/video.md.
 	@$(BIN)/python tests/tools/fuzz.py
 
-.PHONY: faults
+chaos: setup ## Kill, end and freeze every part at seeded moments; SEEDS=200 for the tally in docs/reliability.md, SEED=17 for one.
+	@$(BIN)/python tests/chaos/matrix.py --seeds "$(SEEDS)" $(if $(SEED),--seed $(SEED))
+
 faults: setup ## Disturb the connections to broker and storage, 20 runs for each kind of fault; the tally goes into docs/reliability.md.
 	@$(BIN)/python tests/tools/faults.py
 
