@@ -1,6 +1,7 @@
 """Raising an exception in another thread."""
 
 import ctypes
+import logging
 import sys
 import threading
 import time
@@ -10,6 +11,8 @@ from framebrush.errors import Interrupt
 
 PAUSE = 0.001
 """Seconds until the next look at a thread that is starting another one, which takes far less."""
+PATIENCE = 1.0
+"""Seconds for which an interrupt is held back while its thread takes or leaves a lock of the standard library."""
 
 
 def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
@@ -20,16 +23,19 @@ def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
     that comes while its thread starts another one would end the new thread before it said that it runs, for which the
     first one waits without end. Hence the interrupt waits until its thread is not in ``Thread.start``, and holds the
     lock that everybody takes there first. The lock's name is private, and the same in Python 3.11 to 3.14; without it
-    a small gap is left.
+    a small gap is left. For a while the interrupt also waits for its thread to leave ``threading`` and ``logging``,
+    whose locks it would otherwise leave behind for ever.
 
     Args:
         thread: The identifier of the thread, see :func:`threading.get_ident`.
         kind: What to raise.
     """
     guard = getattr(threading, "_active_limbo_lock", threading.Lock())
+    end = time.monotonic() + PATIENCE
     while True:
         with guard:
-            if not _starts_another(sys._current_frames().get(thread)):
+            frame = sys._current_frames().get(thread)
+            if not (_starts_another(frame) or (_holds_a_lock(frame) and time.monotonic() < end)):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
                 return
         time.sleep(PAUSE)
@@ -41,3 +47,8 @@ def _starts_another(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _holds_a_lock(frame: FrameType | None) -> bool:
+    """Return whether the thread is in code that may have taken a lock which others need, and not noted it yet."""
+    return frame is not None and frame.f_code.co_filename in (threading.__file__, logging.__file__)
