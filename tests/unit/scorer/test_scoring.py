@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
 from framebrush_scorer.models import FrameModel
-from framebrush_scorer.scoring import ModelFailed, score
+from framebrush_scorer.pipeline import score
+from framebrush_scorer.pipeline.scoring import ModelFailed
 
 Frames = NDArray[np.uint8]
 FRAMES: Frames = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from framebrush_scorer.errors import InvalidWeights
-from framebrush_scorer.net import Norm, TransformerNet
+from framebrush_scorer.networks.transformer import Norm, TransformerNet
 
 SUFFIXES = (".safetensors", ".pth")
 
