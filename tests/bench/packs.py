@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 from support.pipeline import Pipeline
 
-from framebrush.media import Converter, Image, decode_image, encode_jpeg, encode_png, psnr, read_media_info
+from framebrush.media import BgrImage, Converter, decode_image, encode_jpeg, encode_png, psnr, read_media_info
 
-CODECS: dict[str, Callable[[Image], bytes]] = {
+CODECS: dict[str, Callable[[BgrImage], bytes]] = {
     "JPEG, quality 80": lambda image: encode_jpeg(image, 80),
     "JPEG, quality 90": lambda image: encode_jpeg(image, 90),
     "**JPEG, quality 95** (default)": lambda image: encode_jpeg(image, 95),
@@ -49,7 +49,7 @@ RUNS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def images(video: bytes) -> Iterator[Image]:
+def images(video: bytes) -> Iterator[BgrImage]:
     """All frames as RGB, as their tags mean it."""
     with av.open(io.BytesIO(video), "r") as container:
         converter = Converter(read_media_info(container).video)
@@ -63,7 +63,7 @@ def row(cells: str) -> None:
     sys.stdout.flush()
 
 
-def packs(frames: list[Image]) -> None:
+def packs(frames: list[BgrImage]) -> None:
     """A row per codec: kilobytes, milliseconds either way, likeness of the least like frame."""
     row("packs | kB a frame | encode, ms | decode, ms | least PSNR, dB |\n|---|---:|---:|---:|---:")
     for name, encode in CODECS.items():

@@ -17,19 +17,17 @@ import numpy as np
 from machine import machine
 from processes import say
 
-from framebrush_scorer.frames import Frames
-from framebrush_scorer.models import SHIPPED, find_styles, load
-from framebrush_scorer.painters import PainterModel
-from framebrush_scorer.quality.compare import LEAST_KNOWN, read
-from framebrush_scorer.quality.metrics import detail, style_strength, warp_error
-from framebrush_scorer.quality.motion import motion
-from framebrush_scorer.smoothing import smooth
-from framebrush_scorer.weights import read_card
+from framebrush_scorer.frames import RgbFrame, RgbFrames
+from framebrush_scorer.models import SHIPPED, PainterModel, find_styles, load
+from framebrush_scorer.motion import motion
+from framebrush_scorer.networks import read_card
+from framebrush_scorer.pipeline import smooth
+from framebrush_scorer.quality import LEAST_KNOWN, detail, read_frames, style_strength, warp_error
 
 SIZES = ((640, 360), (1280, 720))
 
 
-def fit(frame: Frames, size: tuple[int, int]) -> Frames | None:
+def fit(frame: RgbFrame, size: tuple[int, int]) -> RgbFrame | None:
     """The middle of a frame at a size, or nothing where it is too small."""
     (width, height), (h, w) = size, frame.shape[:2]
     edge = min(w / width, h / height)
@@ -40,7 +38,7 @@ def fit(frame: Frames, size: tuple[int, int]) -> Frames | None:
     return cv2.resize(part, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def measure(source: list[Frames], paint: Callable[[Frames], Frames], smoothing: float = 0) -> dict[str, float]:
+def measure(source: list[RgbFrame], paint: Callable[[RgbFrames], RgbFrames], smoothing: float = 0) -> dict[str, float]:
     """E_warp, style strength and detail of a painter on consecutive frames, painted one by one, smoothed as a batch."""
     painted: list[Any] = [paint(frame[None])[0] for frame in source]
     if smoothing:
@@ -59,7 +57,7 @@ def measure(source: list[Frames], paint: Callable[[Frames], Frames], smoothing: 
 
 def rows(film: Path, count: int, smoothing: float) -> list[dict[str, Any]]:
     """A row for every style, size and film."""
-    frames = list(read(film))
+    frames = list(read_frames(film))
     first = min(len(frames) * 3 // 4, len(frames) - count)
     found = []
     for size in SIZES:

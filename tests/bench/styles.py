@@ -17,12 +17,9 @@ from machine import machine
 from processes import say
 from torch import Tensor, nn
 
-from framebrush_scorer.models import PAINTED, SHIPPED, find_styles
-from framebrush_scorer.net import TransformerNet, pad
-from framebrush_scorer.painters import PainterModel
-from framebrush_scorer.precision import psnr
-from framebrush_scorer.style import StyleModel
-from framebrush_scorer.weights import read_network
+from framebrush_scorer.models import PAINTED, SHIPPED, PainterModel, StyleModel, find_styles
+from framebrush_scorer.networks import TransformerNet, pad, read_network
+from framebrush_scorer.networks.precision import likeness
 
 SIZES = ((640, 360), (1280, 720))
 
@@ -110,7 +107,7 @@ def measure(rounds: int) -> dict[str, Any]:
             decibels = None
             if isinstance(model, StyleModel):
                 exact = reference(x) if name == "pytorch/examples" else nets[name](x)
-                decibels = psnr(model.paint(frame), exact[..., :height, :width])
+                decibels = likeness(model.paint(frame), exact[..., :height, :width])
             result["rows"].append(
                 {
                     "size": f"{width}x{height}",

@@ -13,7 +13,7 @@ from framebrush.sandbox import Sandbox
 from framebrush.storage import MemoryStore
 from framebrush_dispatcher.handler import Dispatcher
 from framebrush_dispatcher.settings import DispatcherSettings
-from framebrush_scorer.handler import Scorer
+from framebrush_scorer.pipeline import Scorer
 from framebrush_scorer.settings import ScorerSettings
 from framebrush_splitter.handler import Splitter
 from framebrush_splitter.settings import SplitterSettings

@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from framebrush_scorer.controls import Controlled, Controls
-from framebrush_scorer.frames import Frames
+from framebrush_scorer.frames import RgbFrame
 from framebrush_scorer.models import PAINTED, SHIPPED, find_styles, load
-from framebrush_scorer.quality.compare import read
+from framebrush_scorer.pipeline import Controlled, Controls
+from framebrush_scorer.quality import read_frames
 
 SIZE = (640, 360)
 """At which the frame is painted."""
@@ -23,7 +23,7 @@ CUT = (slice(20, 272), slice(60, 508))
 COLUMNS = 4
 
 
-def label(tile: Frames, name: str) -> Frames:
+def label(tile: RgbFrame, name: str) -> RgbFrame:
     """A copy with its name in the lower left corner."""
     tile = tile.copy()
     tile[-30:] //= 2
@@ -33,7 +33,7 @@ def label(tile: Frames, name: str) -> Frames:
 
 def main() -> None:
     """Write the gallery: the frame, the trained styles, the painters, and two of the controls."""
-    *_, last = read(Path(sys.argv[1]))  # training reads the first half only
+    *_, last = read_frames(Path(sys.argv[1]))  # training reads the first half only
     frame = cv2.resize(last, SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8)
     trained = sorted(find_styles(SHIPPED))
     tiles = [label(frame[CUT], "the video")]

@@ -33,7 +33,7 @@ from framebrush.contracts import (
     Status,
     VideoProperties,
 )
-from framebrush.media import Converter, Image, MediaInfo, add_encoder, compare, open_encoder, read_media_info
+from framebrush.media import BgrImage, Converter, MediaInfo, add_encoder, compare, open_encoder, read_media_info
 from framebrush_splitter.rehearsal import rehearse
 
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
@@ -66,7 +66,7 @@ def facts(data: bytes) -> MediaInfo:
         return read_media_info(container)
 
 
-def images(data: bytes) -> list[Image]:
+def images(data: bytes) -> list[BgrImage]:
     """All frames as RGB, as their tags mean it."""
     converter = Converter(facts(data).video)
     with av.open(io.BytesIO(data), "r") as container:

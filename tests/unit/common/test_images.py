@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebrush.errors import PermanentError
-from framebrush.media import Image, InvalidImage, decode_image, encode_image, encode_jpeg, encode_png
+from framebrush.media import BgrImage, InvalidImage, decode_image, encode_image, encode_jpeg, encode_png
 
 
-def picture(height: int, width: int) -> Image:
+def picture(height: int, width: int) -> BgrImage:
     """Gradients in each channel, with a saturated patch: what chroma subsampling would smear."""
     y, x = np.mgrid[0:height, 0:width]
     image = np.stack([x * 255 / width, y * 255 / height, (x + y) * 255 / (width + height)], axis=-1).astype(np.uint8)
@@ -16,7 +16,7 @@ def picture(height: int, width: int) -> Image:
     return image
 
 
-def psnr(a: Image, b: Image) -> float:
+def psnr(a: BgrImage, b: BgrImage) -> float:
     return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
 
 

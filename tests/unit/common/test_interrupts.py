@@ -5,7 +5,7 @@ import pytest
 from framebrush.errors import LockLost
 from framebrush.messaging import interrupts
 
-INTERRUPTS = 2000
+INTERRUPTS = 300
 
 
 def test_an_interrupt_never_strikes_a_thread_that_the_interrupted_one_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from framebrush_scorer.net import Norm, TransformerNet
+from framebrush_scorer.networks import TransformerNet
+from framebrush_scorer.networks.transformer import Norm
 
 torch.set_num_threads(1)  # threads wait for each other in every layer, on a busy machine for very long
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from framebrush_scorer.controls import Controlled, Controls, luma, paint_scaled, recolor
 from framebrush_scorer.models import load
+from framebrush_scorer.pipeline import Controlled, Controls
+from framebrush_scorer.pipeline.controls import luma_bt709, paint_scaled, recolor
 
 pixels = arrays(np.uint8, (4, 5, 3))
 
@@ -62,9 +63,9 @@ def test_strength_is_continuous_between_the_two(strength):
 @given(painted=pixels, frame=pixels)
 def test_recolored_pictures_have_the_luma_of_the_painting_and_the_hue_of_the_frame(painted, frame):
     out = recolor(painted, frame)
-    assert np.abs(luma(out) - luma(painted)).max() < 1
+    assert np.abs(luma_bt709(out) - luma_bt709(painted)).max() < 1
     for new, old in zip(out.reshape(-1, 3), frame.reshape(-1, 3), strict=True):
-        chroma_new, chroma_old = new - luma(new[None, None])[0, 0], old - luma(old[None, None])[0, 0]
+        chroma_new, chroma_old = new - luma_bt709(new[None, None])[0, 0], old - luma_bt709(old[None, None])[0, 0]
         shrink = np.dot(chroma_new, chroma_old) / max(np.dot(chroma_old, chroma_old), 1e-6)
         assert -0.1 < shrink < 1.2 or np.abs(chroma_old).max() < 10
         assert np.abs(chroma_new - shrink * chroma_old).max() < 1.5

@@ -5,11 +5,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import framebrush_scorer.models
+import framebrush_scorer.models.registry
 from framebrush_scorer.errors import InvalidWeights, UnknownModel
-from framebrush_scorer.models import BUILT_IN, SHIPPED, available, find_styles, load
-from framebrush_scorer.style import StyleModel
-from framebrush_scorer.weights import read_card
+from framebrush_scorer.models import SHIPPED, StyleModel, available_models, find_styles, load
+from framebrush_scorer.models.registry import BUILT_IN
+from framebrush_scorer.networks import read_card
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def test_float_frames_are_refused():
 
 def test_available_lists_every_kind(styles):
     assert {"identity", "ink", "mosaic", "oil", "vangogh", "woodcut", "mine", "theirs", "gouache"} <= set(
-        available(styles)
+        available_models(styles)
     )
-    assert "mine" not in available()
+    assert "mine" not in available_models()
 
 
 @pytest.mark.parametrize("name", ["nope", "", "../mine", "/etc/passwd", "mine.safetensors", "a" * 5000, "mine\0"])
@@ -118,8 +118,8 @@ def test_models_of_other_packages(monkeypatch, frames):
     entry = importlib.metadata.EntryPoint("negative", "somewhere:Negative", "framebrush.models")
     monkeypatch.setattr(importlib.metadata.EntryPoint, "load", lambda self: lambda device: Negative())
     entries = importlib.metadata.EntryPoints([entry])
-    monkeypatch.setattr(framebrush_scorer.models, "entry_points", entries.select)
-    assert "negative" in available()
+    monkeypatch.setattr(framebrush_scorer.models.registry, "entry_points", entries.select)
+    assert "negative" in available_models()
     assert np.array_equal(load("negative")(frames), 255 - frames)
 
 

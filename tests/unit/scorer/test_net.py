@@ -3,8 +3,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from framebrush_scorer.inference import SampleNorm, optimise
-from framebrush_scorer.net import SMALLEST, STRIDE, TransformerNet, pad
+from framebrush_scorer.networks import STRIDE, TransformerNet, optimise, pad
+from framebrush_scorer.networks.inference import SampleNorm
+from framebrush_scorer.networks.transformer import SMALLEST
 
 
 def reference(state: dict[str, Tensor], x: Tensor) -> Tensor:

@@ -5,13 +5,10 @@ import torch
 from torchvision.models.vgg import cfgs, make_layers
 
 from framebrush_scorer.errors import InvalidWeights
+from framebrush_scorer.networks import read_card, read_network
+from framebrush_scorer.training import PictureTeacher, Recipe, Trainer, read_vgg
 from framebrush_scorer.training.__main__ import main
 from framebrush_scorer.training.losses import STYLE_WEIGHT, gram
-from framebrush_scorer.training.picture import PictureTeacher
-from framebrush_scorer.training.recipe import Recipe
-from framebrush_scorer.training.trainer import Trainer
-from framebrush_scorer.training.vgg import read_vgg
-from framebrush_scorer.weights import read_card, read_network
 
 CPU = torch.device("cpu")
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-import framebrush_scorer.precision
-from framebrush_scorer.precision import MIN_PSNR, choose_device, choose_dtype, fast_formats, make_probe, psnr
+import framebrush_scorer.networks.precision
+from framebrush_scorer.networks import choose_device, choose_dtype
+from framebrush_scorer.networks.precision import MIN_PSNR, fast_formats, likeness, make_probe
 
 CPU = torch.device("cpu")
 HALF, BRAIN, FULL = torch.float16, torch.bfloat16, torch.float32
@@ -33,7 +34,7 @@ class Scale(nn.Module):
     ids=["the more exact", "the only one", "none", "coarse", "overflows", "not finite"],
 )
 def test_a_fast_format_that_is_close_wins(monkeypatch, offset, fast, expected):
-    monkeypatch.setattr(framebrush_scorer.precision, "fast_formats", lambda _device: fast)
+    monkeypatch.setattr(framebrush_scorer.networks.precision, "fast_formats", lambda _device: fast)
     net = Scale(offset)
     assert choose_dtype(net, CPU) == expected
     assert net.offset.dtype == torch.float32
@@ -58,12 +59,12 @@ def test_formats_of_cpus(monkeypatch, instructions):
     assert fast_formats(CPU) == ((BRAIN,) if instructions else ())
 
 
-def test_psnr_of_known_errors():
+def test_likeness_of_known_errors():
     a = torch.full((1, 3, 4, 4), 100.0)
-    assert psnr(a, a + 2.55) == pytest.approx(40)
-    assert psnr(a, a) == torch.inf
-    assert psnr(a + 400, a + 200) == torch.inf, "both are white once clamped"
-    assert not psnr(a * torch.nan, a) >= MIN_PSNR
+    assert likeness(a, a + 2.55) == pytest.approx(40)
+    assert likeness(a, a) == torch.inf
+    assert likeness(a + 400, a + 200) == torch.inf, "both are white once clamped"
+    assert not likeness(a * torch.nan, a) >= MIN_PSNR
 
 
 def test_probe_is_the_same_every_time():

@@ -10,7 +10,8 @@ from prometheus_client import REGISTRY
 
 from framebrush_scorer.device import STICKY, DeviceLost
 from framebrush_scorer.models import FrameModel
-from framebrush_scorer.scoring import ModelFailed, OutOfMemory, score
+from framebrush_scorer.pipeline import score
+from framebrush_scorer.pipeline.scoring import ModelFailed, OutOfMemory
 
 Frames = NDArray[np.uint8]
 FRAMES: Frames = np.arange(4 * 2 * 2 * 3, dtype=np.uint8).reshape(4, 2, 2, 3)

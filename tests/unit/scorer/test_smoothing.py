@@ -2,9 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from framebrush_scorer.quality.metrics import detail, psnr, warp_error
-from framebrush_scorer.quality.motion import motion
-from framebrush_scorer.smoothing import smooth
+from framebrush.media import psnr
+from framebrush_scorer.motion import motion
+from framebrush_scorer.pipeline import smooth
+from framebrush_scorer.quality import detail, warp_error
 
 HEIGHT, WIDTH, COUNT = 64, 80, 9
 

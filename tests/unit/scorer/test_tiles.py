@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from framebrush_scorer.inference import optimise
-from framebrush_scorer.net import STRIDE, TransformerNet, pad
-from framebrush_scorer.painters import REACH, PainterModel
-from framebrush_scorer.style import StyleModel
-from framebrush_scorer.tiles import SMALLEST_TILE, halo, in_tiles, memory_limit
+from framebrush_scorer.models import PainterModel, StyleModel
+from framebrush_scorer.models.painted import REACH
+from framebrush_scorer.models.tiles import SMALLEST_TILE, halo, in_tiles, memory_limit
+from framebrush_scorer.networks import STRIDE, TransformerNet, optimise, pad
 
 
 def make_exact(width, blocks):
@@ -93,7 +92,7 @@ def test_tiles_cover_every_pixel_once_and_stay_small(height, width, pixels):
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_a_style_with_little_memory_gives_the_same_pixels(randomised, norm, monkeypatch):
-    monkeypatch.setattr("framebrush_scorer.style.choose_dtype", lambda net, device: torch.float32)
+    monkeypatch.setattr("framebrush_scorer.models.style.choose_dtype", lambda net, device: torch.float32)
     net = randomised(4, 1, norm)
     frames = np.random.default_rng(0).integers(0, 256, (2, 200, 310, 3), dtype=np.uint8)
     small, large = StyleModel("s", net, "cpu", memory=1), StyleModel("s", net, "cpu", memory=10**9)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from framebrush_scorer.errors import InvalidWeights
-from framebrush_scorer.weights import read_card, read_network
+from framebrush_scorer.networks import read_card, read_network
 
 CARD = {"title": "test", "licence": "MIT", "width": 4, "blocks": 1, "norm": "batch"}
 

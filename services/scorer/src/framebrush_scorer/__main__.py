@@ -8,7 +8,7 @@ from framebrush_scorer.settings import ScorerSettings
 
 def make(settings: ScorerSettings, store: Store) -> Handler:
     """The handler, with the default model loaded."""
-    from framebrush_scorer.handler import Scorer
+    from framebrush_scorer.pipeline import Scorer
 
     scorer = Scorer(store, settings)
     scorer.warm_up(settings.default_model)

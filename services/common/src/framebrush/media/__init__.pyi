@@ -5,7 +5,7 @@ from .colors import styled as styled
 from .hdr import HLG as HLG
 from .hdr import PQ as PQ
 from .hdr import to_bt709 as to_bt709
-from .images import Image as Image
+from .images import BgrImage as BgrImage
 from .images import InvalidImage as InvalidImage
 from .images import decode_image as decode_image
 from .images import encode_image as encode_image

@@ -8,7 +8,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from framebrush.contracts import VideoProperties
 from framebrush.media.hdr import HLG, PQ, to_bt709
-from framebrush.media.images import Image
+from framebrush.media.images import BgrImage
 
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 """How swscale converts. Its default is fast and 1.6 levels too dark per round trip; this is 0.03 levels off."""
@@ -84,7 +84,7 @@ class Converter:
         reformatter: VideoReformatter = self._local.reformatter
         return reformatter.reformat(frame, format=pixel_format, interpolation=CONVERSION, threads=1, **colors)
 
-    def to_image(self, frame: VideoFrame) -> Image:
+    def to_image(self, frame: VideoFrame) -> BgrImage:
         """A frame as an image (H, W, 3), blue first; of high dynamic range tone-mapped to BT.709."""
         image = self._reformat(
             frame,
@@ -96,7 +96,7 @@ class Converter:
         pixels: Any = image.to_ndarray()  # uint8 or uint16, by the format
         return to_bt709(pixels, self._transfer) if self._transfer else pixels
 
-    def to_frame(self, image: Image, pixel_format: str) -> VideoFrame:
+    def to_frame(self, image: BgrImage, pixel_format: str) -> VideoFrame:
         """An image (H, W, 3), blue first, as a frame."""
         frame = self._reformat(
             VideoFrame.from_ndarray(image, format="bgr24"),

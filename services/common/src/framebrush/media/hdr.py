@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from framebrush.media.images import Image
+from framebrush.media.images import BgrImage
 
 PQ, HLG = 16, 18
 """Code points of the transfer characteristics (ITU-T H.273, table 3)."""
@@ -79,7 +79,7 @@ def _display() -> npt.NDArray[np.uint8]:
     return np.rint(255 * ((np.arange(STEPS + 1) / STEPS) ** 2) ** (1 / 2.4)).astype(np.uint8)
 
 
-def to_bt709(image: npt.NDArray[np.uint16], transfer: int) -> Image:
+def to_bt709(image: npt.NDArray[np.uint16], transfer: int) -> BgrImage:
     """Tone-map an image (H, W, 3), red first, 16 bits, BT.2020 primaries, to 8 bits of BT.709, blue first."""
     light = _linear(transfer)[image]
     if transfer == HLG:  # OOTF for a display of 1,000 cd/m², whose system gamma is 1.2

@@ -6,7 +6,7 @@ import numpy.typing as npt
 
 from framebrush.errors import PermanentError
 
-Image = npt.NDArray[np.uint8]
+BgrImage = npt.NDArray[np.uint8]
 """(height, width, 3), blue first, as OpenCV has it."""
 
 cv2.setNumThreads(1)  # the services run a thread per frame; OpenCV's own pool would only compete with them
@@ -18,7 +18,7 @@ class InvalidImage(PermanentError):
     reason = "invalid_image"
 
 
-def encode_jpeg(image: Image, quality: int) -> bytes:
+def encode_jpeg(image: BgrImage, quality: int) -> bytes:
     """Encode without chroma subsampling: colours come back as they went in, within JPEG's rounding."""
     parameters = [
         cv2.IMWRITE_JPEG_QUALITY, quality,
@@ -27,7 +27,7 @@ def encode_jpeg(image: Image, quality: int) -> bytes:
     return _encode(".jpg", image, parameters)
 
 
-def encode_png(image: Image) -> bytes:
+def encode_png(image: BgrImage) -> bytes:
     """Encode without loss, as fast as PNG can: no search for repetitions, which video frames have few of."""
     parameters = [
         cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
@@ -36,19 +36,19 @@ def encode_png(image: Image) -> bytes:
     return _encode(".png", image, parameters)
 
 
-def encode_image(image: Image, codec: str, quality: int) -> bytes:
+def encode_image(image: BgrImage, codec: str, quality: int) -> bytes:
     """Encode with a run's ``pack_codec``; ``quality`` is JPEG's, 1..100."""
     return encode_png(image) if codec == "png" else encode_jpeg(image, quality)
 
 
-def _encode(extension: str, image: Image, parameters: list[int]) -> bytes:
+def _encode(extension: str, image: BgrImage, parameters: list[int]) -> bytes:
     done, data = cv2.imencode(extension, image, parameters)
     if not done:
         raise InvalidImage(f"cannot encode an image of {image.shape}")
     return data.tobytes()
 
 
-def decode_image(data: bytes, height: int, width: int) -> Image:
+def decode_image(data: bytes, height: int, width: int) -> BgrImage:
     """Decode JPEG or PNG to (height, width, 3).
 
     Raises:

@@ -4,23 +4,32 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framebrush.media.images import Image
+from framebrush.media.images import BgrImage
+
+Values = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 
 WINDOW, SIGMA = (11, 11), 1.5
-"""Of SSIM's Gaussian."""
+"""The size and the standard deviation of the Gaussian over which SSIM takes its statistics, in pixels."""
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def psnr(a: Image, b: Image) -> float:
-    """Peak signal-to-noise ratio over all channels in dB, infinite for equal pictures (H, W, 3)."""
+def psnr(a: Values, b: Values) -> float:
+    """Return the peak signal-to-noise ratio of two pictures over all their channels, in dB.
+
+    Equal pictures have infinity. Pictures with a value that is not a number have one that is not a number.
+
+    Args:
+        a: Values in 0..255, of any type and shape.
+        b: The same of the other picture, in the same shape.
+    """
     error = float(np.mean((a.astype(np.float32) - b) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
-def ssim(a: Image, b: Image) -> float:
-    """Mean structural similarity of the luma of two pictures (H, W, 3), 1 for equal ones.
+def ssim(a: BgrImage, b: BgrImage) -> float:
+    """Return the mean structural similarity of the lumas of two pictures (H, W, 3), which is 1 for equal ones.
 
-    Wang et al., Image quality assessment: from error visibility to structural similarity, 2004, equation 13.
+    Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity", equation 13.
     """
     x, y = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32) for image in (a, b))
     mean_x, mean_y = _blur(x), _blur(y)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from framebrush_scorer.quality.compare import NotComparable, compare
+from framebrush_scorer.quality.comparison import NotComparable, compare
 from framebrush_scorer.quality.report import plot, strip
 
 

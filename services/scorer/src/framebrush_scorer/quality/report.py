@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from framebrush_scorer.quality.compare import Quality, pairs
+from framebrush_scorer.quality.comparison import Quality, pairs
 
 
 def plot(quality: Quality, path: Path) -> None:

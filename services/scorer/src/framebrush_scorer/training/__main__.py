@@ -30,12 +30,11 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     """
     import torch
 
-    from framebrush_scorer.precision import choose_device
+    from framebrush_scorer.networks import choose_device, read_network
     from framebrush_scorer.training.content import files, read_frames
     from framebrush_scorer.training.progress import shown
     from framebrush_scorer.training.teachers import PainterTeacher, Teacher
     from framebrush_scorer.training.trainer import Trainer
-    from framebrush_scorer.weights import read_network
 
     if args.threads:
         torch.set_num_threads(args.threads)

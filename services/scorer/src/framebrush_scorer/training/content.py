@@ -4,15 +4,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from framebrush_scorer.training.generator import Picture, generate
-
-Frame = npt.NDArray[np.uint8]
-"""RGB (H, W, 3)."""
+from framebrush_scorer.frames import RgbFrame
+from framebrush_scorer.training.generator import UnitImage, generate
 
 
-def read_frames(paths: list[Path], per_video: int = 24) -> tuple[list[Frame], list[Frame]]:
+def read_frames(paths: list[Path], per_video: int = 24) -> tuple[list[RgbFrame], list[RgbFrame]]:
     """Read pictures and videos; return frames to learn from and frames kept apart to look at.
 
     A video gives ``per_video`` frames spread over its first half to learn from; its last frame is kept apart. Of
@@ -21,8 +18,8 @@ def read_frames(paths: list[Path], per_video: int = 24) -> tuple[list[Frame], li
     Raises:
         ValueError: A file is neither a picture nor a video that OpenCV can read.
     """
-    learn: list[Frame] = []
-    keep: list[Frame] = []
+    learn: list[RgbFrame] = []
+    keep: list[RgbFrame] = []
     for number, path in enumerate(paths, 1):
         if (picture := cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)) is not None:
             (learn if number % 10 else keep).append(picture.astype(np.uint8))
@@ -42,7 +39,7 @@ def files(paths: list[Path]) -> list[Path]:
     return [path for group in found for path in group if path in paths or not path.name.startswith(".")]
 
 
-def read_video(path: Path) -> list[Frame]:
+def read_video(path: Path) -> list[RgbFrame]:
     """Read every frame of a short video; none if it cannot be read."""
     capture, frames = cv2.VideoCapture(str(path)), []
     try:
@@ -56,21 +53,21 @@ def read_video(path: Path) -> list[Frame]:
 class Content:
     """An endless supply of pictures (size, size, 3) in 0..1, a part of them generated."""
 
-    def __init__(self, frames: list[Frame], size: int, generated: float = 0.35) -> None:
+    def __init__(self, frames: list[RgbFrame], size: int, generated: float = 0.35) -> None:
         self.frames, self.size, self.generated = frames, size, generated if frames else 1.0
 
-    def draw(self, rng: np.random.Generator) -> Picture:
+    def draw(self, rng: np.random.Generator) -> UnitImage:
         """Return the next picture."""
         if rng.random() < self.generated:
             return generate(rng, self.size)
         return vary(rng, crop(rng, self.frames[rng.integers(len(self.frames))], self.size))
 
-    def samples(self, count: int) -> list[Frame]:
+    def samples(self, count: int) -> list[RgbFrame]:
         """Return a few pictures as frames, the same every time."""
         return [(self.draw(np.random.default_rng(k)) * 255).astype(np.uint8) for k in range(count)]
 
 
-def crop(rng: np.random.Generator, frame: Frame, size: int) -> Picture:
+def crop(rng: np.random.Generator, frame: RgbFrame, size: int) -> UnitImage:
     """Return a random part of a frame at a random scale, often flipped."""
     edge = min(int(size * np.exp(rng.uniform(np.log(0.8), np.log(2.6)))), *frame.shape[:2])
     top, left = (int(rng.integers(limit - edge + 1)) for limit in frame.shape[:2])
@@ -80,7 +77,7 @@ def crop(rng: np.random.Generator, frame: Frame, size: int) -> Picture:
     return np.asarray((part[:, ::-1] if rng.random() < 0.5 else part) / 255, np.float32)
 
 
-def vary(rng: np.random.Generator, picture: Picture) -> Picture:
+def vary(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
     """Change exposure, contrast, saturation and sometimes the colours themselves."""
     if rng.random() < 0.3:
         picture = picture[..., rng.permutation(3)]

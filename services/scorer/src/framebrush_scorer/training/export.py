@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from framebrush_scorer.net import TransformerNet
+from framebrush_scorer.networks import TransformerNet
 
 
 def export(net: TransformerNet) -> TransformerNet:

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.float32]
+UnitImage = npt.NDArray[np.float32]
 """RGB (H, W, 3) in 0..1."""
 
 
-def generate(rng: np.random.Generator, size: int) -> Picture:
+def generate(rng: np.random.Generator, size: int) -> UnitImage:
     """Return a random picture, (size, size, 3)."""
     picture = shade(rng, size)
     if rng.random() < 0.7:
@@ -23,7 +23,7 @@ def generate(rng: np.random.Generator, size: int) -> Picture:
     return np.asarray(np.clip(picture, 0, 1), np.float32)
 
 
-def colours(rng: np.random.Generator, count: int) -> Picture:
+def colours(rng: np.random.Generator, count: int) -> UnitImage:
     """Return colours (1, count, 3): often natural ones, with all others among them."""
     hue = rng.choice([rng.uniform(15, 50), rng.uniform(80, 140), rng.uniform(190, 250), rng.uniform(0, 360)], count)
     saturation = rng.beta(1.3, 2, count)
@@ -32,7 +32,7 @@ def colours(rng: np.random.Generator, count: int) -> Picture:
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
 
-def texture(rng: np.random.Generator, size: int) -> Picture:
+def texture(rng: np.random.Generator, size: int) -> UnitImage:
     """Return noise of several octaves in 0..1, (size, size), stretched in a random direction."""
     roughness, stretch = rng.uniform(0.35, 0.95), np.exp(rng.uniform(-1.5, 1.5))
     total = np.zeros((size, size), np.float32)
@@ -46,7 +46,7 @@ def texture(rng: np.random.Generator, size: int) -> Picture:
     return np.asarray((total - total.min()) / max(float(np.ptp(total)), 1e-6), np.float32)
 
 
-def shade(rng: np.random.Generator, size: int) -> Picture:
+def shade(rng: np.random.Generator, size: int) -> UnitImage:
     """Return a soft gradient between four colours."""
     corners = colours(rng, 4).reshape(2, 2, 3)
     if rng.random() < 0.5:
@@ -54,13 +54,13 @@ def shade(rng: np.random.Generator, size: int) -> Picture:
     return cv2.resize(corners.astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
-def blend(below: Picture, above: Picture, mask: npt.NDArray[np.bool_]) -> Picture:
+def blend(below: UnitImage, above: UnitImage, mask: npt.NDArray[np.bool_]) -> UnitImage:
     """Lay one picture over another where the mask says so, with a soft edge."""
     alpha = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)[..., None]
     return np.asarray(below + (above - below) * alpha, np.float32)
 
 
-def shapes(rng: np.random.Generator, picture: Picture) -> Picture:
+def shapes(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
     """Add shaded ellipses and polygons, with highlights and shadows as on solid things."""
     size = len(picture)
     for _ in range(rng.integers(1, 7)):
@@ -82,7 +82,7 @@ def shapes(rng: np.random.Generator, picture: Picture) -> Picture:
     return picture
 
 
-def strokes(rng: np.random.Generator, picture: Picture) -> Picture:
+def strokes(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
     """Add a field of thin curved strokes: grass, hair, twigs."""
     size, count = len(picture), int(rng.integers(10, 250))
     inks = colours(rng, 1) * rng.uniform(0.5, 1.3, (1, count, 1))
@@ -97,7 +97,7 @@ def strokes(rng: np.random.Generator, picture: Picture) -> Picture:
     return picture
 
 
-def letters(rng: np.random.Generator, picture: Picture) -> Picture:
+def letters(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
     """Add a few letters: strong thin contours."""
     for ink in colours(rng, int(rng.integers(1, 4)))[0]:
         mask = np.zeros(picture.shape[:2], np.uint8)

@@ -4,10 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from framebrush_scorer.painters import PAINTERS
 from framebrush_scorer.training.recipe import Recipe
-
-TEACHERS = ("comic", "gouache", "ink", "mosaic", "oil", "pencil", "poster", "vangogh", "woodcut")
-"""The names of :data:`framebrush_scorer.painters.PAINTERS`."""
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, Recipe]:
@@ -17,7 +15,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
         description="Train a style, from a painter or a picture. The same command goes on with one that was killed.",
     )
     teacher = parser.add_mutually_exclusive_group(required=True)
-    teacher.add_argument("--painter", choices=TEACHERS, help="painter to learn from")
+    teacher.add_argument("--painter", choices=PAINTERS, help="painter to learn from")
     teacher.add_argument("--image", type=Path, help="picture whose style to learn; needs VGG16's weights")
     parser.add_argument("--out", type=Path, required=True, help="weights to write, .safetensors; card, preview beside")
     parser.add_argument("--content", type=Path, nargs="*", default=[], help="pictures, short videos, folders of them")

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from framebrush_scorer.net import TransformerNet, pad
-from framebrush_scorer.tensors import rounded, to_frames
-from framebrush_scorer.training.content import Frame
+from framebrush_scorer.frames import RgbFrame
+from framebrush_scorer.models import rounded, to_frames
+from framebrush_scorer.networks import TransformerNet, pad
 from framebrush_scorer.training.teachers import Teacher
 
 
-def preview(net: TransformerNet, teacher: Teacher, frames: list[Frame], path: Path, width: int = 480) -> None:
+def preview(net: TransformerNet, teacher: Teacher, frames: list[RgbFrame], path: Path, width: int = 480) -> None:
     """Write a sheet with a row for each of at most four frames: frame, teacher's target, network's painting.
 
     Args:
@@ -37,7 +37,7 @@ def preview(net: TransformerNet, teacher: Teacher, frames: list[Frame], path: Pa
     cv2.imwrite(str(path), cv2.cvtColor(to_frames([rounded(torch.cat(rows, dim=2))])[0], cv2.COLOR_RGB2BGR))
 
 
-def resize(frame: Frame, width: int) -> Frame:
+def resize(frame: RgbFrame, width: int) -> RgbFrame:
     """Return a frame that is at most so wide, its shape kept."""
     if frame.shape[1] <= width:
         return frame

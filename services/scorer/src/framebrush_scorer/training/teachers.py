@@ -4,7 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from framebrush_scorer.painters import PAINTERS
+from framebrush_scorer.painters import find_painter
 from framebrush_scorer.training.losses import painting_loss
 
 
@@ -34,7 +34,7 @@ class PainterTeacher:
     """
 
     def __init__(self, name: str) -> None:
-        self.name, self.paint = name, PAINTERS[name]
+        self.name, self.paint = name, find_painter(name)
         self.title = f"{name}, learned from the painter of that name"
         self.facts: dict[str, str | int | float] = {"painter": name}
 

@@ -14,15 +14,15 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from framebrush_scorer.net import TransformerNet
-from framebrush_scorer.training.content import Content, Frame
+from framebrush_scorer.frames import RgbFrame
+from framebrush_scorer.networks import Card, TransformerNet
+from framebrush_scorer.training.content import Content
 from framebrush_scorer.training.export import compress, export, to_unit_range
 from framebrush_scorer.training.losses import random_flow, stability_loss, warp
 from framebrush_scorer.training.preview import preview
 from framebrush_scorer.training.recipe import Recipe
 from framebrush_scorer.training.supply import Supply
 from framebrush_scorer.training.teachers import Teacher
-from framebrush_scorer.weights import Card
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class Trainer:
         self,
         recipe: Recipe,
         teacher: Teacher,
-        learn: list[Frame],
-        keep: list[Frame],
+        learn: list[RgbFrame],
+        keep: list[RgbFrame],
         out: Path,
         device: torch.device,
         start: TransformerNet | None = None,

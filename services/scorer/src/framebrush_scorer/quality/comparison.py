@@ -7,12 +7,17 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from framebrush_scorer.frames import Frames
+from framebrush.media import psnr, ssim
+from framebrush_scorer.frames import RgbFrame
+from framebrush_scorer.motion import motion
 from framebrush_scorer.quality import metrics
-from framebrush_scorer.quality.motion import motion
 
 LEAST_KNOWN = 0.1
 """Part of a frame whose motion must be known: less is a cut, and does not count as flicker."""
+
+
+MOST_PSNR = 100.0
+"""Decibels that equal frames count as: means are taken, and JSON has no infinity."""
 
 
 class NotComparable(ValueError):
@@ -58,7 +63,7 @@ class Quality(BaseModel):
     series: Series
 
 
-def read(path: Path) -> Iterator[Frames]:
+def read_frames(path: Path) -> Iterator[RgbFrame]:
     """Yield the frames of a video, RGB (H, W, 3).
 
     Raises:
@@ -76,13 +81,13 @@ def read(path: Path) -> Iterator[Frames]:
         capture.release()
 
 
-def pairs(source: Path, styled: Path) -> Iterator[tuple[Frames, Frames]]:
+def pairs(source: Path, styled: Path) -> Iterator[tuple[RgbFrame, RgbFrame]]:
     """Yield the frames of both videos side by side.
 
     Raises:
         NotComparable: One cannot be read, or they differ in size or number of frames.
     """
-    first, second = read(source), read(styled)
+    first, second = read_frames(source), read_frames(styled)
     for number, a in enumerate(first):
         if (b := next(second, None)) is None:
             raise NotComparable(f"{styled} has only {number} frames, {source} has more")
@@ -101,13 +106,14 @@ def compare(source: Path, styled: Path) -> Quality:
         NotComparable: See :func:`pairs`.
     """
     error, source_error = list[float | None](), list[float | None]()
-    strength, detail, psnr, ssim = (list[float]() for _ in range(4))
-    before: tuple[Frames, Frames] | None = None
+    strength, detail, psnrs, ssims = (list[float]() for _ in range(4))
+    before: tuple[RgbFrame, RgbFrame] | None = None
     for a, b in pairs(source, styled):
         strength.append(metrics.style_strength(a, b))
         detail.append(metrics.detail(a, b))
-        psnr.append(metrics.psnr(a, b))
-        ssim.append(metrics.ssim(a, b))
+        x, y = (cv2.cvtColor(frame, cv2.COLOR_RGB2BGR).astype(np.uint8) for frame in (a, b))
+        psnrs.append(min(MOST_PSNR, psnr(x, y)))
+        ssims.append(ssim(x, y))
         if before is not None:
             field, known = motion(before[0], a)
             usable = known.mean() >= LEAST_KNOWN
@@ -120,8 +126,8 @@ def compare(source: Path, styled: Path) -> Quality:
         source_warp_error=tuple(source_error),
         style_strength=tuple(strength),
         detail=tuple(detail),
-        psnr=tuple(psnr),
-        ssim=tuple(ssim),
+        psnr=tuple(psnrs),
+        ssim=tuple(ssims),
     )
     means = {name: mean(values) for name, values in series}
     height, width = before[0].shape[:2]

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framebrush.media import Image
-from framebrush_scorer.quality.motion import Field, Mask, both_ways, visible
+from framebrush_scorer.frames import BadFrame, RgbFrame
+from framebrush_scorer.motion import Field, Mask, both_ways, visible
 
-Picture = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 
 RAMP = 2
 """Frames from the border of a batch to where the averaging is at its full amount."""
@@ -25,7 +25,9 @@ LIKENESS = 12.0
 or motion that was not understood."""
 
 
-def smooth(sources: Sequence[Image | str], painted: Sequence[Image | str], amount: float) -> list[Image | str]:
+def smooth(
+    sources: Sequence[RgbFrame | BadFrame], painted: Sequence[RgbFrame | BadFrame], amount: float
+) -> list[RgbFrame | BadFrame]:
     """Return the paintings of a batch, each averaged with the one before and the one after it.
 
     Args:
@@ -35,10 +37,12 @@ def smooth(sources: Sequence[Image | str], painted: Sequence[Image | str], amoun
 
     """
     last, result = len(painted) - 1, list(painted)
-    totals: dict[int, tuple[Picture, Picture]] = {}
+    totals: dict[int, tuple[FloatImage, FloatImage]] = {}
     for k in range(last):
         a, b, first, second = sources[k], sources[k + 1], painted[k], painted[k + 1]
-        if isinstance(a, str) or isinstance(b, str) or isinstance(first, str) or isinstance(second, str):
+        if isinstance(a, BadFrame) or isinstance(b, BadFrame):
+            continue
+        if isinstance(first, BadFrame) or isinstance(second, BadFrame):
             continue
         forward, backward = both_ways(a, b)
         for place, mine, other, source, neighbour, field, back in (
@@ -54,13 +58,13 @@ def smooth(sources: Sequence[Image | str], painted: Sequence[Image | str], amoun
     return result
 
 
-def likeness(source: Image, neighbour: Image, field: Field, known: Mask) -> Picture:
+def likeness(source: RgbFrame, neighbour: RgbFrame, field: Field, known: Mask) -> FloatImage:
     """Return how far a neighbour shows the same at a pixel, (H, W, 1) in 0..1."""
     difference = (fetch(neighbour, field) - source).mean(-1, keepdims=True) / LIKENESS
     return np.asarray(np.exp(-0.5 * difference * difference) * known[..., None], np.float32)
 
 
-def fetch(picture: Image, field: Field) -> Picture:
+def fetch(picture: RgbFrame, field: Field) -> FloatImage:
     """Return a picture fetched from where its pixels went, as sharp as it is."""
     y, x = np.mgrid[0 : field.shape[0], 0 : field.shape[1]].astype(np.float32)
     places = (x + field[..., 0], y + field[..., 1])

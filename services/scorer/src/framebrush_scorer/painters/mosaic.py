@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from framebrush_scorer.filters import blur, colour, extend, kuwahara, luma
+from framebrush_scorer.painters.filters import blur, colour, extend, kuwahara, luma_bt601
 
 REACH = 5
 """Least distance in pixels between the seeds of two cells."""
@@ -24,7 +24,7 @@ def glaze(x: Tensor) -> Tensor:
     """Paint one picture (1, 3, H, W): saturated glass, brighter in the middle of a cell, and lead."""
     labels = cells(kuwahara(x, 3)).to(x.device)
     glass = average(x, labels)
-    light = luma(glass)
+    light = luma_bt601(glass)
     glass = (light + (glass - light) * 1.9) * (1.1 * (light + 1e-3) ** -0.3).clamp_max(2.5)
     plane = labels[None, None].to(x)
     rim = (F.max_pool2d(plane, 3, 1, 1) != -F.max_pool2d(-plane, 3, 1, 1)).float()
@@ -42,7 +42,7 @@ def cells(x: Tensor) -> Tensor:
 
     Watershed of Meyer 1992, "Color image segmentation", from the calmest places as seeds.
     """
-    around, light = extend(x, 1), luma(x)
+    around, light = extend(x, 1), luma_bt601(x)
     dx, dy = around[..., 1:-1, 2:] - around[..., 1:-1, :-2], around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
     slope = (dx**2 + dy**2).sum(1, keepdim=True).sqrt()
     # Flat parts are calm everywhere: the faint shapes in them decide.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from framebrush.service import available
-from framebrush_scorer.net import STRIDE, TransformerNet
+from framebrush_scorer.networks import STRIDE, TransformerNet
 
 SMALLEST_TILE = 64
 """Least edge of a tile in pixels, without its halo, whatever the memory."""

@@ -15,17 +15,18 @@ import numpy as np
 
 from framebrush.contracts import BatchReady, BatchScored, FrameFailure, Incoming, Manifest, Message, Options, Rendition
 from framebrush.errors import PermanentError
-from framebrush.media import Image, InvalidImage, PackWriter, decode_image, encode_image, read_pack
+from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
 from framebrush.storage import Store, write_once
-from framebrush_scorer.controls import Controlled, Controls
 from framebrush_scorer.device import check_device
+from framebrush_scorer.frames import BadFrame, RgbFrame
 from framebrush_scorer.models import FrameModel, load
-from framebrush_scorer.precision import choose_device
-from framebrush_scorer.scoring import score
+from framebrush_scorer.networks import choose_device
+from framebrush_scorer.pipeline.controls import Controlled, Controls
+from framebrush_scorer.pipeline.scoring import score
+from framebrush_scorer.pipeline.smoothing import smooth
 from framebrush_scorer.settings import ScorerSettings
-from framebrush_scorer.smoothing import smooth
 
 log = logging.getLogger(__name__)
 
@@ -102,19 +103,19 @@ class Scorer:
         originals = self._read(self._store.read(ref, batch.start, batch.length))
         indices = range(batch.frames.first, batch.frames.stop)
         frames_in.inc(len(indices))
-        decoded = list[Image | str]()
+        decoded = list[RgbFrame | BadFrame]()
 
-        def decode(index: int) -> Image | str:
+        def decode(index: int) -> RgbFrame | BadFrame:
             try:
                 bgr = decode_image(originals.get(index, b""), manifest.video.height, manifest.video.width)
             except InvalidImage as error:
-                return str(error)
+                return BadFrame(str(error))
             return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # same shape and dtype
 
-        def encode(result: Image | str) -> bytes | str:
-            if isinstance(result, str):
+        def encode(result: RgbFrame | BadFrame) -> bytes | BadFrame:
+            if isinstance(result, BadFrame):
                 return result
-            bgr: Image = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
+            bgr: BgrImage = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
             return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
         for rendition in renditions:
@@ -135,19 +136,19 @@ class Scorer:
             log.warning("unreadable pack: %s", error)
             return {}  # every frame of it is then a bad frame
 
-    def _apply(self, model: str, options: Options, decoded: list[Image | str]) -> list[Image | str]:
-        """Model results in the place of images; what is no image stays."""
-        good = [item for item in decoded if not isinstance(item, str)]
+    def _apply(self, model: str, options: Options, decoded: list[RgbFrame | BadFrame]) -> list[RgbFrame | BadFrame]:
+        """Return what the model makes of the frames; bad frames stay in their places."""
+        good = [item for item in decoded if not isinstance(item, BadFrame)]
         if not good:
             return decoded
         frames = np.stack(good)
         controls = Controls(options.strength, options.keep_colors, options.scale)
 
-        def paint() -> list[Image | str]:
+        def paint() -> list[RgbFrame | BadFrame]:
             return score(Controlled(self._load_model(model), controls), frames)
 
         results = iter(self._model_thread.submit(copy_context().run, paint).result())
-        painted = [item if isinstance(item, str) else next(results) for item in decoded]
+        painted = [item if isinstance(item, BadFrame) else next(results) for item in decoded]
         if options.smoothing and options.strength:
             painted = smooth(decoded, painted, options.smoothing)
         return painted
@@ -156,7 +157,7 @@ class Scorer:
         self,
         pack: PackWriter,
         index: int,
-        result: bytes | str,
+        result: bytes | BadFrame,
         originals: dict[int, bytes],
         manifest: Manifest,
         batch: BatchReady,
@@ -166,8 +167,8 @@ class Scorer:
             return
         policy = manifest.options.bad_frames
         if policy == "fail":
-            raise FrameFailed(f"frame {index} of segment {batch.segment}: {result}")
-        log.warning("frame %d of segment %d: %s", index, batch.segment, result)
+            raise FrameFailed(f"frame {index} of segment {batch.segment}: {result.reason}")
+        log.warning("frame %d of segment %d: %s", index, batch.segment, result.reason)
         if policy == "keep_original" and index in originals:
             pack.add_frame(index, originals[index])
-        pack.add_failure(FrameFailure(frame=index, error=result))
+        pack.add_failure(FrameFailure(frame=index, error=result.reason))

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from framebrush_scorer.filters import blur, extend, luma
+from framebrush_scorer.painters.filters import blur, extend, luma_bt601
 
 
 def directions(plane: Tensor, sigma: float) -> Tensor:
@@ -72,7 +72,7 @@ def streaks(x: Tensor, length: int, sigma: float) -> tuple[Tensor, Tensor]:
     The band of detail around ``sigma`` pixels, brought to the same contrast everywhere, smeared along the directions.
     Where there is no detail there is no relief.
     """
-    light = luma(x)
+    light = luma_bt601(x)
     detail = blur(light, sigma) - blur(light, 2.2 * sigma)
     detail = detail / (blur(detail * detail, 5.0).sqrt() + 0.004)
     # Flat parts follow the coarse shapes around them.

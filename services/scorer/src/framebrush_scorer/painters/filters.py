@@ -95,7 +95,7 @@ def extend(x: Tensor, margin: int) -> Tensor:
     return F.pad(x, (margin,) * 4, mode="reflect" if min(x.shape[-2:]) > margin else "replicate")
 
 
-def luma(x: Tensor) -> Tensor:
+def luma_bt601(x: Tensor) -> Tensor:
     """Return the luma of ITU-R BT.601, (B, 1, H, W)."""
     return (x * colour(x, 0.299, 0.587, 0.114)).sum(1, keepdim=True)
 

@@ -1,4 +1,4 @@
-"""Frames as tensors, and back."""
+"""RgbFrames as tensors, and back."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framebrush_scorer.frames import Frames
+from framebrush_scorer.frames import RgbFrames
 
 
-def to_tensor(frames: Frames, device: torch.device) -> Tensor:
+def to_tensor(frames: RgbFrames, device: torch.device) -> Tensor:
     """Return frames as uint8 (B, 3, H, W) on a device, in channels_last order, without a copy where possible.
 
     Raises:
@@ -25,7 +25,7 @@ def rounded(pictures: Tensor) -> Tensor:
     return pictures.float().round_().clamp_(0, 255).to(torch.uint8)
 
 
-def to_frames(pictures: Sequence[Tensor]) -> Frames:
+def to_frames(pictures: Sequence[Tensor]) -> RgbFrames:
     """Return pictures, each uint8 (B, 3, H, W), as frames, one after the other."""
-    frames: Frames = torch.cat([each.permute(0, 2, 3, 1).contiguous().cpu() for each in pictures]).numpy()
+    frames: RgbFrames = torch.cat([each.permute(0, 2, 3, 1).contiguous().cpu() for each in pictures]).numpy()
     return frames

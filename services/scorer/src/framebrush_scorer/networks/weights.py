@@ -14,7 +14,7 @@ from torch import Tensor
 
 from framebrush.errors import first_line
 from framebrush_scorer.errors import InvalidWeights
-from framebrush_scorer.net import Norm, TransformerNet
+from framebrush_scorer.networks.transformer import Norm, TransformerNet
 
 SUFFIXES = (".safetensors", ".pth")
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from framebrush_scorer.net import ConvLayer, ResidualBlock, TransformerNet, UpsampleConvLayer
+from framebrush_scorer.networks.transformer import ConvLayer, ResidualBlock, TransformerNet, UpsampleConvLayer
 
 BLOCK = 2
 """Edge of the blocks of pixels that :class:`BlockConv` makes at a time; divides ``STRIDE``."""

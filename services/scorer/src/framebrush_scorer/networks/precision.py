@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from framebrush.media import psnr
+
 MIN_PSNR = 40.0
 """Decibels that a faster format must keep to the float32 output, of 8-bit range."""
 
@@ -60,15 +62,15 @@ def choose_dtype(net: nn.Module, device: torch.device, probe: Tensor | None = No
     x = (make_probe() if probe is None else probe).to(device).to(memory_format=torch.channels_last)
     reference = net(x)
     for dtype in fast_formats(device):
-        if psnr(copy.deepcopy(net).to(dtype)(x.to(dtype)), reference) >= MIN_PSNR:
+        if likeness(copy.deepcopy(net).to(dtype)(x.to(dtype)), reference) >= MIN_PSNR:
             return dtype
     return torch.float32
 
 
-def psnr(a: Tensor, b: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB between pictures in 0..255, clamped first; NaN where one is not finite."""
-    error = F.mse_loss(a.double().clamp(0, 255), b.double().clamp(0, 255))
-    return float(20 * torch.log10(torch.tensor(255.0)) - 10 * torch.log10(error))
+def likeness(a: Tensor, b: Tensor) -> float:
+    """Return the PSNR in dB of two pictures of any shape and float type, after clamping both to 0..255."""
+    first, second = (x.float().clamp(0, 255).cpu().numpy() for x in (a, b))
+    return psnr(first, second)
 
 
 def make_probe() -> Tensor:

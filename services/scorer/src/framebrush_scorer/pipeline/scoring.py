@@ -1,4 +1,4 @@
-"""Frames through a model, such that one bad frame costs one frame."""
+"""RgbFrames through a model, such that one bad frame costs one frame."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from framebrush.errors import FramebrushError, PermanentError
 from framebrush_scorer.device import check_device, lacks_memory
-from framebrush_scorer.frames import Frames
+from framebrush_scorer.frames import BadFrame, RgbFrame, RgbFrames
 from framebrush_scorer.models import FrameModel
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class OutOfMemory(FramebrushError):
     """Not even one frame fits beside the model: worth a try elsewhere, never a reason to drop the frame."""
 
 
-def score(model: FrameModel, frames: Frames) -> list[Frames | str]:
+def score(model: FrameModel, frames: RgbFrames) -> list[RgbFrame | BadFrame]:
     """One result per frame: the new frame (H, W, 3), or why there is none.
 
     A batch that fails is halved and tried again: bad frames are found in O(log B) calls each, and a batch that is
@@ -48,7 +48,7 @@ def score(model: FrameModel, frames: Frames) -> list[Frames | str]:
                 raise OutOfMemory(f"{model.name}: no memory for a frame of {size}") from error
             log.warning("%s: no memory for %d frames at once, halving", model.name, len(frames))
         elif len(frames) == 1:  # a model is foreign code: what it raises concerns these frames only
-            return [f"{type(error).__name__}: {error}"]
+            return [BadFrame(f"{type(error).__name__}: {error}")]
     else:
         if scored.shape != frames.shape or scored.dtype != np.uint8:
             raise ModelFailed(f"{model.name}: expected uint8 frames {frames.shape}, got {scored.dtype} {scored.shape}")

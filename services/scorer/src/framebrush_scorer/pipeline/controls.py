@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framebrush_scorer.frames import Frames
+from framebrush_scorer.frames import RgbFrame, RgbFrames
 from framebrush_scorer.models import FrameModel
 
 Plane = npt.NDArray[np.float32]
-Picture = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 
 LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 """ITU-R BT.709."""
@@ -37,7 +37,7 @@ class Controlled:
     def __init__(self, model: FrameModel, controls: Controls) -> None:
         self.model, self.controls, self.name = model, controls, model.name
 
-    def __call__(self, frames: Frames) -> Frames:
+    def __call__(self, frames: RgbFrames) -> RgbFrames:
         """Paint RGB frames (B, H, W, 3); any B, H, W >= 1.
 
         Strength 0 gives the frames' own pixels and does not ask the model.
@@ -54,20 +54,20 @@ class Controlled:
         return painted
 
 
-def mix(frame: Frames, painted: Frames, strength: float) -> Frames:
+def mix(frame: RgbFrame, painted: RgbFrame, strength: float) -> RgbFrame:
     """Cross-fade two pictures (H, W, 3), in the values as they are, as a video editor does."""
     return cv2.addWeighted(frame, 1 - strength, painted, strength, 0).astype(np.uint8)
 
 
-def recolor(painted: Frames, frame: Frames) -> Frames:
+def recolor(painted: RgbFrame, frame: RgbFrame) -> RgbFrame:
     """Return a picture with the luma of one and the chroma of another, (H, W, 3).
 
     The colour differences R'-Y', G'-Y', B'-Y' of BT.709 are the frame's; where they do not fit at the painting's luma
     they shrink, which keeps hue and luma. Colour transfer after Gatys et al. 2016, "Preserving Color in Neural Artistic
     Style Transfer", section 3, luminance only.
     """
-    light = luma(painted)
-    chroma = frame.astype(np.float32) - luma(frame)
+    light = luma_bt709(painted)
+    chroma = frame.astype(np.float32) - luma_bt709(frame)
     fits = np.minimum(
         (255 - light) / np.maximum(chroma.max(-1, keepdims=True), 1e-3),
         light / np.maximum(-chroma.min(-1, keepdims=True), 1e-3),
@@ -75,7 +75,7 @@ def recolor(painted: Frames, frame: Frames) -> Frames:
     return to_bytes(light + chroma * np.minimum(fits, 1))
 
 
-def paint_scaled(model: FrameModel, frames: Frames, scale: float) -> Frames:
+def paint_scaled(model: FrameModel, frames: RgbFrames, scale: float) -> RgbFrames:
     """Paint frames with a brush ``scale`` times as large: at another resolution, then brought back to theirs.
 
     Fine detail comes back by the guided upsampling of He, Sun 2015, "Fast Guided Filter": where the painting follows
@@ -89,15 +89,15 @@ def paint_scaled(model: FrameModel, frames: Frames, scale: float) -> Frames:
     for frame, little, painting in zip(frames, small, painted, strict=True):
         result = resize(painting, (width, height))
         if scale > 1:
-            gain = resize(guidance(luma(little)[..., 0], painting.astype(np.float32)), (width, height))
-            guide = luma(frame)[..., 0]
-            detail = guide - resize(luma(little)[..., 0], (width, height))
+            gain = resize(guidance(luma_bt709(little)[..., 0], painting.astype(np.float32)), (width, height))
+            guide = luma_bt709(frame)[..., 0]
+            detail = guide - resize(luma_bt709(little)[..., 0], (width, height))
             result = result + gain * detail[..., None]
         results.append(to_bytes(result))
     return np.stack(results)
 
 
-def guidance(guide: Plane, picture: Picture, radius: int = 2, epsilon: float = 60.0) -> Picture:
+def guidance(guide: Plane, picture: FloatImage, radius: int = 2, epsilon: float = 60.0) -> FloatImage:
     """Return how strongly each channel (H, W, 3) follows the guide (H, W) around a pixel: covariance over variance.
 
     ``epsilon``, in squares of 0..255, is the variance below which the guide counts as flat.
@@ -113,18 +113,18 @@ def guidance(guide: Plane, picture: Picture, radius: int = 2, epsilon: float = 6
     return mean((covariance / (variance + epsilon)[..., None]).astype(np.float32))
 
 
-def luma(picture: Frames) -> Plane:
+def luma_bt709(picture: RgbFrame) -> Plane:
     """Return the luma of RGB (H, W, 3) in 0..255, as (H, W, 1)."""
     return np.asarray(cv2.transform(picture.astype(np.float32), LUMA), np.float32)[..., None]
 
 
-def resize(picture: Frames | Picture, size: tuple[int, int]) -> Picture:
+def resize(picture: RgbFrame | FloatImage, size: tuple[int, int]) -> FloatImage:
     """Return a picture at another (width, height), its values as they are or between them."""
     smaller = size[0] < picture.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return cv2.resize(picture.astype(np.float32), size, interpolation=method).astype(np.float32)
 
 
-def to_bytes(picture: Picture) -> Frames:
+def to_bytes(picture: FloatImage) -> RgbFrame:
     """Round and clamp to 0..255."""
     return np.rint(picture).clip(0, 255).astype(np.uint8)

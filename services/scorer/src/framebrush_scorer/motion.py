@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from framebrush_scorer.frames import Frames
+from framebrush_scorer.frames import RgbFrame
 
 Field = npt.NDArray[np.float32]
 """(H, W, 2), pixels to the right and down."""
@@ -15,7 +15,7 @@ SMALLEST = 16
 """Least edge in pixels of frames in which motion is looked for."""
 
 
-def motion(now: Frames, later: Frames) -> tuple[Field, Mask]:
+def motion(now: RgbFrame, later: RgbFrame) -> tuple[Field, Mask]:
     """Return where every pixel of a frame (H, W, 3) goes, and where that is known.
 
     Unknown are pixels that the later frame does not show and those at the borders of moving things, by the criteria of
@@ -25,10 +25,10 @@ def motion(now: Frames, later: Frames) -> tuple[Field, Mask]:
     return forward, visible(forward, backward)
 
 
-def both_ways(now: Frames, later: Frames) -> tuple[Field, Field]:
+def both_ways(now: RgbFrame, later: RgbFrame) -> tuple[Field, Field]:
     """Return where the pixels of a frame (H, W, 3) go, and where those of the later one come from.
 
-    By dense inverse search: Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search". Frames too small for
+    By dense inverse search: Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search". RgbFrame too small for
     it do not move.
     """
     a, b = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, later))

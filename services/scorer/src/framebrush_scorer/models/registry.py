@@ -5,40 +5,23 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol
 
 from framebrush_scorer.errors import UnknownModel
-from framebrush_scorer.frames import Frames
-from framebrush_scorer.painters import PainterModel
-from framebrush_scorer.style import StyleModel
-from framebrush_scorer.weights import SUFFIXES, read_network
+from framebrush_scorer.frames import RgbFrames
+from framebrush_scorer.models.model import Factory, FrameModel
+from framebrush_scorer.models.painted import PainterModel
+from framebrush_scorer.models.style import StyleModel
+from framebrush_scorer.networks import SUFFIXES, read_network
 
 GROUP = "framebrush.models"
 """Entry-point group of models from other packages; each entry is a :data:`Factory`."""
 
-SHIPPED = Path(__file__).with_name("styles")
+SHIPPED = Path(__file__).parents[1] / "styles"
 """Folder of the styles that come with this package."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a model can be called: names become file names."""
 
-
-class FrameModel(Protocol):
-    """Turns pictures into pictures. Called by one thread at a time."""
-
-    @property
-    def name(self) -> str:
-        """The name it was loaded under."""
-
-    def __call__(self, frames: Frames) -> Frames:
-        """Return new frames for RGB frames; both (B, H, W, 3) in 0..255, any B, H, W >= 1.
-
-        A frame's result does not depend on the others in the batch.
-        """
-
-
-Factory = Callable[[str], FrameModel]
-"""Makes a model for a device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
 
 PAINTED = ("ink", "mosaic", "oil", "vangogh", "woodcut")
 """Painters that are models of their own; the others teach networks that are as good and faster."""
@@ -49,7 +32,7 @@ class Identity:
 
     name = "identity"
 
-    def __call__(self, frames: Frames) -> Frames:
+    def __call__(self, frames: RgbFrames) -> RgbFrames:
         """Return a copy of the frames, (B, H, W, 3)."""
         return frames.copy()
 
@@ -61,7 +44,7 @@ BUILT_IN: dict[str, Callable[[str, int | None], FrameModel]] = {
 """By name; made for a device and the bytes that a pass may take."""
 
 
-def available(styles: Path | None = None) -> list[str]:
+def available_models(styles: Path | None = None) -> list[str]:
     """Return the names that :func:`load` knows, sorted."""
     plugged = {entry.name for entry in entry_points(group=GROUP)}
     return sorted(BUILT_IN.keys() | plugged | find_styles(SHIPPED).keys() | find_styles(styles).keys())
@@ -71,7 +54,7 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
     """Load a model: built in, from an installed package, from the user's folder of styles, or shipped, in this order.
 
     Args:
-        name: One of :func:`available`.
+        name: One of :func:`available_models`.
         styles: Folder of the user's ``.safetensors`` and ``.pth`` files; a style is called like its file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         memory: Bytes that a pass may take, for models that can work in tiles; a quarter of what there is by default.
@@ -89,7 +72,7 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
         return plugged(device)
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
         return StyleModel(name, read_network(path), device, memory)
-    raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available(styles))}")
+    raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available_models(styles))}")
 
 
 def find_styles(folder: Path | None) -> dict[str, Path]:

@@ -10,13 +10,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from framebrush_scorer.filters import blur, colour, contours, extend, kuwahara, luma, quantise, ramp
-from framebrush_scorer.flow import smear, streaks
-from framebrush_scorer.frames import Frames
-from framebrush_scorer.mosaic import mosaic
-from framebrush_scorer.precision import choose_device
-from framebrush_scorer.tensors import rounded, to_frames, to_tensor
-from framebrush_scorer.tiles import in_tiles, memory_limit
+from framebrush_scorer.painters.filters import blur, colour, contours, extend, kuwahara, luma_bt601, quantise, ramp
+from framebrush_scorer.painters.mosaic import mosaic  # noqa: F401 - found by its name, as all are
+from framebrush_scorer.painters.names import PAINTERS
+from framebrush_scorer.painters.strokes import smear, streaks
 
 Painter = Callable[[Tensor], Tensor]
 
@@ -48,18 +45,18 @@ def gouache(x: Tensor) -> Tensor:
     """Flat opaque colours in few tones, indigo shadows, warm lights, contours drawn with a brush."""
     shade, paper, pigment = colour(x, 0.13, 0.10, 0.32), colour(x, 1.0, 0.97, 0.89), colour(x, 0.09, 0.09, 0.20)
     y = kuwahara(kuwahara(x, 4), 3)
-    light = luma(y)
+    light = luma_bt601(y)
     tone = quantise(light.clamp(0, 1) ** 0.72, levels=6, sharpness=6)
     chroma = (y - light) * (tone / (light + 0.04)).clamp_max(2.2)
     flat = paper * (tone + 1.45 * chroma) + 0.45 * (1 - tone) ** 2 * shade
-    lifted = luma(x) ** 0.6  # so that dark scenes have contours too
+    lifted = luma_bt601(x) ** 0.6  # so that dark scenes have contours too
     return torch.lerp(pigment, flat, contours(lifted, 1.25, 2.0, 0.004, 70)).clamp(0, 1)
 
 
 def pencil(x: Tensor) -> Tensor:
     """Graphite on white paper: contours, and shading that leaves the lighter side of every edge bare."""
     paper, graphite = colour(x, 0.98, 0.97, 0.95), colour(x, 0.15, 0.15, 0.19)
-    light = luma(kuwahara(x, 3)).clamp(0, 1)
+    light = luma_bt601(kuwahara(x, 3)).clamp(0, 1)
     shading = (0.25 + 0.75 * light**0.7) * (0.4 + 0.6 * (light / (blur(light, 6.0) + 0.02)).clamp(0, 1))
     line = contours(light**0.6, 1.0, 2.0, 0.002, 45)
     return torch.lerp(graphite, paper, shading * (0.2 + 0.8 * line)).clamp(0, 1)
@@ -67,29 +64,29 @@ def pencil(x: Tensor) -> Tensor:
 
 def poster(x: Tensor) -> Tensor:
     """A screen print in four inks: navy, red, grey-blue and cream."""
-    light = luma(kuwahara(kuwahara(x, 4), 3)).clamp(0, 1)
+    light = luma_bt601(kuwahara(kuwahara(x, 4), 3)).clamp(0, 1)
     inks = ramp(light, [(-1.0, "0f2a44"), (0.22, "c8232c"), (0.42, "6f9fa8"), (0.60, "f6e3b0")], 60)
-    line = contours(luma(x) ** 0.6, 1.2, 2.0, 0.006, 70)
+    line = contours(luma_bt601(x) ** 0.6, 1.2, 2.0, 0.006, 70)
     return torch.lerp(colour(x, 0.06, 0.16, 0.27), inks, line).clamp(0, 1)
 
 
 def comic(x: Tensor) -> Tensor:
     """Bright flat colours in few tones, deep black, bold black contours."""
     y = kuwahara(kuwahara(x, 6), 4)
-    light = luma(y)
+    light = luma_bt601(y)
     lifted = light.clamp(0, 1) ** 0.7
     tone = quantise(lifted, levels=4, sharpness=14)
     chroma = (2 * (y - light) / (light + 0.05)).clamp(-1, 1)
     flat = (tone * (1 + 0.9 * chroma)).clamp(0, 1)
     black = torch.sigmoid((lifted - 0.17) * 60)
-    return (0.04 + flat * black * contours(luma(x) ** 0.6, 1.6, 2.6, 0.003, 90)).clamp(0, 1)
+    return (0.04 + flat * black * contours(luma_bt601(x) ** 0.6, 1.6, 2.6, 0.003, 90)).clamp(0, 1)
 
 
 def vangogh(x: Tensor) -> Tensor:
     """Thick strokes that follow the shapes, warm on their lit sides, as in Van Gogh's late paintings."""
     relief, along = streaks(x, 14, 1.3)
     y = smear(kuwahara(x, 4), along, 8)
-    light, relief = luma(y), relief.clamp(-2, 2)
+    light, relief = luma_bt601(y), relief.clamp(-2, 2)
     y = (light + 1.6 * (y - light)) * (1 + 0.22 * relief) + 0.45 * relief * colour(x, 0.10, 0.05, -0.10)
     around = extend(relief, 1)
     slope = around[..., 1:-1, 2:] - around[..., 1:-1, :-2] + around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
@@ -99,59 +96,20 @@ def vangogh(x: Tensor) -> Tensor:
 def woodcut(x: Tensor) -> Tensor:
     """Black ink on cream paper: hatching that follows the shapes, the denser the darker they are."""
     relief, along = streaks(x, 16, 1.0)
-    tone = luma(kuwahara(x, 3)).clamp(0, 1) ** 0.65
+    tone = luma_bt601(kuwahara(x, 3)).clamp(0, 1) ** 0.65
     hatching = torch.sigmoid(5 * (3.2 * (0.62 - tone) + 0.75 * relief.clamp(-2.5, 2.5) - 0.25))
-    line = contours(smear(luma(x) ** 0.6, along, 3), 1.0, 1.9, 0.004, 60)
+    line = contours(smear(luma_bt601(x) ** 0.6, along, 3), 1.0, 1.9, 0.004, 60)
     ink = 1 - (1 - hatching) * line
     return torch.lerp(colour(x, 0.97, 0.95, 0.90), colour(x, 0.13, 0.12, 0.14), ink).clamp(0, 1)
 
 
-PAINTERS: dict[str, Painter] = {
-    "comic": comic,
-    "gouache": gouache,
-    "ink": ink,
-    "mosaic": mosaic,
-    "oil": oil,
-    "pencil": pencil,
-    "poster": poster,
-    "vangogh": vangogh,
-    "woodcut": woodcut,
-}
-"""By name."""
+def find_painter(name: str) -> Painter:
+    """Return the painter of a name.
 
-
-REACH = 128
-"""How far around a pixel a painter looks, in pixels, more than enough; cells of a mosaic can be larger, and then differ
-a little where two tiles meet."""
-
-BYTES_PER_PIXEL = 1024
-"""Memory that a painter takes, at most."""
-
-
-class PainterModel:
-    """A painter as a frame model, in float32; frames too large for the memory are painted in tiles.
-
-    Args:
-        name: One of :data:`PAINTERS`.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        memory: Bytes that it may take beside the frames; a quarter of what there is by default.
-
+    Raises:
+        KeyError: The name is none of :data:`framebrush_scorer.painters.PAINTERS`.
     """
-
-    def __init__(self, name: str, device: str = "auto", memory: int | None = None) -> None:
-        self.name, self.painter, self.device = name, PAINTERS[name], choose_device(device)
-        self.pixels = (memory or memory_limit(self.device)) // BYTES_PER_PIXEL
-
-    @torch.inference_mode()
-    def __call__(self, frames: Frames) -> Frames:
-        """Paint RGB frames (B, H, W, 3), one at a time to bound memory.
-
-        Raises:
-            ValueError: These are no frames.
-        """
-        pictures = torch.split(to_tensor(frames, self.device), 1)
-        return to_frames([in_tiles(self.paint, picture, REACH, self.pixels) for picture in pictures])
-
-    def paint(self, pictures: Tensor) -> Tensor:
-        """Paint uint8 (B, 3, H, W) in one pass, to the same."""
-        return rounded(255 * self.painter(pictures.float() / 255))
+    if name not in PAINTERS:
+        raise KeyError(name)
+    painter: Painter = globals()[name]
+    return painter

@@ -3,12 +3,10 @@
 import torch
 from torch import Tensor
 
-from framebrush_scorer.frames import Frames
-from framebrush_scorer.inference import optimise
-from framebrush_scorer.net import TransformerNet, pad
-from framebrush_scorer.precision import choose_device, choose_dtype
-from framebrush_scorer.tensors import rounded, to_frames, to_tensor
-from framebrush_scorer.tiles import halo, in_tiles, memory_limit
+from framebrush_scorer.frames import RgbFrames
+from framebrush_scorer.models.tensors import rounded, to_frames, to_tensor
+from framebrush_scorer.models.tiles import halo, in_tiles, memory_limit
+from framebrush_scorer.networks import TransformerNet, choose_device, choose_dtype, optimise, pad
 
 PASS_PIXELS = 8 * 2**20
 """Pixels in one pass on a GPU: enough to keep it busy, about 3 GB at the original width in half precision."""
@@ -20,7 +18,7 @@ LIVE_PLANES = 5
 class StyleModel:
     """A TransformerNet that paints frames, on the best device in the fastest format that looks the same.
 
-    Frames too large for the memory are painted in tiles, unless the network has instance normalisation, whose
+    RgbFrames too large for the memory are painted in tiles, unless the network has instance normalisation, whose
     statistics are those of the whole picture.
 
     Not safe for concurrent calls: guard it with a lock.
@@ -46,7 +44,7 @@ class StyleModel:
         self.pixels = max(1, (memory or memory_limit(self.device)) // bytes_per_pixel)
 
     @torch.inference_mode()
-    def __call__(self, frames: Frames) -> Frames:
+    def __call__(self, frames: RgbFrames) -> RgbFrames:
         """Paint RGB frames (B, H, W, 3); any B, H, W >= 1.
 
         Raises:

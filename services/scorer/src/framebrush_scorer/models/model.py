@@ -1,0 +1,27 @@
+"""What a frame model is."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from framebrush_scorer.frames import RgbFrames
+
+
+class FrameModel(Protocol):
+    """Turns pictures into pictures of the same size. One thread calls it at a time."""
+
+    @property
+    def name(self) -> str:
+        """The name under which the model was loaded."""
+
+    def __call__(self, frames: RgbFrames) -> RgbFrames:
+        """Return one new frame for each frame, in the same order, as uint8 (B, H, W, 3) in 0..255.
+
+        A frame's result does not depend on the other frames of the batch.
+
+        Args:
+            frames: RGB pictures, uint8 (B, H, W, 3) in 0..255, with any B, H, W >= 1. They must not be changed.
+        """
+
+
+Factory = Callable[[str], FrameModel]
+"""Makes a model for a device, which is called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""

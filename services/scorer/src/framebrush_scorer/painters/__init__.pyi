@@ -1,0 +1,2 @@
+from .catalogue import find_painter as find_painter
+from .names import PAINTERS as PAINTERS

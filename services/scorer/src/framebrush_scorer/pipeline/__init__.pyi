@@ -1,0 +1,5 @@
+from .controls import Controlled as Controlled
+from .controls import Controls as Controls
+from .handler import Scorer as Scorer
+from .scoring import score as score
+from .smoothing import smooth as smooth

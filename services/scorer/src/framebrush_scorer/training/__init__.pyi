@@ -1,0 +1,6 @@
+from .generator import generate as generate
+from .picture import PictureTeacher as PictureTeacher
+from .recipe import Recipe as Recipe
+from .teachers import PainterTeacher as PainterTeacher
+from .trainer import Trainer as Trainer
+from .vgg import read_vgg as read_vgg
