@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeGuard
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from framebrush.contracts.document import RUN_ID_PATTERN, Count, Document, FrameRange, Generation, Index, RunId, explain
-from framebrush.contracts.requests import RunRequest, Trigger
+from framebrush.contracts.requests import RunRequest, Trigger, TriggerMember
 from framebrush.errors import InvalidMessage
 
 ITEM_FAILED = "item_failed"
@@ -145,7 +145,7 @@ RunMessage: TypeAlias = (
     SegmentPlanned | PackReady | ItemFailed | BatchReady | BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 )
 """What services send to each other about a run."""
-Message: TypeAlias = RunRequest | RunMessage
+Message: TypeAlias = RunRequest | TriggerMember | RunMessage
 """What services send."""
 Incoming: TypeAlias = RunMessage | Trigger
 """What handlers get."""
