@@ -190,3 +190,23 @@ def test_a_blob_s_name_stays_in_its_container(name: str) -> None:
     for blob in ("input", "output"):
         content = {"input": {"container": "input", "name": "a.mp4"}, blob: {"container": "output", "name": name}}
         assert f"{blob}.name: no part of the name may be . or .." in refusal("triggers", content)
+
+
+BATCH = {
+    "kind": "batch_ready", "run_id": "a", "segment": 0, "start": 0, "length": 1,
+    "frames": {"first": 8, "count": 4}, "pack": {"first": 8, "count": 8},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"frames": {"first": 7, "count": 2}}, "frames: must lie within the pack"),
+        ({"frames": {"first": 14, "count": 3}}, "frames: must lie within the pack"),
+        ({"frames": {"first": 8, "count": 10**9}}, "more than the 64 of a pack"),
+        ({"frames": {"first": 8, "count": 65}, "pack": {"first": 0, "count": 10**9}}, "more than the 64 of a pack"),
+    ],
+)
+def test_a_batch_is_a_part_of_a_pack(changes: dict[str, object], text: str) -> None:
+    """A scorer makes an entry for every frame of its batch, the missing ones included."""
+    assert text in refusal("batches", {**BATCH, **changes})
