@@ -29,12 +29,12 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz chaos faults clean images push $(IMAGES:%=image-%)
+.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Use it
 
@@ -109,6 +109,9 @@ bench-images: setup ## Measure the images: megabytes, and seconds until ready.
 
 fuzz: setup ## Put 10,000 mutated films through the services, about an hour; the tally goes into docs/video.md.
 	@$(BIN)/python tests/tools/fuzz.py
+
+fuzz-messages: setup ## Put 10,000 mutated messages per queue through the handlers; the tally goes into docs/reliability.md.
+	@$(BIN)/python tests/tools/fuzz_messages.py
 
 chaos: setup ## Kill, end and freeze every part at seeded moments; SEEDS=200 for the tally in docs/reliability.md, SEED=17 for one.
 	@$(BIN)/python tests/chaos/matrix.py --seeds "$(SEEDS)" $(if $(SEED),--seed $(SEED))

@@ -35,7 +35,7 @@ from framebrush.errors import InvalidMessage
 run_ids = st.from_regex(RUN_ID_PATTERN, fullmatch=True).filter(lambda text: not text.endswith("\n"))
 indices = st.integers(0, 2**31 - 1)
 counts = st.integers(1, 2**31 - 1)
-ranges = st.builds(FrameRange, first=indices, count=counts)
+pack_ranges = st.builds(FrameRange, first=indices, count=st.integers(1, 64))
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=128)
 blob_names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1024)
 blobs = st.builds(BlobRef, container=st.from_regex(r"[a-z0-9]{3,63}", fullmatch=True), name=blob_names)
@@ -66,6 +66,16 @@ def packs(draw: st.DrawFn) -> PackReady:
     return PackReady(run_id=draw(run_ids), segment=draw(indices), frames=frames, offsets=tuple(offsets))
 
 
+@st.composite
+def batch_messages(draw: st.DrawFn) -> BatchReady:
+    pack = draw(pack_ranges)
+    first = draw(st.integers(0, min(pack.count - 1, 2**31 - 1 - pack.first)))
+    frames = FrameRange(first=pack.first + first, count=draw(st.integers(1, pack.count - first)))
+    return BatchReady(
+        run_id=draw(run_ids), segment=draw(indices), frames=frames, pack=pack, start=draw(indices), length=draw(counts)
+    )
+
+
 segment_messages = st.one_of(
     [st.builds(kind, run_id=run_ids, segment=indices) for kind in (SegmentPlanned, SegmentScored, SegmentEncoded)]
 )
@@ -84,8 +94,8 @@ messages: st.SearchStrategy[Message] = st.one_of(
     segment_messages,
     packs(),
     item_failures,
-    st.builds(BatchReady, run_id=run_ids, segment=indices, frames=ranges, pack=ranges, start=indices, length=counts),
-    st.builds(BatchScored, run_id=run_ids, segment=indices, frames=ranges),
+    batch_messages(),
+    st.builds(BatchScored, run_id=run_ids, segment=indices, frames=pack_ranges),
     st.builds(RunEncoded, run_id=run_ids),
 )
 json_values: st.SearchStrategy[Any] = st.recursive(

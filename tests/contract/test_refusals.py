@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from framebrush.contracts import Document, Message, RunEncoded, Trigger, decode
+from framebrush.contracts import MOST_MEMBERS, Document, Message, RunEncoded, Trigger, decode
 from framebrush.errors import InvalidMessage
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -93,12 +93,46 @@ def test_what_is_not_json_says_so() -> None:
         Trigger.decode(b"make it nice", input_container="input")
 
 
-def test_one_bad_member_of_an_array_leaves_the_others_good() -> None:
+def members(*items: object) -> tuple[bytes, ...]:
+    trigger = Trigger.decode(json.dumps(items).encode(), input_container="input")
+    assert trigger.requests == ()
+    return tuple(member.encode() for member in trigger.members)
+
+
+def test_the_members_of_an_array_are_told_apart_and_not_judged() -> None:
+    good = {"input": {"container": "input", "name": "é.mp4"}}
+    array = members(good, 7, None, "\ud800", {"run_id": 1}, good)
+    assert [json.loads(member) for member in array] == [good, 7, None, "\ud800", {"run_id": 1}]
+    (request,) = Trigger.decode(array[0], input_container="input").requests
+    assert request.input.name == "é.mp4"
+    for member in array[1:]:
+        with pytest.raises(InvalidMessage):
+            Trigger.decode(member, input_container="input")
+
+
+def test_members_that_differ_in_their_run_have_ids_that_differ() -> None:
+    requests = [{"run_id": run, "input": {"container": "input", "name": "a.mp4"}} for run in ("a", "b")]
+    trigger = Trigger.decode(json.dumps(requests).encode(), input_container="input")
+    assert len({member.message_id for member in trigger.members}) == 2
+
+
+def test_an_array_within_an_array_is_refused_as_its_member() -> None:
     good = {"input": {"container": "input", "name": "a.mp4"}}
-    trigger = Trigger.decode(json.dumps([good, 7]).encode(), input_container="input")
-    assert [request.input.name for request in trigger.requests] == ["a.mp4"]
-    assert trigger.problems == ("[1] trigger: expected an object, got int",)
-    assert "[0] trigger: expected an object" in refusal("triggers", [7, 8])
+    _, nested = members(good, [good, good])
+    with pytest.raises(InvalidMessage, match="expected an object, got list"):
+        Trigger.decode(nested, input_container="input")
+
+
+def test_an_array_has_an_end() -> None:
+    assert len(members(*range(MOST_MEMBERS))) == MOST_MEMBERS
+    assert "more than 5000" in refusal("triggers", list(range(MOST_MEMBERS + 1)))
+
+
+def test_an_array_of_none_and_of_one() -> None:
+    good = {"input": {"container": "input", "name": "a.mp4"}}
+    assert Trigger.decode(b"[]", input_container="input") == Trigger()
+    (request,) = Trigger.decode(json.dumps([good]).encode(), input_container="input").requests
+    assert request.input.name == "a.mp4"
 
 
 def test_events_of_other_containers_are_left_out(form: str) -> None:
@@ -156,3 +190,23 @@ def test_a_blob_s_name_stays_in_its_container(name: str) -> None:
     for blob in ("input", "output"):
         content = {"input": {"container": "input", "name": "a.mp4"}, blob: {"container": "output", "name": name}}
         assert f"{blob}.name: no part of the name may be . or .." in refusal("triggers", content)
+
+
+BATCH = {
+    "kind": "batch_ready", "run_id": "a", "segment": 0, "start": 0, "length": 1,
+    "frames": {"first": 8, "count": 4}, "pack": {"first": 8, "count": 8},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"frames": {"first": 7, "count": 2}}, "frames: must lie within the pack"),
+        ({"frames": {"first": 14, "count": 3}}, "frames: must lie within the pack"),
+        ({"frames": {"first": 8, "count": 10**9}}, "more than the 64 of a pack"),
+        ({"frames": {"first": 8, "count": 65}, "pack": {"first": 0, "count": 10**9}}, "more than the 64 of a pack"),
+    ],
+)
+def test_a_batch_is_a_part_of_a_pack(changes: dict[str, object], text: str) -> None:
+    """A scorer makes an entry for every frame of its batch, the missing ones included."""
+    assert text in refusal("batches", {**BATCH, **changes})

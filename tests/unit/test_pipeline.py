@@ -23,9 +23,9 @@ from framebrush.contracts import (
     RunRequest,
     SegmentScored,
     State,
-    Trigger,
+    TriggerMember,
 )
-from framebrush.errors import InvalidMessage, PermanentError
+from framebrush.errors import PermanentError
 
 SMALL = {"segment_frames": 10}
 
@@ -333,15 +333,16 @@ def test_a_submitted_blob_starts_no_second_run(clip: Path) -> None:
     assert pipeline.run().state is State.SUCCEEDED
 
 
-def test_the_good_members_of_an_array_are_runs(clip: Path) -> None:
+def test_a_bad_member_of_an_array_costs_no_other_one(clip: Path) -> None:
     pipeline = Pipeline(**SMALL)
     ref = pipeline.put(clip.name, clip.read_bytes())
     good = {"run_id": "good", "input": ref.model_dump()}
-    trigger = Trigger.decode(json.dumps([good, {"run_id": "bad"}]).encode(), input_container="input")
-    outgoing = pipeline.handlers["triggers"](trigger)
-    assert next(outgoing) == RunRequest(run_id="good", input=ref)
-    with pytest.raises(InvalidMessage, match=r"\[1\] .*input: Field required"):
-        next(outgoing)
+    array = TriggerMember(content=json.dumps([{"run_id": "bad"}, 7, good, good, {**good, "run_id": "other"}]).encode())
+    pipeline.send(array)
+    while pipeline.waiting:
+        pipeline.step()
+    assert [message.encode() for message, _ in pipeline.dead] == [b'{"run_id":"bad"}', b"7"], "each by itself"
+    assert dict(pipeline.runs.ids()) == {"good": State.SUCCEEDED, "other": State.SUCCEEDED}
 
 
 def test_a_lost_batch_that_was_scored_stays_as_it_is(clip: Path) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from framebrush.contracts import Incoming, Message, SegmentPlanned, Trigger
-from framebrush.errors import InvalidMessage
 from framebrush.sandbox import Sandbox
 from framebrush.storage import Store
 from framebrush_splitter.planner import Planner
@@ -22,16 +21,13 @@ class Splitter:
         """Do one step, and yield the messages that follow from it.
 
         Raises:
-            InvalidMessage: Members of an array of triggers are malformed; the others were passed on.
             PermanentError: The run or the segment cannot be made as it is.
         """
         match message:
-            case Trigger(requests=(request,), problems=()):
-                yield from self._plan(request)
-            case Trigger(requests=requests, problems=problems):
-                yield from requests  # one message each: a bad one among them fails alone
-                if problems:
-                    raise InvalidMessage("; ".join(problems)[:2048])
+            case Trigger(requests=requests, members=members):
+                yield from members  # one message each: a bad one among them fails alone, and is replayed alone
+                for request in requests:
+                    yield from self._plan(request)
             case SegmentPlanned():
                 yield from self._split(message)
             case _:

@@ -74,7 +74,7 @@ class SegmentSplitter:
 
     def _frames(self, manifest: Manifest, number: int) -> Iterator[tuple[int, int, bytes]]:
         """Yield the time and duration in ticks, and the image, of each frame; a damaged frame has an empty image."""
-        segment, source, settings = manifest.segments[number], manifest.source, self._settings
+        segment, source, settings = manifest.segment(number), manifest.source, self._settings
         allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
         reader = read_input(self._store, source.blob, source.size, source.etag)
         for shot in self._sandbox.run(

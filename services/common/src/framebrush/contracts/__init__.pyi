@@ -44,10 +44,12 @@ from .records import Timeline as Timeline
 from .report import Check as Check
 from .report import FailedFrame as FailedFrame
 from .report import Report as Report
+from .requests import MOST_MEMBERS as MOST_MEMBERS
 from .requests import SUBMITTED as SUBMITTED
 from .requests import Options as Options
 from .requests import RunRequest as RunRequest
 from .requests import Trigger as Trigger
+from .requests import TriggerMember as TriggerMember
 from .requests import derive_run_id as derive_run_id
 from .requests import suffix_of as suffix_of
 from .status import Failure as Failure

@@ -1,9 +1,9 @@
 """The base of everything written as JSON: messages, manifest, status, report."""
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from framebrush.errors import InvalidMessage
@@ -110,3 +110,17 @@ class FrameRange(Model):
     def stop(self) -> int:
         """One past the last frame."""
         return self.first + self.count
+
+
+MOST_FRAMES = 64
+"""Frames of a pack, at most."""
+
+
+def _few(frames: FrameRange) -> FrameRange:
+    if frames.count > MOST_FRAMES:
+        raise ValueError(f"count: {frames.count} frames, more than the {MOST_FRAMES} of a pack")
+    return frames
+
+
+PackRange: TypeAlias = Annotated[FrameRange, AfterValidator(_few)]
+"""The frames of a pack, or of a part of it."""

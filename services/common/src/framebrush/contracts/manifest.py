@@ -7,6 +7,7 @@ from pydantic import Field
 
 from framebrush.contracts.document import BlobRef, Count, Document, Index, Model, ModelName, RunId
 from framebrush.contracts.requests import Options
+from framebrush.errors import InvalidMessage
 
 Rational = tuple[int, Annotated[int, Field(ge=1)]]
 """Numerator and denominator."""
@@ -86,6 +87,16 @@ class Manifest(Document):
     def frames(self) -> int:
         """Frames in the whole video."""
         return sum(segment.frames for segment in self.segments)
+
+    def segment(self, number: int) -> Segment:
+        """Return a segment by its number, from 0.
+
+        Raises:
+            InvalidMessage: The run has no such segment, so a message that names it is not of this run.
+        """
+        if number >= len(self.segments):
+            raise InvalidMessage(f"segment: run {self.run_id} has {len(self.segments)}, numbered from 0, not {number}")
+        return self.segments[number]
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:

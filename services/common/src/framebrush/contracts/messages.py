@@ -10,8 +10,18 @@ from typing import Annotated, ClassVar, Literal, Self, TypeAlias, TypeGuard
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from framebrush.contracts.document import RUN_ID_PATTERN, Count, Document, FrameRange, Generation, Index, RunId, explain
-from framebrush.contracts.requests import RunRequest, Trigger
+from framebrush.contracts.document import (
+    RUN_ID_PATTERN,
+    Count,
+    Document,
+    FrameRange,
+    Generation,
+    Index,
+    PackRange,
+    RunId,
+    explain,
+)
+from framebrush.contracts.requests import RunRequest, Trigger, TriggerMember
 from framebrush.errors import InvalidMessage
 
 ITEM_FAILED = "item_failed"
@@ -96,12 +106,18 @@ class BatchReady(_SegmentMessage):
 
     queue = "batches"
     kind: Literal["batch_ready"] = "batch_ready"
-    frames: FrameRange
-    pack: FrameRange
+    frames: PackRange
+    pack: PackRange
     start: Index
     """First byte of the frames within the pack."""
     length: Count
     """Number of bytes."""
+
+    @model_validator(mode="after")
+    def _within_the_pack(self) -> Self:
+        if self.frames.first < self.pack.first or self.frames.stop > self.pack.stop:
+            raise ValueError("frames: must lie within the pack")
+        return self
 
     def _item(self) -> str:
         return f"/{self.segment}/{self.frames.first}"
@@ -113,7 +129,7 @@ class BatchScored(_SegmentMessage):
     queue = "events"
     former_queue = "scored"
     kind: Literal["batch_scored"] = "batch_scored"
-    frames: FrameRange
+    frames: PackRange
 
     def _item(self) -> str:
         return f"/{self.segment}/{self.frames.first}"
@@ -145,7 +161,7 @@ RunMessage: TypeAlias = (
     SegmentPlanned | PackReady | ItemFailed | BatchReady | BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 )
 """What services send to each other about a run."""
-Message: TypeAlias = RunRequest | RunMessage
+Message: TypeAlias = RunRequest | TriggerMember | RunMessage
 """What services send."""
 Incoming: TypeAlias = RunMessage | Trigger
 """What handlers get."""

@@ -17,6 +17,9 @@ from framebrush.errors import InvalidMessage
 SUBMITTED = "framebrush_submitted"
 """Metadata of a blob that comes with a request of its own: its creation alone starts no run."""
 
+MOST_MEMBERS = 5000
+"""Members of an array of triggers, at most: the largest batch that Event Grid sends."""
+
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 #: On accounts with a hierarchical namespace a file is announced twice; these come first, with length 0.
 INCOMPLETE_APIS = ("CreateFile", "SftpCreate")
@@ -94,43 +97,69 @@ def suffix_of(output: BlobRef) -> str:
     return PurePosixPath(output.name).suffix.lower()
 
 
-class Trigger(Model):
-    """One message of the triggers queue: none, one or several requests."""
+class TriggerMember(Model):
+    """One member of an array of triggers, whatever it says: it goes to ``triggers`` as a message of its own."""
 
-    requests: tuple[RunRequest, ...]
-    problems: tuple[str, ...] = ()
-    """What is wrong with the other members of an array."""
+    queue: ClassVar[str] = "triggers"
+    kind: ClassVar[str] = "trigger_member"
+    run_id: ClassVar[None] = None
+    content: bytes
+    """JSON. Equal members have equal content."""
+
+    @classmethod
+    def of(cls, item: Any) -> Self:
+        """Return the message of a member, as :func:`json.loads` gives it."""
+        # An array within an array is refused, as the member that it is; as a message it would be an array like others.
+        body = [item] if isinstance(item, list) else item
+        try:
+            return cls(content=json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+        except UnicodeEncodeError:  # half of a surrogate pair
+            return cls(content=json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
+
+    def encode(self) -> bytes:
+        """Return the body of the message."""
+        return self.content
+
+    @property
+    def message_id(self) -> str:
+        """Derived from the content, so that the same member twice is one message."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class Trigger(Model):
+    """One message of the triggers queue: a request, an event that is none of ours, or an array of triggers."""
+
+    requests: Annotated[tuple[RunRequest, ...], Field(max_length=1)] = ()
+    """The request; none when the event is about another container, or comes too early."""
+    members: tuple[TriggerMember, ...] = ()
+    """The members of an array. They are not looked into, so that each is accepted or put aside by itself."""
 
     @property
     def run_id(self) -> str | None:
-        """The run, when there is exactly one and it is named."""
-        return self.requests[0].run_id if len(self.requests) == 1 else None
+        """The run, when there is a request and it names one."""
+        return self.requests[0].run_id if self.requests else None
 
     @classmethod
     def decode(cls, body: bytes, *, input_container: str) -> "Trigger":
-        """Read a trigger in any of its three forms, one object or an array.
+        """Read a trigger in any of its three forms, one object or an array; an array of one is that one.
 
         Events of other containers than ``input_container`` are left out: outputs must not start runs.
 
         Raises:
-            InvalidMessage: naming the field, if none of an array's members is a trigger.
+            InvalidMessage: naming the field, or telling that an array has more than :data:`MOST_MEMBERS` members.
         """
         try:
             content = json.loads(body)
+            items = content if isinstance(content, list) else [content]
+            if len(items) > MOST_MEMBERS:
+                raise InvalidMessage(f"trigger: an array of {len(items)} members, more than {MOST_MEMBERS}")
+            if len(items) > 1:
+                members = dict.fromkeys(TriggerMember.of(item) for item in items)
+                return cls(members=tuple(members))
         except (ValueError, RecursionError) as error:
             raise InvalidMessage(f"trigger: not JSON: {error}") from None
-        items = content if isinstance(content, list) else [content]
-        requests, problems = list[RunRequest](), list[str]()
-        for number, item in enumerate(items):
-            try:
-                request = _request(item, input_container)
-            except InvalidMessage as error:
-                problems.append(f"[{number}] {error}" if len(items) > 1 else str(error))
-            else:
-                requests += [request] if request is not None else []
-        if problems and not requests:
-            raise InvalidMessage("; ".join(problems)[:2048])
-        return cls(requests=tuple(requests), problems=tuple(problems))
+        found = (_request(item, input_container) for item in items)
+        return cls(requests=tuple(request for request in found if request is not None))
 
 
 def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:

@@ -36,7 +36,7 @@ def is_scored(runs: RunDocuments, run_id: str, segment: int) -> bool:
     manifest = runs.manifest(run_id)
     prefix = runs.blobs(run_id).styled_prefix(segment, manifest.renditions[-1].number)
     scored = sum(frames_of(blob.ref).count for blob in runs.store.list(runs.container, prefix))
-    return scored >= manifest.segments[segment].frames
+    return scored >= manifest.segment(segment).frames
 
 
 def is_encoded(runs: RunDocuments, run_id: str) -> bool:
