@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from framebrush.errors import InputChanged
-from framebrush.sandbox import Source
+from framebrush.sandbox import SandboxedFile
 
 
-def describe(source: Source) -> Iterator[bytes]:
+def describe(source: SandboxedFile) -> Iterator[bytes]:
     """The end, the beginning, and a hash of all."""
     source.seek(-3, os.SEEK_END)
     yield source.read(3) or b""
@@ -22,25 +22,25 @@ def describe(source: Source) -> Iterator[bytes]:
     yield sha256(source.readall()).digest()
 
 
-def environment(source: Source) -> Iterator[bytes]:
+def environment(source: SandboxedFile) -> Iterator[bytes]:
     yield "\n".join(os.environ).encode()
 
 
-def process_id(source: Source) -> Iterator[bytes]:
+def process_id(source: SandboxedFile) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
 
 
-def refuse(source: Source) -> Iterator[bytes]:
+def refuse(source: SandboxedFile) -> Iterator[bytes]:
     yield b"one"
     raise InputChanged("so it is")
 
 
-def stumble(source: Source) -> Iterator[bytes]:
+def stumble(source: SandboxedFile) -> Iterator[bytes]:
     yield b"one"
     raise KeyError("of our own making")
 
 
-def crash(source: Source, how: str) -> Iterator[bytes]:
+def crash(source: SandboxedFile, how: str) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
     if how == "SIGILL":  # in the middle of a message
         os.write(source._line.tell.__self__.fileno(), b"\0\1\0\0")
@@ -51,7 +51,7 @@ def crash(source: Source, how: str) -> Iterator[bytes]:
     os.kill(os.getpid(), signal.Signals[how])
 
 
-def hang(source: Source, how: str) -> Iterator[bytes]:
+def hang(source: SandboxedFile, how: str) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
     if how == "in C":  # which holds the interpreter's lock: no other thread of the process runs
         re.match(r"(a+)+$", "a" * 60 + "b")
@@ -62,7 +62,7 @@ def hang(source: Source, how: str) -> Iterator[bytes]:
             source.read(10)
 
 
-def plod(source: Source, steps: int, seconds: float) -> Iterator[bytes]:
+def plod(source: SandboxedFile, steps: int, seconds: float) -> Iterator[bytes]:
     """Slow, with signs of life."""
     for _ in range(steps):
         time.sleep(seconds)
@@ -70,6 +70,6 @@ def plod(source: Source, steps: int, seconds: float) -> Iterator[bytes]:
     yield b"done"
 
 
-def devour(source: Source, megabytes: int) -> Iterator[bytes]:
+def devour(source: SandboxedFile, megabytes: int) -> Iterator[bytes]:
     held = [bytearray(10**6) for _ in range(megabytes)]
     yield str(len(held)).encode()

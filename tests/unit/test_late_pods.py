@@ -8,11 +8,13 @@ import pytest
 from support.conditions import Refusing, each_once
 from support.pipeline import Pipeline
 
-from framebrush.contracts import BlobRef, Message, SegmentPlanned, State
+from framebrush.contracts import BatchReady, BlobRef, ItemFailed, Message, SegmentPlanned, State
 from framebrush.errors import LockLost
 from framebrush.storage import BlobInfo, MemoryStore
 
 STEPS = [
+    ("run_request", "work/outputs/"),
+    ("run_request", "/manifest.json"),
     ("segment_planned", "/frames/"),
     ("segment_planned", "/timelines/"),
     ("batch_ready", "/styled/"),
@@ -94,6 +96,24 @@ def test_a_frozen_pod_changes_nothing_and_leaves_nothing(
     }
     assert pipeline.dead == []
     assert pipeline.run().state is State.SUCCEEDED  # what it has said is passed over
+
+
+def test_a_frozen_dispatcher_that_replaces_a_lost_batch_leaves_nothing(
+    film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = pipeline_of(film, bad_frames="keep_original")
+    while not isinstance(batch := pipeline.waiting[0], BatchReady):
+        pipeline.step()
+    pipeline.waiting[0] = lost = ItemFailed(
+        run_id="film", source="batches", item=batch.message_id, reason="model_failed", description="no memory",
+        body=batch.encode().decode(),
+    )  # fmt: skip
+    frozen = Frozen(pipeline, lost, "/styled/")
+    monkeypatch.setattr(pipeline.store, "write", frozen)
+    pipeline.step()
+    assert frozen.before
+    assert pipeline.status().failed_frames == 4
+    assert frames_left(pipeline) == []
 
 
 def test_messages_of_a_run_that_was_cleared_up_remove_what_they_would_make(film: bytes) -> None:

@@ -34,14 +34,14 @@ from framebrush.contracts import (
     VideoProperties,
 )
 from framebrush.media import BgrImage, Converter, MediaInfo, add_encoder, compare, open_encoder, read_media_info
-from framebrush_splitter.rehearsal import rehearse
+from framebrush_splitter.dry_run import dry_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
 FILM = Film(size=(64, 64), pts=tuple(range(0, 6 * 512, 512)), gop=3, sounds=(), options={"bf": "0"})
 TAGGED = Film(
     size=(64, 64), pts=FILM.pts, gop=3, sounds=(), tags={"colorspace": 1, "color_trc": 1, "color_primaries": 1}
 )
-SOFTWARE = [encoder for encoder in ENCODERS if encoder.by == "software"]
+SOFTWARE = [encoder for encoder in ENCODERS if encoder.backend == "software"]
 COMBINATIONS = [
     (encoder.codec, encoder.formats[key], CONTAINERS[encoder.codec][number % len(CONTAINERS[encoder.codec])], *key)
     for encoder in SOFTWARE
@@ -167,7 +167,8 @@ def test_what_an_input_does_not_allow_is_refused_before_any_work(tmp_path: Path,
     assert status.error.reason == "unsupported_stream"
     assert words in status.error.description
     assert "fit into" in status.error.description
-    assert not list(pipeline.store.list("work", "runs/")), "no plan, no frames"
+    left = [blob.ref for blob in pipeline.store.list("work", "runs/")]
+    assert left == [pipeline.runs.blobs(status.run_id).request], "no plan, no frames"
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -221,7 +222,7 @@ def test_every_encoding_is_refused_with_reasons_or_has_an_encoder(
     assert Encoding.model_validate_json(encoding.model_dump_json()) == encoding
     choice = encoding.choose(width, height)
     if choice is not None:
-        assert choice.encoder.takes(choice.colors, width, height)
+        assert choice.encoder.accepts(choice.colors, width, height)
         assert encoding.pixel_format in ("auto", choice.colors) and encoding.bits == choice.bits
         told = encoding.options(choice.encoder, width * height)
         assert all(isinstance(value, str) for value in told.values())
@@ -240,9 +241,9 @@ def test_ffmpeg_has_every_encoder_and_knows_its_options(encoder: Encoder) -> Non
     codec = av.Codec(encoder.name, "w")
     assert set(encoder.formats.values()) <= {each.name for each in codec.video_formats or ()}
     wishes: list[dict[str, Any]] = [{"preset": preset} for preset in encoder.presets]
-    wishes += [{"crf": encoder.most_crf}, {"bitrate": 10**6}] if encoder.crf is not None else [{}]
+    wishes += [{"crf": encoder.max_crf}, {"bitrate": 10**6}] if encoder.crf is not None else [{}]
     wishes += [{"lossless": True}] if encoder.lossless is not None else []
-    for wish in wishes if encoder.by == "software" else ():
+    for wish in wishes if encoder.backend == "software" else ():
         ((colors, bits), pixel_format), *_ = encoder.formats.items()
         encoding = Encoding(codec=encoder.codec, pixel_format=colors, bits=bits, **wish)  # type: ignore[arg-type]
         context = av.CodecContext.create(encoder.name, "w")
@@ -264,7 +265,7 @@ UNUSUAL = {"ffv1": {".mp4", ".m4v"}}
 @pytest.mark.parametrize("codec", CONTAINERS)
 def test_containers_carry_what_the_table_says_and_nothing_else(codec: str) -> None:
     options = Options(codec=codec)  # type: ignore[arg-type]
-    carrying = {suffix for suffix in FORMATS if rehearse(suffix, options, VIDEO) is None}
+    carrying = {suffix for suffix in FORMATS if dry_run(suffix, options, VIDEO) is None}
     assert carrying - UNUSUAL.get(codec, set()) == set(CONTAINERS[codec])
 
 
@@ -280,10 +281,12 @@ def test_no_encoder_takes_the_machine_for_itself() -> None:
         assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_OTHER}
 
 
-@pytest.mark.parametrize("encoder", [each for each in SOFTWARE if each.even or each.least > 1], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "encoder", [each for each in SOFTWARE if each.requires_even_size or each.min_size > 1], ids=lambda e: e.name
+)
 def test_sizes_are_refused_that_encoders_refuse(encoder: Encoder) -> None:
     (colors, bits), pixel_format = next(iter(encoder.formats.items()))
-    for width, height in ((64, 64), (encoder.least, encoder.least), (63, 64), (64, 63)):
+    for width, height in ((64, 64), (encoder.min_size, encoder.min_size), (63, 64), (64, 63)):
         context = av.CodecContext.create(encoder.name, "w")
         context.width, context.height, context.pix_fmt = width, height, pixel_format
         context.time_base, context.options = Fraction(1, 25), dict(encoder.fixed)
@@ -292,8 +295,8 @@ def test_sizes_are_refused_that_encoders_refuse(encoder: Encoder) -> None:
             opened = True
         except av.FFmpegError:
             opened = False
-        assert opened or not encoder.takes(colors, width, height), (width, height, bits)
-        assert not opened or encoder.takes(colors, width, height) or encoder.codec == "av1", (width, height, bits)
+        assert opened or not encoder.accepts(colors, width, height), (width, height, bits)
+        assert not opened or encoder.accepts(colors, width, height) or encoder.codec == "av1", (width, height, bits)
 
 
 def test_the_page_lists_what_containers_carry(tmp_path: Path) -> None:

@@ -214,10 +214,10 @@ def test_files_that_lie(tmp_path: Path, make: Callable[[Path], bytes], segments:
     opened = opener(make(tmp_path))
     packets, linear = plan(opened), in_line(opened)
     finest = cut(packets, 1)
-    assert (len(finest), packets.inexact) == (segments, inexact)
+    assert (len(finest), packets.unusable_keyframes) == (segments, inexact)
     assert in_parallel(opened, finest, random.Random(1)) == linear
 
 
 def test_no_cut_between_frames_that_share_a_time() -> None:
-    packets = Packets(pts=(0, 40, 80, 80, 81, 120), entries=(0, 80, 81, 120), end=160)
+    packets = Packets(pts=(0, 40, 80, 80, 81, 120), random_access=(0, 80, 81, 120), end=160)
     assert [(s.start, s.end, s.frames) for s in cut(packets, 1)] == [(0, 80, 2), (80, 120, 3), (120, 160, 1)]

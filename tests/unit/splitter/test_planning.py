@@ -1,6 +1,7 @@
 """A run is planned once, whatever happens while it is."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from framebrush.contracts import (
     RunRequest,
     SegmentPlanned,
     State,
+    Status,
     Trigger,
 )
 from framebrush.errors import BlobNotFound, OutputTaken, RunExists
@@ -182,3 +184,12 @@ def test_an_output_in_the_input_container_starts_no_run(store: Crashing) -> None
     store.write(INPUT, store.read(INPUT), metadata={"framebrush_run": "mine"})
     assert start(splitter(store), request(None, announced=True)) == []
     assert list(Runs(store, "work").ids()) == []
+
+
+def test_a_run_that_failed_before_its_request_was_read_is_planned_when_that_comes_again(store: Crashing) -> None:
+    """The dispatcher then writes the first status, and knows no model if the request names none."""
+    runs, now = Runs(store, "work"), datetime.now(UTC)
+    runs.create(Status(run_id="mine", state=State.FAILED, created=now, updated=now, input=INPUT, model="default"))
+    assert runs.reopen("mine") == []
+    assert len(start(splitter(store), request())) == 4
+    assert (runs.status("mine").state, runs.status("mine").model) == (State.RUNNING, "identity")

@@ -7,7 +7,7 @@ from framebrush_splitter.settings import SplitterSettings
 
 
 def make(settings: SplitterSettings, store: Store) -> Handler:
-    """The handler of both queues."""
+    """Return the handler of both queues. Its modules are imported here, while the worker connects."""
     from framebrush.sandbox import Sandbox
     from framebrush_splitter.handler import Splitter
 

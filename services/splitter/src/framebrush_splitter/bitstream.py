@@ -1,4 +1,4 @@
-"""What packets tell without being decoded."""
+"""What a packet tells without being decoded."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,15 +10,19 @@ from av.video.stream import VideoStream
 H264_IDR, H264_SEI = 5, 6
 HEVC_IRAP = range(16, 24)
 RECOVERY_POINT = 6
-"""Type of the SEI message that promises a recovery point (ITU-T H.264, annex D)."""
+"""The type of the SEI message that announces a recovery point (ITU-T H.264, annex D)."""
 
 
-def exact_entry(packet: "Packet[Any]", codec: str) -> bool:
-    """Whether decoding can begin at a keyframe so that everything shown from there on is exact.
+def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
+    """Return whether decoding can begin at a keyframe, so that every frame shown from there on is exact.
 
-    Containers flag whatever their muxer took for a keyframe. In most codecs pictures refer no further back than to the
-    keyframe before them. H.264 may refer past any picture but an IDR, unless a recovery point says that the next
-    picture is exact already; with gradual refresh it is exact only later.
+    A container marks as a keyframe what its muxer took for one. In most codecs a frame refers to no frame before the
+    last keyframe. In H.264 a frame may refer to frames before any frame except an IDR frame. A recovery point may state
+    that this frame is exact already; with gradual refresh, frames are exact only later.
+
+    Args:
+        packet: A packet that the container marks as a keyframe.
+        codec: The name of its codec, as FFmpeg has it.
     """
     if codec not in ("h264", "hevc"):
         return True
@@ -33,17 +37,20 @@ def exact_entry(packet: "Packet[Any]", codec: str) -> bool:
 
 
 def untimed(container: InputContainer, stream: VideoStream) -> bool:
-    """Whether a frame's time follows from its place among all frames only: AVI counts packets, reordered or not."""
+    """Return whether frames have no times of their own: AVI numbers its packets in the order in which they are stored.
+
+    The time of a frame then follows from its position among all frames.
+    """
     return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
 def hidden(packet: "Packet[Any]", codec: str) -> bool:
-    """Whether a packet holds a frame that is never shown, only referred to (RFC 6386, 9.1)."""
+    """Return whether the frame in a packet is never shown; other frames refer to it (RFC 6386, section 9.1)."""
     return codec == "vp8" and not memoryview(packet)[0] & 0x10
 
 
 def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:
-    """The NAL units of a packet: with their sizes before them (ISO/IEC 14496-15), or with start codes."""
+    """Yield the NAL units of a packet, which have sizes (ISO/IEC 14496-15) or start codes in front of them."""
     if len(extra) <= size_at or extra[0] != 1:
         yield from filter(None, data.split(b"\0\0\1")[1:])
         return
@@ -55,7 +62,7 @@ def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:
 
 
 def _recovers_at_once(unit: bytes) -> bool:
-    """Whether an SEI unit says: exact from this picture on (recovery_frame_cnt 0, exact_match_flag 1)."""
+    """Return whether an SEI unit states that this frame is exact: recovery_frame_cnt is 0, exact_match_flag is 1."""
     data, position = unit[1:].replace(b"\0\0\3", b"\0\0") + b"\0\0\0", 0
     while position + 3 < len(data):
         kind, position = _number(data, position)
@@ -67,7 +74,10 @@ def _recovers_at_once(unit: bytes) -> bool:
 
 
 def _number(data: bytes, position: int) -> tuple[int, int]:
-    """A type or size of an SEI message, and the position after it: bytes of 255 add up with the one that ends them."""
+    """Return the type or the size of an SEI message, and the position after it.
+
+    The number is the sum of its bytes: any number of bytes with the value 255, and one with another value.
+    """
     value = 0
     while data[position] == 255:
         value, position = value + 255, position + 1

@@ -1,4 +1,4 @@
-"""Decoding one segment, wherever it lies in the video."""
+"""Decoding one segment, at any place in the video."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -16,53 +16,56 @@ from framebrush.errors import InvalidVideo
 from framebrush.media import codec_name
 from framebrush_splitter.bitstream import hidden, untimed
 
-UNKNOWN = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
-"""Formats that FFmpeg opens, but does not decode in full."""
+UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
+"""Formats that FFmpeg opens but does not decode in full, and what to do about them."""
 Opened: TypeAlias = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A frame's place in the video, and the frame unless its packets are damaged."""
+class DecodedFrame:
+    """A frame with its place in the video."""
 
     time: int
-    """Presentation time in ticks."""
+    """The presentation time in ticks."""
     duration: int
-    """Ticks, 0 if unknown."""
+    """The duration in ticks, 0 if it is unknown."""
     frame: VideoFrame | None
+    """The decoded frame, None if its packets are damaged."""
 
 
-def decode_segment(opened: Opened, segment: Segment, alive: Callable[[], None] = lambda: None) -> Iterator[Picture]:
-    """The segment's pictures in order of presentation, the same that decoding the whole video gives.
+def decode_segment(
+    opened: Opened, segment: Segment, alive: Callable[[], None] = lambda: None
+) -> Iterator[DecodedFrame]:
+    """Yield the frames of a segment in order of presentation: the same frames that decoding the whole video gives.
 
     Args:
-        opened: opens the video, at its beginning.
-        segment: which pictures; it starts where decoding can begin.
-        alive: called for each frame before them.
+        opened: Opens the video, at its beginning.
+        segment: The segment; decoding can begin at its first frame.
+        alive: Is called for each frame that is decoded before the segment begins.
 
     Raises:
-        InvalidVideo: pictures are missing, or there are others than planned, or not one can be decoded.
+        InvalidVideo: The segment has more or fewer frames than planned, or none of them can be decoded.
     """
-    for jump in (True, False):  # a broken or coarse index leads past the start: then from the beginning of the file
+    for jump in (True, False):  # an index may lead past the start: then decode from the beginning
         with opened() as (container, stream):
             if jump:
                 try:
                     container.seek(segment.start, stream=stream)
                 except av.FFmpegError:
                     continue
-            pictures = _between(container, stream, segment, alive)
-            first = next(pictures, None)
+            frames = _between(container, stream, segment, alive)
+            first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
-            yield from _checked(first, pictures, segment)
+            yield from _checked(first, frames, segment)
             return
 
 
 def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
-    """The first frame that can be decoded.
+    """Return the first frame that can be decoded.
 
     Raises:
-        InvalidVideo: there is none.
+        InvalidVideo: No frame can be decoded.
     """
     for packet in container.demux(stream):
         try:
@@ -70,17 +73,17 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
                 return frame
         except av.InvalidDataError:
             continue
-    raise InvalidVideo(f"{container.name}: {UNKNOWN.get(container.format.name, 'no frame could be decoded')}")
+    raise InvalidVideo(f"{container.name}: {UNDECODABLE.get(container.format.name, 'no frame could be decoded')}")
 
 
-def _checked(first: Picture | None, pictures: Iterator[Picture], segment: Segment) -> Iterator[Picture]:
+def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment: Segment) -> Iterator[DecodedFrame]:
     if first is None:
         raise InvalidVideo(f"no frame could be decoded between {segment.start} and {segment.end} ticks")
     count, decoded = 1, first.frame is not None
     yield first
-    for picture in pictures:
-        count, decoded = count + 1, decoded or picture.frame is not None
-        yield picture
+    for each in others:
+        count, decoded = count + 1, decoded or each.frame is not None
+        yield each
     if count != segment.frames or not decoded:
         raise InvalidVideo(
             f"{count if decoded else 0} of {segment.frames} frames could be decoded "
@@ -90,10 +93,10 @@ def _checked(first: Picture | None, pictures: Iterator[Picture], segment: Segmen
 
 def _between(
     container: InputContainer, stream: VideoStream, segment: Segment, alive: Callable[[], None]
-) -> Iterator[Picture]:
-    """Frames of a range of times, and empty pictures for packets of which none came.
+) -> Iterator[DecodedFrame]:
+    """Yield the frames of a segment, with None in the place of each frame that its packet did not give.
 
-    Decoders give frames in order of presentation, so whatever has not come when a later one comes never will.
+    A decoder gives frames in order of presentation: a frame that has not come before a later one never comes.
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
     timed, previous = not untimed(container, stream), segment.start - 1
@@ -115,20 +118,20 @@ def _between(
             due, length = heapq.heappop(awaited)
             if due == time:
                 break
-            yield Picture(due, length, None)
+            yield DecodedFrame(due, length, None)
         if time < previous:
             raise InvalidVideo(f"presentation times do not increase at {previous} ticks")
         previous = time
-        yield Picture(time, duration, frame)
+        yield DecodedFrame(time, duration, frame)
     for time, length in sorted(awaited):
         if segment.start <= time < segment.end:
-            yield Picture(time, length, None)
+            yield DecodedFrame(time, length, None)
 
 
 def _frames(
     container: InputContainer, stream: VideoStream, segment: Segment, awaited: list[tuple[int, int]]
 ) -> Iterator[VideoFrame]:
-    """Decode, noting the packets whose frames are to come; a damaged packet gives no frame."""
+    """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
     codec, by_time = codec_name(stream), not untimed(container, stream)
     for packet in container.demux(stream):
         time = packet.pts if packet.pts is not None else packet.dts

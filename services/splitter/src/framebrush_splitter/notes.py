@@ -1,4 +1,4 @@
-"""What a run cannot keep of its input, in lines for a person."""
+"""What a run cannot keep of its input, as lines of text for a person."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, VideoProperties
-from framebrush.media import HLG, PQ, codec_name, distinct
+from framebrush.media import HLG, PQ, codec_name, strictly_increasing
 from framebrush_splitter.plan import Packets
 
 HDR = {PQ: "PQ", HLG: "HLG"}
@@ -23,7 +23,17 @@ def notes(
     segments: tuple[Segment, ...],
     copied: Iterable[int],
 ) -> Iterator[str]:
-    """One line for each thing that is lost or changed, and for what makes the run slower."""
+    """Yield one line for each thing that the output loses or changes, and for what makes the run slower.
+
+    Args:
+        container: The input, opened.
+        stream: The video stream that is styled.
+        frame: The first decoded frame of that stream.
+        video: The properties of that stream.
+        packets: What its packets announce.
+        segments: The segments into which the video is cut.
+        copied: The indices of the streams that go into the output untouched.
+    """
     for other in container.streams:
         if other is not stream and other.index not in copied and not _is_chapters(container, other):
             yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
@@ -36,14 +46,15 @@ def notes(
         yield f"the pixels have {bits} bits, the output 8"
     if frame.interlaced_frame:
         yield "the video is interlaced: both fields are styled as one picture, and the output is progressive"
-    moved = sum(a != b for a, b in zip(packets.pts, distinct(packets.pts), strict=True))
+    moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
         yield f"{moved} frames share their time with the frame before: each comes a tick later"
-    if packets.inexact:
-        yield f"decoding cannot begin exactly at {packets.inexact} keyframes: the video is cut into {len(segments)}"
+    if packets.unusable_keyframes:
+        count = packets.unusable_keyframes
+        yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"
 
 
 def _is_chapters(container: InputContainer, stream: Stream) -> bool:
-    """QuickTime's chapters are a stream of texts, too; they are copied as chapters."""
+    """Return whether a stream holds the texts of QuickTime chapters, which are copied as chapters."""
     name = stream.metadata.get("handler_name", "").lower()
     return stream.type == "data" and bool(container.chapters()) and ("text" in name or "subtitle" in name)

@@ -1,4 +1,4 @@
-"""What a run's output becomes: as requested if this input allows it; else it is refused, or the next best."""
+"""The form of an output: as requested if the input allows it; otherwise it is refused, or the next best is taken."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from av.stream import AttachmentStream, Stream
 from framebrush.contracts import CONTAINERS, FORMATS, Options, VideoProperties
 from framebrush.errors import PermanentError
 from framebrush.media import codec_name
-from framebrush_splitter.rehearsal import rehearse
+from framebrush_splitter.dry_run import dry_run
 
 Samples = Mapping[int, "Packet[Any]"]
 
@@ -25,37 +25,38 @@ class UnsupportedStream(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What must fit into the output."""
+    """What an output must carry."""
 
     video: VideoProperties
     copied: Sequence[Stream]
     """Streams whose packets go into the output as they are."""
     samples: Samples
-    """A packet of each, by the stream's index."""
+    """One packet of each stream, by the index of the stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What can be."""
+    """An output that is possible."""
 
     options: Options
     suffix: str
-    """The extension of its name, which is its container."""
+    """The extension of its name, which tells its container."""
     note: str | None = None
-    """What was changed, and why."""
+    """What differs from the request, and why; None if nothing does."""
 
 
 def plan_output(source: Input, options: Options, requested: str | None, *, nvenc: bool) -> Output:
-    """The output as requested, or with ``options.fall_back`` the next best.
+    """Return the output as requested, or the next best one if ``options.fall_back`` is set.
 
     Args:
-        source: what goes into it.
-        options: how the run wants it encoded.
-        requested: an extension, if the run names one; else the codec's first container that carries everything.
-        nvenc: whether the installation has encoders on NVIDIA's GPUs.
+        source: What the output must carry.
+        options: How the run wants it encoded.
+        requested: The extension that the run asks for. If it is None, the first container of the codec is taken that
+            carries everything.
+        nvenc: Whether the installation has encoders on GPUs of NVIDIA.
 
     Raises:
-        UnsupportedStream: it cannot be; says why, and what could.
+        UnsupportedStream: The output is not possible; the text says why, and what would be possible.
     """
     first: str | None = None
     for suffix in (requested,) if requested else CONTAINERS[options.codec]:
@@ -75,7 +76,7 @@ def plan_output(source: Input, options: Options, requested: str | None, *, nvenc
 
 
 def _variants(options: Options) -> Iterator[Options]:
-    """The same, and what is more and more unlike it, but more and more likely to work."""
+    """Yield the options as they are, then options that differ more and more and are more and more likely to work."""
     yield options
     updates: list[dict[str, Any]] = [
         {"encoder": "software"},
@@ -87,7 +88,7 @@ def _variants(options: Options) -> Iterator[Options]:
 
 
 def _problem(source: Input, options: Options, suffix: str, *, nvenc: bool) -> str | None:
-    """Why the output cannot be so; None if it can."""
+    """Return why the output is not possible, None if it is."""
     video = source.video
     if options.encoder == "nvenc" and not nvenc:
         return "this installation has no NVENC (FRAMEBRUSH_NVENC)"
@@ -96,11 +97,19 @@ def _problem(source: Input, options: Options, suffix: str, *, nvenc: bool) -> st
     for stream in source.copied:
         if not carries(suffix, stream, source.samples):
             return f"{suffix} cannot carry the input's {stream.type} stream {stream.index} ({codec_name(stream)})"
-    return options.unsuited(suffix) or rehearse(suffix, options, video)
+    return options.unsuited(suffix) or dry_run(suffix, options, video)
 
 
 def carries(suffix: str, stream: Stream, samples: Mapping[int, "Packet[Any]"]) -> bool:
-    """Whether a container can carry a stream. Tried out: what a muxer accepts depends on more than the codec."""
+    """Return whether a container can carry a stream.
+
+    This is tried out, since what a muxer accepts depends on more than the codec.
+
+    Args:
+        suffix: The extension that tells the container.
+        stream: The stream of the input.
+        samples: A packet of each stream, by its index.
+    """
     if isinstance(stream, AttachmentStream):
         return FORMATS[suffix] == "matroska"
     try:

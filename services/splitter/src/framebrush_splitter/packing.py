@@ -1,27 +1,27 @@
-"""Frames to images, images to packs."""
+"""Turns frames into images, and images into packs."""
 
 from collections.abc import Iterable, Iterator
 
 from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media import Converter, PackWriter, encode_image
-from framebrush_splitter.decode import Picture
+from framebrush_splitter.decode import DecodedFrame
 
 
 class FrameEncoder:
-    """Turns decoded frames into JPEG or PNG, as the run says; may be called by several threads."""
+    """Turns decoded frames into JPEG or PNG images, as the run asks. Several threads may call it at the same time."""
 
     def __init__(self, video: VideoProperties, options: Options) -> None:
         self._video, self._codec, self._quality = video, options.pack_codec, options.jpeg_quality
         self._converter = Converter(video)
 
-    def __call__(self, picture: Picture) -> bytes:
-        """One frame as an image; nothing where it could not be decoded: the run's policy for bad frames applies.
+    def __call__(self, decoded: DecodedFrame) -> bytes:
+        """Return a frame as an image, empty if the frame could not be decoded: the policy for bad frames then applies.
 
         Raises:
-            InvalidVideo: the frame has another size than the video.
+            InvalidVideo: The frame has another size than the video.
         """
-        frame = picture.frame
+        frame = decoded.frame
         if frame is None:
             return b""
         if (frame.width, frame.height) != (self._video.width, self._video.height):
@@ -32,7 +32,7 @@ class FrameEncoder:
 
 
 def fill_packs(images: Iterable[bytes], size: int, codec: str) -> Iterator[tuple[FrameRange, PackWriter]]:
-    """Packs of ``size`` frames, the last with what is left."""
+    """Yield packs of ``size`` frames, and the frames in them; the last pack holds the frames that are left."""
     pack, first = PackWriter(codec), 0
     for index, image in enumerate(images):
         if index - first == size:

@@ -1,4 +1,4 @@
-"""Planning: from the packets of a video to segments, packs and batches."""
+"""Turns the packets of a video into segments, and chooses the sizes of packs and batches."""
 
 from array import array
 from bisect import bisect_left
@@ -13,52 +13,58 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import codec_name, distinct
-from framebrush_splitter.bitstream import exact_entry, hidden, untimed
+from framebrush.media import codec_name, strictly_increasing
+from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
 
 BATCH_PIXELS = 16_000_000
-"""Pixels of a score batch: some tenths of a second of GPU time at any resolution, and about 50 MB of frames."""
+"""The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
 PACK_BYTES = 256 * 2**20
+"""The bytes that a pack may have; it is made in memory."""
 FRAME_BYTES = {"jpeg": 0.5, "png": 2}
-"""A pixel's, in packs: JPEG of good quality in 4:4:4, PNG of a film."""
+"""The bytes that a pixel takes in a pack: as JPEG of good quality in 4:4:4, and as PNG of a film."""
 DECLARED = {"matroska,webm"}
-"""Formats that write their duration into the header; for others FFmpeg guesses."""
+"""Formats that store their duration in the header. For other formats FFmpeg estimates it."""
 INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
-"""Formats whose index at the beginning has every frame."""
+"""Formats whose index lists every frame."""
 CUT_SHORT = 0.25
-"""Seconds that may be missing from the declared duration, which some muxers round up."""
+"""The seconds by which a video may be shorter than its header says: some muxers round up."""
 
 INFLATED, SLACK = 8, 2**16
-"""Times its size, and bytes more, that a file's packets may hold together, which can be stored compressed."""
+"""The packets of a file may together have so many times its size, and so many bytes more: they may be compressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packets:
-    """The frames of a video as its packets announce them, in ticks of the stream's time base."""
+    """The frames of a video as its packets announce them. All times are in ticks of the time base of the stream."""
 
     pts: Sequence[int]
-    """Presentation times, not decreasing."""
-    entries: Sequence[int]
-    """Presentation times of frames where decoding can begin, increasing."""
+    """The presentation times of all frames, in an order that does not decrease."""
+    random_access: Sequence[int]
+    """The presentation times of the random access points, where decoding can begin; they increase."""
     end: int
-    """When the last frame ends."""
-    inexact: int = 0
-    """Keyframes where decoding cannot begin, or not exactly."""
+    """The time at which the last frame ends."""
+    unusable_keyframes: int = 0
+    """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
     samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
-    """The first packet of every other stream, by the stream's index."""
+    """The first packet of every other stream, by the index of the stream."""
 
 
 def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
-    """Read all packets of a stream, decoding nothing.
+    """Read all packets of a file, and decode none of them.
+
+    Args:
+        container: The file, opened and not yet read from.
+        stream: The video stream that is styled.
+        max_frames: The number of frames that it may have.
 
     Raises:
-        InvalidVideo: no frames, frames without times, times that jump back, a file cut short, or the same bytes in
-            many packets, which would fill disks when they are copied.
-        LimitExceeded: too many frames.
+        InvalidVideo: There are no frames, frames have no times, times jump back, the file is cut short, or many packets
+            hold the same bytes, which would fill disks when they are copied.
+        LimitExceeded: There are too many frames.
     """
-    times, entries, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
+    times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
-    codec, last, stored, inexact, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
+    codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
@@ -83,12 +89,12 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         times.append(time)
         ends.append(time + max(packet.duration or 0, 1))
         if packet.is_keyframe:
-            if entries and time < entries[-1]:
-                raise InvalidVideo(f"presentation times jump back from {entries[-1]} to {time} ticks")
-            if exact_entry(packet, codec):
-                entries.append(time)
+            if random_access and time < random_access[-1]:
+                raise InvalidVideo(f"presentation times jump back from {random_access[-1]} to {time} ticks")
+            if is_random_access_point(packet, codec):
+                random_access.append(time)
             else:
-                inexact += 1
+                unusable += 1
         if len(times) > max_frames:
             found = max(indexed, len(times))
             raise LimitExceeded.of(f"at least {found} frames are more", str(max_frames), "MAX_FRAMES")
@@ -100,28 +106,32 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     if last + CUT_SHORT < announced:
         raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
     if untimed(container, stream):
-        inexact, entries = inexact + len(entries) - 1, entries[:1]
-    return Packets(array("q", sorted(times)), entries, max(ends), inexact, samples)
+        unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
+    return Packets(array("q", sorted(times)), random_access, max(ends), unusable, samples)
 
 
 def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
-    """All packets, of streams that were there when the file was opened."""
+    """Yield all packets of the streams that were there when the file was opened."""
     try:
         yield from container.demux()
-    except IndexError:  # what PyAV makes of others
+    except IndexError:  # PyAV raises it for a packet of any other stream
         raise InvalidVideo("a stream begins in the middle that the beginning of the file does not announce") from None
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
-    """Cut where decoding can begin, into segments of at least ``least`` frames (the last may be shorter).
+    """Cut a video into segments at random access points.
 
-    With an open GOP, frames shown before a keyframe but stored after it belong to the segment before: segments are
-    ranges of presentation times, and decoding runs on until the range is full. There is no cut where frames that share
-    a time reach past it.
+    A segment is a range of presentation times. With an open GOP, frames that are stored after a keyframe and shown
+    before it belong to the segment before: decoding goes on until all frames of the range have come. There is no cut
+    between frames that share a time.
+
+    Args:
+        packets: The frames of the video.
+        least: The number of frames that a segment has at least; the last segment may have fewer.
     """
     pts, starts = packets.pts, [0]
-    shown = distinct(pts)
-    for time in packets.entries:
+    shown = strictly_increasing(pts)
+    for time in packets.random_access:
         index = bisect_left(pts, time)
         if index - starts[-1] >= least and shown[index] == time:
             starts.append(index)
@@ -133,16 +143,18 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
 
 
 def batch_size(width: int, height: int, requested: int | None) -> int:
-    """Frames of a score batch, 1..64."""
+    """Return the number of frames of a score batch, 1 to 64, for frames of so many pixels, or as requested."""
     return requested or max(1, min(64, BATCH_PIXELS // (width * height)))
 
 
 def pack_size(batch: int, frame_bytes: int) -> int:
-    """Frames of a pack, 1..64: whole batches, 16 frames or more unless they are huge, as a pack is made in memory.
+    """Return the number of frames of a pack, 1 to 64.
+
+    A pack holds whole batches. It has 16 frames or more, unless they are so large that memory would not hold them.
 
     Args:
-        batch: frames of a score batch.
-        frame_bytes: what a frame is reckoned to take.
+        batch: The number of frames of a score batch.
+        frame_bytes: The estimated number of bytes of one frame.
     """
     least = max(1, min(16, PACK_BYTES // frame_bytes))
     return batch * -(-least // batch)

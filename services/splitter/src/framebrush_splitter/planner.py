@@ -68,6 +68,8 @@ class Planner:
             return status.model_copy(
                 update={
                     "state": State.RUNNING,
+                    "model": manifest.model,
+                    "more_models": manifest.options.more_models,
                     "frames": manifest.frames,
                     "output": manifest.output,
                     "more_outputs": manifest.more_outputs,
@@ -114,17 +116,13 @@ class Planner:
     def _is_older(self, run_id: str, record: PlannedRequest) -> bool:
         """Whether a run is another request's that a splitter of version 0.1 started, which recorded no request."""
         try:
-            status = self._runs.status(run_id)
-        except BlobNotFound:
-            return False
-        models = (record.options.model, *record.options.more_models)
-        if (status.input, status.models) != (record.input, models):
-            return True
-        try:
+            if self._runs.status(run_id).input != record.input:
+                return True
             planned = self._runs.manifest(run_id)
         except BlobNotFound:
             return False
-        return not record.options.fall_back and planned.options != record.options
+        same_models = (planned.model, planned.options.more_models) == (record.options.model, record.options.more_models)
+        return not same_models or (not record.options.fall_back and planned.options != record.options)
 
     def _plan(self, request: RunRequest, source: BlobInfo | None, missing: BlobNotFound | None) -> Manifest:
         """The plan that is there, else a new one; of two that are made at the same time the first to be written."""

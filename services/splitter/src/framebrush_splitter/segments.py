@@ -6,14 +6,14 @@ from fractions import Fraction
 
 from framebrush.contracts import FrameRange, Manifest, PackReady, SegmentPlanned, Timeline
 from framebrush.errors import BlobNotFound, InvalidVideo
-from framebrush.media import PackWriter, distinct, pack_offsets
+from framebrush.media import PackWriter, pack_offsets, strictly_increasing
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out
 from framebrush.storage import Store, write_once
 from framebrush_splitter.packing import fill_packs
 from framebrush_splitter.settings import SplitterSettings
-from framebrush_splitter.tasks import read_shot, shoot
+from framebrush_splitter.tasks import decode_frames, read_frame
 from framebrush_splitter.video import read_input
 
 
@@ -67,7 +67,7 @@ class SegmentSplitter:
             held = self._store_pack(message, frames, pack, started)
             offsets.append(held.offsets)
             started = datetime.now(UTC)
-        timeline = Timeline(pts=tuple(distinct(pts)), durations=tuple(durations), offsets=tuple(offsets))
+        timeline = Timeline(pts=tuple(strictly_increasing(pts)), durations=tuple(durations), offsets=tuple(offsets))
         write_once(self._store, self._runs.blobs(message.run_id).timeline(message.segment), timeline.encode())
         if held is not None:
             yield held
@@ -77,11 +77,11 @@ class SegmentSplitter:
         segment, source, settings = manifest.segment(number), manifest.source, self._settings
         allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
         reader = read_input(self._store, source.blob, source.size, source.etag)
-        for shot in self._sandbox.run(
-            allowance, reader, shoot, manifest.video, manifest.options, segment, settings.decode_threads
+        for packed in self._sandbox.run(
+            allowance, reader, decode_frames, manifest.video, manifest.options, segment, settings.decode_threads
         ):
             frames_in.inc()
-            time, duration, image = read_shot(shot)
+            time, duration, image = read_frame(packed)
             if not image and manifest.options.bad_frames == "fail":
                 seconds = float(time * Fraction(*manifest.video.time_base))
                 raise InvalidVideo(

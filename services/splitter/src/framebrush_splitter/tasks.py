@@ -1,4 +1,4 @@
-"""What is done to a caller's file, in the sandbox: plan a run, shoot a segment's frames."""
+"""The tasks that run in the sandbox, on a caller's file: plan a run, and decode the frames of a segment."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,13 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, VideoProperties, suffix_of
-from framebrush.contracts import Source as SourceBlob
+from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, Source, VideoProperties, suffix_of
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import COPIED, is_extra, read_properties
-from framebrush.sandbox import Source
+from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
-from framebrush_splitter.decode import Picture, decode_segment, first_frame
+from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
@@ -25,12 +24,12 @@ from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, pack_size, re
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.video import open_video
 
-SHOT = struct.Struct("<qq")
-"""Before a frame's image: its time and duration in ticks."""
+FRAME_HEADER = struct.Struct("<qq")
+"""The layout of what precedes the image of a frame: its presentation time and its duration, in ticks."""
 
 
 def plan_run(
-    source: Source,
+    source: SandboxedFile,
     request: RunRequest,
     blob: BlobInfo,
     limits: Limits,
@@ -39,21 +38,21 @@ def plan_run(
     output_container: str,
     nvenc: bool,
 ) -> Iterator[bytes]:
-    """Yield the run's manifest.
+    """Yield the manifest of a run, as JSON; its outputs have the names that they would have if the run were alone.
 
     Args:
         source: The video.
-        request: With the run's id and model resolved.
-        blob: What the video is.
-        limits: What is accepted.
-        segment_frames: Least frames of a segment.
-        output_container: For outputs that the request does not name.
-        nvenc: Whether the installation has encoders on NVIDIA's GPUs.
+        request: The request; its run id and its model are not None.
+        blob: The properties of the blob that holds the video.
+        limits: The limits of this installation.
+        segment_frames: The number of frames that a segment has at least.
+        output_container: The container of outputs that the request does not name.
+        nvenc: Whether the installation has encoders on GPUs of NVIDIA.
 
     Raises:
-        InvalidVideo: it is none, or not whole.
-        LimitExceeded: it is too large or too long.
-        UnsupportedStream: the output cannot be as requested for this input.
+        InvalidVideo: The file is not a video, or it is cut short or damaged.
+        LimitExceeded: The video is larger or longer than the limits.
+        UnsupportedStream: The output cannot be as requested for this video.
     """
     options = request.options
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
@@ -62,8 +61,8 @@ def plan_run(
         _check_size(stream.width, stream.height, limits)
         frame = first_frame(container, stream)
         video = read_properties(stream, frame)
-        _check_size(video.width, video.height, limits)  # which the container need not tell
-    with open_video(source) as (container, stream):  # anew: not every file can be wound back
+        _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
+    with open_video(source) as (container, stream):  # opened again, as not every format can be read twice
         packets = read_packets(container, stream, max_frames=limits.max_frames)
         segments = cut(packets, segment_frames)
         copied = [s for s in container.streams if s.type in COPIED]
@@ -85,7 +84,7 @@ def plan_run(
     yield Manifest(
         run_id=request.run_id,
         created=datetime.now(UTC),
-        source=SourceBlob(blob=request.input, etag=blob.etag, size=blob.size),
+        source=Source(blob=request.input, etag=blob.etag, size=blob.size),
         model=options.model,
         options=output.options,
         output=outputs[0],
@@ -100,45 +99,48 @@ def plan_run(
     ).encode()
 
 
-def shoot(source: Source, video: VideoProperties, options: Options, segment: Segment, threads: int) -> Iterator[bytes]:
-    """Yield a segment's frames as JPEG or PNG, in order, for :func:`read_shot`.
+def decode_frames(
+    source: SandboxedFile, video: VideoProperties, options: Options, segment: Segment, threads: int
+) -> Iterator[bytes]:
+    """Yield the frames of a segment in order of presentation, each in the form that :func:`read_frame` reads.
 
     Args:
         source: The video.
-        video: As it was planned.
-        options: As the run was asked for.
-        segment: Which frames.
-        threads: That turn frames into images; one more decodes.
+        video: The properties of the video, from the manifest.
+        options: The options of the run.
+        segment: The segment.
+        threads: The number of threads that turn frames into images. One more thread decodes.
 
     Raises:
-        InvalidVideo: it does not hold what was planned.
+        InvalidVideo: The video does not hold what was planned.
     """
     encoder = FrameEncoder(video, options)
 
     def opened() -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         return open_video(source, threads + 1)
 
-    def shot(picture: Picture) -> bytes:
+    def packed(frame: DecodedFrame) -> bytes:
         try:
-            image = encoder(picture)
+            image = encoder(frame)
         except av.MemoryError:
             raise
         except av.FFmpegError as error:
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
-        return SHOT.pack(picture.time, picture.duration) + image
+        return FRAME_HEADER.pack(frame.time, frame.duration) + image
 
-    return ordered_map(shot, decode_segment(opened, segment, source.alive), threads)
+    return ordered_map(packed, decode_segment(opened, segment, source.alive), threads)
 
 
-def read_shot(shot: memoryview) -> tuple[int, int, bytes]:
-    """Time and duration of a frame in ticks, and its image; that is empty if the frame is damaged."""
-    return *SHOT.unpack_from(shot), bytes(shot[SHOT.size :])
+def read_frame(packed: memoryview) -> tuple[int, int, bytes]:
+    """Return the time and the duration of a frame in ticks, and its image, which is empty if the frame is damaged."""
+    return *FRAME_HEADER.unpack_from(packed), bytes(packed[FRAME_HEADER.size :])
 
 
 def _names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:
-    """The outputs' blobs, one for each model.
+    """Return the names of the outputs, one for each model.
 
-    As requested but for what the container has to be, and with the model's name where there are several; else after the
+    A requested name stays as it is, except for its extension if the output has to be in another container, and for the
+    name of the model, which is added if there are several. Without a requested name, the output is called like the
     input and the model.
     """
     wanted = request.output or BlobRef(container=container, name=request.input.name)

@@ -1,4 +1,4 @@
-"""Opening a video."""
+"""Opens a video."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,17 +16,20 @@ from framebrush.storage import BlobReader, Store
 
 @contextmanager
 def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a container, from its beginning, and choose the stream to style.
+    """Open a video at its beginning, and choose the stream to style.
 
     Args:
-        file: Seekable, with a name.
-        threads: That decode, each with a frame or more in memory.
+        file: The file, which is seekable and has a name.
+        threads: The number of threads that decode; each has at least one frame in memory.
+
+    Yields:
+        The container, and the video stream that players choose.
 
     Raises:
-        InvalidVideo: not a video; also when decoding within the block finds so.
-        MemoryError: decoding takes too much.
+        InvalidVideo: The file is not a video. Decoding within the block may find that, too.
+        MemoryError: Decoding takes more memory than this process may have.
     """
-    name: str = file.name  # type: ignore[attr-defined]  # which raw files have, but not their base class
+    name: str = file.name  # type: ignore[attr-defined]  # our files have a name, their base class does not
     file.seek(0)
     try:
         with av.open(file, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
@@ -42,10 +45,16 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
 
 
 def read_input(store: Store, ref: BlobRef, size: int, etag: str) -> BlobReader:
-    """Return an input as a file.
+    """Return an input blob as a file.
+
+    Args:
+        store: Where the blob is.
+        ref: The blob.
+        size: Its size in bytes.
+        etag: The version that is read; another one is refused.
 
     Raises:
-        InvalidVideo: It is empty.
+        InvalidVideo: The blob is empty.
     """
     if size == 0:
         raise InvalidVideo(f"{ref} is empty (0 bytes)")

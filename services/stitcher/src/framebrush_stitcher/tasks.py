@@ -7,7 +7,7 @@ import av
 from pydantic import TypeAdapter
 
 from framebrush.contracts import FORMATS, Check, Manifest, Timeline
-from framebrush.sandbox import Source
+from framebrush.sandbox import SandboxedFile
 from framebrush_stitcher.join import JoinFailed, check, join
 
 CHECKS = TypeAdapter(tuple[Check, ...])
@@ -15,7 +15,7 @@ CHECKS = TypeAdapter(tuple[Check, ...])
 
 
 def write_output(
-    source: Source,
+    source: SandboxedFile,
     manifest: Manifest,
     segments: Sequence[Path],
     timelines: Sequence[Timeline],

@@ -10,11 +10,11 @@ from framebrush.contracts.codecs import CONTAINERS, ENCODERS, SMALL, Encoder, Pr
 from framebrush.contracts.document import Model
 
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "ffv1"]
-Maker = Literal["software", "nvenc"]
+Backend = Literal["software", "nvenc"]
 Colors = Literal["auto", "yuv420p", "yuv422p", "yuv444p", "rgb"]
 VALUES = {
     "codec": get_args(Codec),
-    "encoder": get_args(Maker),
+    "encoder": get_args(Backend),
     "pixel_format": get_args(Colors),
     "bits": (8, 10),
     "lossless": (False, True),
@@ -40,7 +40,7 @@ class Encoding(Model):
     """How the output is encoded. What never works, whatever the input, is refused with what would."""
 
     codec: Codec = "h264"
-    encoder: Maker = "software"
+    encoder: Backend = "software"
     """``nvenc``: by an NVIDIA GPU, where the installation has one for the stitcher."""
     pixel_format: Colors = "auto"
     """``auto`` is yuv420p, which every player shows, or yuv444p where an odd size forbids it; ProRes' is yuv422p; rgb
@@ -64,7 +64,7 @@ class Encoding(Model):
         found = [
             Choice(encoder, colors, bits)
             for encoder in ENCODERS
-            if (encoder.codec, encoder.by) == (self.codec, self.encoder)
+            if (encoder.codec, encoder.backend) == (self.codec, self.encoder)
             if not self.lossless or encoder.lossless is not None
             for colors, bits in encoder.formats
             if self.pixel_format in ("auto", colors) and self.bits in (None, bits)
@@ -73,7 +73,7 @@ class Encoding(Model):
 
     def choose(self, width: int, height: int) -> Choice | None:
         """What to take for a video of this size, in pixels; None if nothing of the codec can."""
-        return next((each for each in self.choices() if each.encoder.takes(each.colors, width, height)), None)
+        return next((each for each in self.choices() if each.encoder.accepts(each.colors, width, height)), None)
 
     def options(self, encoder: Encoder, pixels: int) -> dict[str, str]:
         """What FFmpeg's encoder is told for pictures of so many pixels."""
@@ -106,8 +106,8 @@ class Encoding(Model):
         if encoder.crf is None and rates and not self.lossless:
             able = sorted({each.codec for each in ENCODERS if each.crf is not None})
             raise ValueError(f"{self.codec} has no {rates[0]}; {', '.join(able)} have")
-        if self.crf is not None and self.crf > encoder.most_crf:
-            raise ValueError(f"crf: at most {encoder.most_crf} for {self.codec}, got {self.crf}")
+        if self.crf is not None and self.crf > encoder.max_crf:
+            raise ValueError(f"crf: at most {encoder.max_crf} for {self.codec}, got {self.crf}")
         return self
 
     def _words(self) -> str:

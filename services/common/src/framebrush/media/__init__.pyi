@@ -16,12 +16,12 @@ from .inspection import MediaInfo as MediaInfo
 from .inspection import Track as Track
 from .inspection import choose_video as choose_video
 from .inspection import codec_name as codec_name
-from .inspection import distinct as distinct
 from .inspection import is_extra as is_extra
 from .inspection import is_gap as is_gap
 from .inspection import labels_of as labels_of
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
+from .inspection import strictly_increasing as strictly_increasing
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack

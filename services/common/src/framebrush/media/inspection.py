@@ -105,10 +105,11 @@ def is_picture(stream: Stream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
-def distinct(times: Sequence[int]) -> "array[int]":
-    """Times that do not decrease, made to increase: of frames at one time each comes a tick after the one before.
+def strictly_increasing(times: Sequence[int]) -> "array[int]":
+    """Return times that do not decrease as times that increase, as 64-bit integers.
 
-    Where a container's ticks are coarse, frames fall on the same one; encoders and players want an order.
+    Of frames that share a time, each gets a time one tick after the frame before. Where the ticks of a container are
+    coarse, frames share a tick, but encoders and players need an order.
     """
     result = array("q", times)
     for index in range(1, len(result)):
@@ -143,7 +144,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
-    times = distinct(sorted(tracks.pop(stream.index).times))
+    times = strictly_increasing(sorted(tracks.pop(stream.index).times))
     return MediaInfo(properties, times, tuple(tracks.values()), *labels_of(container))
 
 

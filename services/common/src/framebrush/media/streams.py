@@ -1,6 +1,6 @@
 """The output's video stream, encoded and copied. Needs the extra ``framebrush[video]``.
 
-Here, so that the splitter can rehearse what the stitcher will do.
+It is here so that the splitter can try in a dry run what the stitcher will do.
 """
 
 import os
@@ -96,7 +96,7 @@ def muxer_options(
 
 def _described(video: VideoProperties, choice: Choice) -> VideoProperties:
     out = styled(video, choice.pixel_format)
-    return named(out) if choice.encoder.named else out
+    return named(out) if choice.encoder.names_matrix else out
 
 
 def _tag(codec: VideoCodecContext, out: VideoProperties) -> None:

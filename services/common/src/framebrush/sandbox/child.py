@@ -32,8 +32,8 @@ class Line:
         self.tell = Connection(tell, readable=False).send_bytes
 
 
-class Source(SeekableFile):
-    """The caller's file, as the service gives it: read-only and seekable."""
+class SandboxedFile(SeekableFile):
+    """The caller's file as the sandbox sees it: the service reads it on request. It is read-only and seekable."""
 
     def __init__(self, line: "Line", name: str, size: int) -> None:
         super().__init__(name, size)
@@ -75,7 +75,7 @@ def serve(line: Line, memory: int) -> None:
     while True:
         name, size, task, arguments, options = pickle.loads(line.listen())  # noqa: S301 - from the service
         try:
-            items: Iterable[bytes] = task(Source(line, name, size), *arguments, **options)
+            items: Iterable[bytes] = task(SandboxedFile(line, name, size), *arguments, **options)
             for item in items:
                 line.tell(ITEM + item)
         except Exception as error:  # noqa: BLE001 - the service decides what becomes of it

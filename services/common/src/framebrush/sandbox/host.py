@@ -23,13 +23,13 @@ from multiprocessing import Pipe
 from typing import Any, Concatenate, ParamSpec
 
 from framebrush.errors import Crashed, FramebrushError, InvalidVideo, LimitExceeded, permanent
-from framebrush.sandbox.child import Source
+from framebrush.sandbox.child import SandboxedFile
 from framebrush.sandbox.limits import default_memory
 from framebrush.sandbox.protocol import ALIVE, DONE, FAILED, ITEM, MAX_READ, READ, REFUSED, REQUEST
 from framebrush.storage import BlobReader
 
 P = ParamSpec("P")
-Task = Callable[Concatenate[Source, P], Iterable[bytes]]
+Task = Callable[Concatenate[SandboxedFile, P], Iterable[bytes]]
 """What is done to a file: a function of a module, whose further arguments can be pickled."""
 
 SLICE = 0.5
@@ -93,7 +93,7 @@ class Sandbox:
         Args:
             allowance: Starts anew with each item, and when the task says that it is alive.
             source: The file.
-            task: Gets a :class:`~framebrush.sandbox.Source` and the arguments.
+            task: Gets a :class:`~framebrush.sandbox.SandboxedFile` and the arguments.
             arguments: Of the task.
             options: Of the task.
 

@@ -1,4 +1,4 @@
-"""A rehearsal of the output: a small picture goes the way that the video will go, and is looked at."""
+"""A dry run of the output: one small frame is encoded and muxed as the video will be, and is read back."""
 
 import io
 from array import array
@@ -11,21 +11,26 @@ from framebrush.contracts import FORMATS, Choice, Options, VideoProperties
 from framebrush.media import Converter, MediaInfo, add_copy, add_encoder, content, read_media_info, styled
 
 SIZE = 64
-"""Pixels, either way: what all encoders take."""
+"""The width and the height of that frame in pixels; all encoders accept it."""
 
 
-def rehearse(suffix: str, options: Options, video: VideoProperties) -> str | None:
-    """Why a container does not give back a video's aspect, orientation and colours as they are; None if it does.
+def dry_run(suffix: str, options: Options, video: VideoProperties) -> str | None:
+    """Return why an output would not keep aspect, orientation and colours of a video, None if it keeps them.
 
-    It depends on all three: some codecs tell them in their own packets, where containers do not.
+    It depends on the container and on the codec: some codecs carry in their packets what the container does not.
+
+    Args:
+        suffix: The extension that tells the container.
+        options: How the run wants the output encoded.
+        video: The properties of the video.
     """
     small = video.model_copy(update={"width": SIZE, "height": SIZE})
-    rehearsed = options.model_copy(update={"encoder": "software", "preset": "ultrafast"})
-    choice = rehearsed.choose(SIZE, SIZE)
+    tried = options.model_copy(update={"encoder": "software", "preset": "ultrafast"})
+    choice = tried.choose(SIZE, SIZE)
     if choice is None:
         return f"no encoder of {options.codec} is at hand"
     try:
-        found = _play(suffix, rehearsed, small, choice)
+        found = _encode_and_mux(suffix, tried, small, choice)
     except (av.FFmpegError, ValueError) as error:
         return f"{suffix} cannot carry {options.codec} ({choice.pixel_format}): {error}"
     wanted = replace(found, video=small, times=array("q", [0]), tracks=())
@@ -34,7 +39,7 @@ def rehearse(suffix: str, options: Options, video: VideoProperties) -> str | Non
     return f"{suffix} with {options.codec} does not keep the video as it is: {words}" if failed else None
 
 
-def _play(suffix: str, options: Options, video: VideoProperties, choice: Choice) -> MediaInfo:
+def _encode_and_mux(suffix: str, options: Options, video: VideoProperties, choice: Choice) -> MediaInfo:
     segment, output = io.BytesIO(), io.BytesIO()
     with av.open(segment, "w", format=choice.encoder.segment) as container:
         encoder = add_encoder(container, video, options, choice, threads=1)
