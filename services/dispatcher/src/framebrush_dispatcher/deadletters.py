@@ -19,7 +19,7 @@ from azure.servicebus import ServiceBusReceiver
 from prometheus_client import Gauge
 
 from framebrush.contracts import ITEM_FAILED, QUEUES, ItemFailed, Message
-from framebrush.errors import Unavailable
+from framebrush.errors import Unavailable, Unfit
 from framebrush.messaging import (
     BrokerSettings,
     DeadLetterMessage,
@@ -159,7 +159,7 @@ class DeadLetterWatch:
         if letter.sequence not in sweep.handled:
             try:
                 self._report(letter, sender)
-            except Unavailable:
+            except (Unavailable, Unfit):
                 sweep.due = 0.0
                 raise
             except Exception as error:  # noqa: BLE001 - strangers may have put anything into it

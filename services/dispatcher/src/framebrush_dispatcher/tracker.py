@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from prometheus_client import Gauge
 
 from framebrush.contracts import State, Status
-from framebrush.errors import BlobNotFound, Unavailable
+from framebrush.errors import BlobNotFound, Unavailable, Unfit
 from framebrush.messaging import run_context
 from framebrush.runs import Runs, measure
 
@@ -51,7 +51,7 @@ class Tracker:
                     found.append(self._look(run_id, state))
                 except BlobNotFound as error:  # deleted while we looked
                     log.info("not tracked: %s", error)
-                except Unavailable:
+                except (Unavailable, Unfit):
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever its blobs hold, others are tracked
                     unreadable[run_id] = f"{type(error).__name__}: {error}"

@@ -1,7 +1,9 @@
 """``framebrush dlq``: look at dead letters, and send them again."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,12 +11,15 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from framebrush.contracts import QUEUES
-from framebrush_cli.display import local, out
+from framebrush_cli.display import err, local, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, connected, resolve
 
 if TYPE_CHECKING:
-    from framebrush_cli.installation import DeadLetter, Selection
+    from rich.progress import Progress
+
+    from framebrush.messaging import DeadLetterMessage
+    from framebrush_cli.installation import Selection
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -88,14 +93,37 @@ def replay(
 
     Example: `framebrush dlq replay --run holiday-1f2e3d4c5b6a`
     """
+    from framebrush_cli.installation import find
     from framebrush_cli.installation import replay as send_again
 
-    count = 0
-    for letter in send_again(connection.settings, connection.runs, _selection(connection, queue, run, sequences or ())):
-        count += 1
-        out.print(f"{letter.queue} {letter.sequence}: sent again{f', run {letter.run_id}' if letter.run_id else ''}")
-    if not count:
+    found = find(connection.settings, _selection(connection, queue, run, sequences or ()))
+    total, sent = sum(map(len, found.values())), Counter[tuple[str, str | None]]()
+    if not total:
         raise CommandFailed("no such dead letter: `framebrush dlq list` shows them")
+    try:
+        with (
+            _progress() as progress,
+            closing(send_again(connection.settings, connection.runs, found)) as letters,
+        ):
+            for letter in progress.track(letters, total, description="sending again"):
+                sent[letter.queue, letter.run_id] += 1
+    finally:  # also of a replay that was interrupted
+        for (name, run_id), count in sent.items():
+            of = f" of run {run_id}" if run_id else ""
+            out.print(f"{name}: {count} message{'s' * (count > 1)}{of} sent again")
+    if left := total - sent.total():
+        raise CommandFailed(
+            f"{left} of {total} dead letters were not sent again: somebody else holds them or has taken them away; "
+            "`framebrush dlq list` shows what is left, in a minute a replay can have it"
+        )
+
+
+def _progress() -> "Progress":
+    """Return a bar on standard error, if that is a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _selection(
@@ -109,7 +137,7 @@ def _selection(
     return Selection(queue, run_id, frozenset(sequences))
 
 
-def _json(letter: "DeadLetter") -> dict[str, object]:
+def _json(letter: "DeadLetterMessage") -> dict[str, object]:
     body = letter.body.decode(errors="replace")
     try:
         content = json.loads(body)

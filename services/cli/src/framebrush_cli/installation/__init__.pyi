@@ -1,7 +1,8 @@
 from .connection import Connection as Connection
 from .connection import connected as connected
-from .deadletters import DeadLetter as DeadLetter
+from .deadletters import LOCKED as LOCKED
 from .deadletters import Selection as Selection
+from .deadletters import find as find
 from .deadletters import peek as peek
 from .deadletters import replay as replay
 from .queues import Namespace as Namespace

@@ -1,57 +1,42 @@
-"""The dead-letter subqueues: what lies there, and how it goes back to work."""
+"""Dead letters: which are meant, and how they go back to work."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
 
-from azure.servicebus import (
-    ServiceBusMessage,
-    ServiceBusReceivedMessage,
-    ServiceBusReceiver,
-    ServiceBusSender,
-    ServiceBusSubQueue,
-)
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
+from azure.servicebus.exceptions import MessageAlreadySettled, MessageLockLostError
 
-from framebrush.contracts import QUEUES, find_run_id
-from framebrush.errors import BlobNotFound
+from framebrush.contracts import QUEUES
+from framebrush.errors import PermanentError, Unavailable
 from framebrush.messaging import (
     ATTEMPTS,
     COPIES,
     DELIVERIES,
-    RUN,
+    GENERATION,
     BrokerSettings,
+    DeadLetterMessage,
     MessageSender,
-    body_of,
     connect,
+    dead_letter_receiver,
+    derived_id,
+    peek_all,
     translated,
 )
 from framebrush.runs import Runs
 
-PAGE = 100
-"""Messages per request."""
-STALE = {ATTEMPTS, COPIES, DELIVERIES, "DeadLetterReason", "DeadLetterErrorDescription"}
+LOCKED = 100
+"""Dead letters to lock at a time: few enough that all of them are settled long before their locks run out."""
+STALE = {ATTEMPTS, COPIES, DELIVERIES, GENERATION, "DeadLetterReason", "DeadLetterErrorDescription"}
 """Application properties that belong to the life that ended in the dead-letter queue."""
 
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that was put aside."""
-
-    queue: str
-    sequence: int
-    """Unique within the queue."""
-    message_id: str
-    run_id: str | None
-    reason: str
-    description: str
-    enqueued: datetime | None
-    properties: dict[str, Any]
-    body: bytes
+T = TypeVar("T")
+Found: TypeAlias = Mapping[str, Mapping[int, str | None]]
+"""For each queue the sequence numbers of dead letters, and the run that each belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,122 +52,170 @@ class Selection:
         """The queues to look at."""
         return (self.queue,) if self.queue else QUEUES
 
-    def matches(self, letter: DeadLetter) -> bool:
-        """Whether this one is meant."""
+    def matches(self, letter: DeadLetterMessage) -> bool:
+        """Return whether this one is meant."""
         return (self.run_id is None or letter.run_id == self.run_id) and (
             not self.sequences or letter.sequence in self.sequences
         )
 
 
-def peek(settings: BrokerSettings, selection: Selection) -> list[DeadLetter]:
-    """The dead letters, queue by queue, the oldest first; they stay as they are.
+def peek(settings: BrokerSettings, selection: Selection) -> list[DeadLetterMessage]:
+    """Return the dead letters, queue by queue, the lowest sequence number first; they stay as they are.
 
     Raises:
         Unavailable: the broker is away.
     """
-    # To open and close a link takes the SDK a second: all queues at a time, each with a client of its own.
-    with ThreadPoolExecutor(len(QUEUES)) as pool:
-        pages = pool.map(lambda queue: list(_peek(settings, queue)), selection.queues)
-        return [letter for page in pages for letter in page if selection.matches(letter)]
+    return [letter for letters in _peek_queues(settings, selection, list).values() for letter in letters]
 
 
-def _peek(settings: BrokerSettings, queue: str) -> Iterator[DeadLetter]:
-    with (
-        translated(),
-        connect(settings) as client,
-        client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver,
-    ):
-        following = 1
-        while page := receiver.peek_messages(PAGE, sequence_number=following):
-            letters = [_letter(queue, message) for message in page]
-            yield from letters
-            following = letters[-1].sequence + 1
-
-
-def replay(settings: BrokerSettings, runs: Runs, selection: Selection) -> Iterator[DeadLetter]:
-    """Send the dead letters to their queues again, and yield each as it is done.
-
-    Only those that are there now: what fails again meanwhile stays for the next replay.
+def find(settings: BrokerSettings, selection: Selection) -> Found:
+    """Return where the dead letters are and whose, without what they hold; they stay as they are.
 
     Raises:
-        Unavailable: the broker is away; what was not yielded may have been sent, and is still a dead letter.
+        Unavailable: the broker is away.
     """
-    reopened = set[str | None]()
-    for queue, letters in groupby(peek(settings, selection), attrgetter("queue")):
-        with (
-            translated(),
-            connect(settings) as client,
-            client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver,
-            client.get_queue_sender(queue) as sender,
-            MessageSender(client) as messages,
-        ):
-            for message in _take(receiver, {letter.sequence for letter in letters}):
-                letter = _letter(queue, message)
-                if letter.run_id not in reopened:
-                    _reopen(runs, letter, messages)
-                    reopened.add(letter.run_id)
-                _send_again(sender, letter, message)
-                # Last: a crash before this line leaves a duplicate, which changes nothing, and never a loss.
-                receiver.complete_message(message)
-                yield letter
+
+    def places(letters: Iterable[DeadLetterMessage]) -> dict[int, str | None]:
+        return {letter.sequence: letter.run_id for letter in letters}
+
+    return _peek_queues(settings, selection, places)
 
 
-def _take(receiver: ServiceBusReceiver, wanted: set[int]) -> Iterator[ServiceBusReceivedMessage]:
-    """The wanted messages, locked. Others that stand before them in the queue are handed back at the end."""
-    others: list[ServiceBusReceivedMessage] = []
-    left = set(wanted)
-    try:
-        while left and (page := receiver.receive_messages(PAGE, max_wait_time=5)):
-            for message in page:
-                if message.sequence_number in left:
-                    left.discard(message.sequence_number)
-                    yield message
-                else:
-                    others.append(message)
-    finally:
-        for message in others:
-            receiver.abandon_message(message)
+def _peek_queues(
+    settings: BrokerSettings, selection: Selection, collect: Callable[[Iterable[DeadLetterMessage]], T]
+) -> dict[str, T]:
+    def peek_queue(queue: str) -> T:
+        with translated(), connect(settings) as client, dead_letter_receiver(client, queue) as receiver:
+            return collect(filter(selection.matches, peek_all(receiver, queue)))
+
+    # To open and close a link takes the SDK a second: all queues at a time, each with a client of its own.
+    with ThreadPoolExecutor(len(QUEUES)) as pool:
+        return dict(zip(selection.queues, pool.map(peek_queue, selection.queues), strict=True))
 
 
-def _reopen(runs: Runs, letter: DeadLetter, messages: MessageSender) -> None:
-    """Let the letter's run go on; messages of a failed run would be passed over, and were while it was failed."""
-    if letter.run_id is not None:
-        with suppress(BlobNotFound):  # not planned yet, or deleted
-            for message in runs.reopen(letter.run_id):
-                messages.send(message)
+def replay(settings: BrokerSettings, runs: Runs, found: Found) -> Generator[DeadLetterMessage, None, None]:
+    """Reopen the runs of dead letters, send these to their queues again, and yield each as it is done.
+
+    A dead letter is removed after its copy was sent. What interrupts this function, at any time, leaves behind dead
+    letters that can be sent again, and at worst copies of one id, of which the broker keeps one or services pass over
+    the second. A dead letter that somebody else holds at the moment is not yielded, and stays.
+
+    Raises:
+        Unavailable: the broker or storage is away, or locks run out as soon as they are taken.
+    """
+    generations = _reopen(settings, runs, {run_id for letters in found.values() for run_id in letters.values()})
+    for queue, letters in found.items():
+        if letters:
+            with (
+                translated(),
+                connect(settings) as client,
+                dead_letter_receiver(client, queue) as receiver,
+                MessageSender(client) as sender,
+            ):
+                hold = _Hold(queue, receiver, set(letters))
+                try:
+                    while page := hold.take():
+                        sender.send_batches(queue, (_copy(letter, generations[letter.run_id]) for letter in page))
+                        yield from filter(hold.complete, page)
+                finally:
+                    hold.release()
 
 
-def _send_again(sender: ServiceBusSender, letter: DeadLetter, message: ServiceBusReceivedMessage) -> None:
+def _reopen(settings: BrokerSettings, runs: Runs, run_ids: Iterable[str | None]) -> Mapping[str | None, int]:
+    """Let runs go on: messages of a failed run would be passed over, and were while it was failed.
+
+    Returns:
+        How often each run has been reopened by now.
+    """
+    generations = defaultdict[str | None, int](int)
+    with translated(), connect(settings) as client, MessageSender(client) as messages:
+        for run_id in sorted(filter(None, run_ids)):
+            # Not planned yet, deleted, or with a status that nobody can read: its messages go back all the same.
+            with suppress(PermanentError):
+                messages.send_all(runs.reopen(run_id))
+            with suppress(PermanentError):
+                generations[run_id] = runs.status(run_id).generation
+    return generations
+
+
+def _copy(letter: DeadLetterMessage, generation: int) -> ServiceBusMessage:
     # The id is new, or duplicate detection would swallow the copy; and it follows from the dead letter, so that a
     # second copy after a crash is a duplicate. The "+" keeps ids of later retries, `base~1`, apart from earlier ones.
     base = letter.message_id.partition("~")[0].partition("+")[0]
-    sender.send_messages(
-        ServiceBusMessage(
-            letter.body,
-            message_id=f"{base[:90]}+{letter.sequence}",
-            subject=message.subject,
-            content_type=message.content_type,
-            application_properties={name: value for name, value in letter.properties.items() if name not in STALE},
-        )
+    properties: dict[str | bytes, Any] = {name: value for name, value in letter.properties.items() if name not in STALE}
+    if generation:
+        properties[GENERATION] = generation
+    return ServiceBusMessage(
+        letter.body,
+        message_id=derived_id(base, f"+{letter.sequence}"),
+        subject=letter.received.subject,
+        content_type=letter.received.content_type,
+        application_properties=properties,
     )
 
 
-def _letter(queue: str, message: ServiceBusReceivedMessage) -> DeadLetter:
-    properties = {_text(name): _text(value) for name, value in (message.application_properties or {}).items()}
-    body, run_id = body_of(message), properties.get(RUN)
-    return DeadLetter(
-        queue=queue,
-        sequence=message.sequence_number or 0,
-        message_id=message.message_id or "",
-        run_id=run_id if isinstance(run_id, str) else find_run_id(body),
-        reason=message.dead_letter_reason or "",
-        description=message.dead_letter_error_description or "",
-        enqueued=message.enqueued_time_utc,
-        properties={str(name): value for name, value in properties.items()},
-        body=body,
-    )
+class _Hold:
+    """The dead letters of one queue that are locked here.
 
+    Those that are wanted are locked, sent and removed in small portions. Others may stand before them: these stay
+    locked until the end, or would come again and again.
+    """
 
-def _text(value: object) -> object:
-    """The SDK gives keys and strings of received properties as bytes."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+    def __init__(self, queue: str, receiver: ServiceBusReceiver, wanted: set[int]) -> None:
+        self._queue, self._receiver, self._wanted = queue, receiver, wanted
+        self._held: dict[int, ServiceBusReceivedMessage] = {}
+        self._renew_at = datetime.now(UTC)
+        """When half of the life of the last portion's locks is over."""
+        self._passed: dict[int, int] = {}
+        """How many were wanted when another one was last passed over, by its sequence number."""
+        self._before: int | None = None
+        """How many were wanted when the last portion was taken."""
+
+    def take(self) -> list[DeadLetterMessage]:
+        """Lock a portion of those that are wanted; there are none if all are done or locked by somebody else.
+
+        Raises:
+            Unavailable: the locks of the last portion ran out before one of it was removed.
+        """
+        if len(self._wanted) == self._before:
+            raise Unavailable(f"{self._queue}: locks run out as soon as they are taken: is this machine's clock right?")
+        page, again = list[DeadLetterMessage](), False
+        while self._wanted and not page and not again:
+            received = self._receiver.receive_messages(LOCKED, max_wait_time=5)
+            if not received:
+                break
+            now = datetime.now(UTC)
+            until = min(message.locked_until_utc or now for message in received)
+            self._renew_at = now + (until - now) / 2
+            for letter in (DeadLetterMessage(self._queue, message) for message in received):
+                self._held[letter.sequence] = letter.received
+                if letter.sequence in self._wanted:
+                    page.append(letter)
+                else:  # its lock has run out if it comes again; without progress since, that would go on for ever
+                    again |= self._passed.get(letter.sequence) == len(self._wanted)
+                    self._passed[letter.sequence] = len(self._wanted)
+        self._before = len(self._wanted) if page else None
+        return page
+
+    def complete(self, letter: DeadLetterMessage) -> bool:
+        """Remove one; return whether it was. If its lock has run out, it will be taken again."""
+        try:
+            if datetime.now(UTC) > self._renew_at:
+                self._receiver.renew_message_lock(letter.received)
+            self._receiver.complete_message(letter.received)
+        except MessageLockLostError:
+            del self._held[letter.sequence]
+            return False
+        del self._held[letter.sequence]
+        self._wanted.discard(letter.sequence)
+        return True
+
+    def release(self) -> None:
+        """Hand back what is still locked, so that others need not wait for the locks to run out."""
+        for received in self._held.values():
+            try:
+                self._receiver.abandon_message(received)
+            except (MessageLockLostError, MessageAlreadySettled):
+                continue
+            except Exception:  # noqa: BLE001 - of a broken connection; the locks will run out
+                return

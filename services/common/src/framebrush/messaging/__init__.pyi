@@ -26,6 +26,7 @@ from .settings import WorkerSettings as WorkerSettings
 from .wire import ATTEMPTS as ATTEMPTS
 from .wire import COPIES as COPIES
 from .wire import DELIVERIES as DELIVERIES
+from .wire import GENERATION as GENERATION
 from .wire import RUN as RUN
 from .wire import body_of as body_of
 from .wire import derived_id as derived_id

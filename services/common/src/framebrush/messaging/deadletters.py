@@ -1,6 +1,7 @@
 """Dead letters: where they are peeked, paged and decoded."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,12 @@ from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, Servic
 
 from framebrush.contracts import find_run_id, is_run_id
 from framebrush.messaging.client import translated
+from framebrush.messaging.link import LIMIT
+from framebrush.messaging.transport import ANSWER, within
 from framebrush.messaging.wire import RUN, body_of, generation_of, text_of
 
 PAGE = 100
 """Dead letters to peek with one request. Azure may answer with fewer, and charges a credit for each."""
-TIMEOUT = 30.0
-"""Seconds to wait for the answer to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,13 @@ class DeadLetterMessage:
         return self.received.enqueued_time_utc
 
 
-def dead_letter_receiver(client: ServiceBusClient, queue: str) -> ServiceBusReceiver:
-    """Return a receiver of a queue's dead letters, to be used as a context manager."""
-    return client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+@contextmanager
+def dead_letter_receiver(client: ServiceBusClient, queue: str) -> Iterator[ServiceBusReceiver]:
+    """Open a receiver of a queue's dead letters, which is closed after the block."""
+    with within(LIMIT):
+        receiver = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER).__enter__()
+    with receiver:
+        yield receiver
 
 
 def peek_page(receiver: ServiceBusReceiver, queue: str, first: int, count: int = PAGE) -> list[DeadLetterMessage]:
@@ -97,8 +102,8 @@ def peek_page(receiver: ServiceBusReceiver, queue: str, first: int, count: int =
     Raises:
         Unavailable: the broker is away.
     """
-    with translated():
-        page = receiver.peek_messages(count, sequence_number=first, timeout=TIMEOUT)
+    with translated(), within(LIMIT):
+        page = receiver.peek_messages(count, sequence_number=first, timeout=ANSWER)
     return [DeadLetterMessage(queue, received) for received in page]
 
 

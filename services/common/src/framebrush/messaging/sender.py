@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
@@ -47,16 +49,23 @@ class MessageSender:
             Unavailable: the broker is away; the message may or may not have arrived.
             MessageTooLarge: the queue does not take messages of this size.
         """
-        properties: dict[str | bytes, object] = {RUN: message.run_id} if message.run_id else {}
-        wire = ServiceBusMessage(
-            message.encode(),
-            message_id=message.message_id,
-            subject=message.kind,
-            content_type="application/json",
-            application_properties=properties,  # type: ignore[arg-type]
-        )
         with translated(f"a {message.kind} of {len(message.encode())} bytes"):
-            self._sender(message.queue).send_messages(wire)
+            self._sender(message.queue).send_messages(_wire(message))
+
+    def send_all(self, messages: Iterable[Message]) -> None:
+        """Send many messages with few requests; all are the broker's when this returns.
+
+        Raises:
+            Unavailable: the broker is away; some of the messages may have arrived.
+            MessageTooLarge: the queue does not take one of the messages; some of the others may have arrived.
+        """
+        for queue, group in groupby(messages, attrgetter("queue")):
+            self.send_batches(queue, map(_wire, group))
+
+    def send_batches(self, queue: str, messages: Iterable[ServiceBusMessage]) -> None:
+        """Send messages that are encoded already to one queue, otherwise as :meth:`send_all`."""
+        with translated(f"messages to {queue}"):
+            self._sender(queue).send_batches(messages)
 
     def send_copy(
         self, queue: str, received: ServiceBusReceivedMessage, *, delay: float, attempts: int, deliveries: int
@@ -105,3 +114,14 @@ class MessageSender:
         if queue not in self._senders:
             self._senders[queue] = self._stack.enter_context(SendingLink(self._client, queue))
         return self._senders[queue]
+
+
+def _wire(message: Message) -> ServiceBusMessage:
+    properties: dict[str | bytes, object] = {RUN: message.run_id} if message.run_id else {}
+    return ServiceBusMessage(
+        message.encode(),
+        message_id=message.message_id,
+        subject=message.kind,
+        content_type="application/json",
+        application_properties=properties,  # type: ignore[arg-type]
+    )
