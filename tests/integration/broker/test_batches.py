@@ -1,5 +1,6 @@
 """Batches: the transfer's message format tells them from single messages, not what they look like."""
 
+from collections.abc import Callable
 from typing import Any
 
 import proton
@@ -91,3 +92,21 @@ def test_messages_of_other_clients_are_single(broker: BrokerProcess, client: Ser
     connection.close()
     with client.get_queue_receiver(queue) as receiver:
         assert bodies(receiver, 1) == [[inner]]
+
+
+def test_an_aborted_delivery_leaves_nothing_and_the_link_lives_on(
+    broker: BrokerProcess, client: ServiceBusClient, queue: str
+) -> None:
+    connection = BlockingConnection(f"amqp://127.0.0.1:{broker.ports['amqp']}", timeout=10)
+    sender = connection.create_sender(queue)
+    delivery = sender.link.delivery("tag")
+    sender.link.stream(b"\x00\x53\x75\xb0\x00\x00\x10\x00" + b"x" * 100)  # the start of a body of 4 KB
+    steps: list[Callable[[], object]] = [lambda: None, delivery.abort]
+    for step in steps:
+        step()
+        for _ in range(3):
+            connection.container.process()
+    sender.send(proton.Message(body=b"after", inferred=True))
+    connection.close()
+    with client.get_queue_receiver(queue) as receiver:
+        assert bodies(receiver, 1) == [[b"after"]]
