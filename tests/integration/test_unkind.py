@@ -18,8 +18,7 @@ from framebrush.contracts import QUEUES, BlobRef, Options, RunRequest, State
 from framebrush.messaging import connect
 from framebrush.storage import AzureBlobs
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.plan import plan
-from framebrush_cli.stack import Home
+from framebrush_cli.local import Home, plan_stack
 
 FRAMES = 120
 FAULTS = ("--lost-settlements=0.1", "--reordered=0.3", "--busy=0.05")
@@ -56,7 +55,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     home = Home(tmp_path_factory.mktemp("stack"))
     home.azurite.mkdir()
     try:
-        stack = plan(home, scorers=1)
+        stack = plan_stack(home, scorers=1)
     except CommandFailed as error:
         if os.environ.get("CI"):
             raise
