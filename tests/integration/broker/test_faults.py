@@ -158,6 +158,20 @@ def test_retries_heal_idle_links_and_connections() -> None:
             assert take(receiver, 3) == ["0", f"{2 * IDLE_S}", f"{4 * IDLE_S}"]
 
 
+def test_an_iteration_goes_on_through_a_detached_link() -> None:
+    with client_of_broker(f"--detach-idle={IDLE_S}", retries=5) as client:
+        send(client, *"abc")
+        bodies = []
+        with client.get_queue_receiver("q", max_wait_time=SOON) as receiver:
+            for message in receiver:
+                receiver.complete_message(message)
+                bodies.append(str(message))
+                if len(bodies) == 3:
+                    break
+                time.sleep(2 * IDLE_S)  # the link is detached meanwhile
+    assert sorted(set(bodies)) == list("abc")
+
+
 def test_a_working_link_is_not_idle() -> None:
     with (
         client_of_broker(f"--detach-idle={2 * IDLE_S}", f"--close-idle={2 * IDLE_S}") as client,

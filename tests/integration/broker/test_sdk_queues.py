@@ -8,6 +8,7 @@ import pickle
 import time
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from azure.servicebus import (
@@ -87,11 +88,13 @@ def test_nothing_to_do_is_no_request(client: ServiceBusClient, queue: str) -> No
 def test_dicts_and_mixed_lists_are_messages(client: ServiceBusClient, queue: str) -> None:
     with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
         sender.send_messages({"body": "one"})
-        sender.send_messages([{"body": "two", "message_id": "id"}, ServiceBusMessage("three")])
+        mixed: list[Any] = [{"body": "two", "message_id": "id"}, ServiceBusMessage("three")]
+        sender.send_messages(mixed)
         assert [(str(m), m.message_id) for m in receive(receiver, 3)][1] == ("two", "id")
-        for bad in ({"bad": "one"}, [{"bad": "one"}], "text"):
+        bad: list[Any] = [{"bad": "one"}, [{"bad": "one"}], "text"]
+        for one in bad:
             with pytest.raises(TypeError):
-                sender.send_messages(bad)  # type: ignore[arg-type]
+                sender.send_messages(one)
 
 
 def test_a_batch_of_a_given_size_is_full_early(client: ServiceBusClient, queue: str) -> None:
@@ -195,7 +198,7 @@ def test_every_section_of_a_message_arrives(client: ServiceBusClient, queue: str
 
 
 def test_annotated_messages_of_all_kinds_share_a_batch(client: ServiceBusClient, queue: str) -> None:
-    messages = [
+    messages: list[Any] = [
         AmqpAnnotatedMessage(data_body=[b"aa", b"bb"], delivery_annotations={"d": "v"}),
         AmqpAnnotatedMessage(value_body={b"key": [-123, b"data", False]}, header={"priority": 10}),
         AmqpAnnotatedMessage(sequence_body=[b"message", 123.456, True], footer={"f": "v"}),
@@ -206,9 +209,9 @@ def test_annotated_messages_of_all_kinds_share_a_batch(client: ServiceBusClient,
     with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
         batch = sender.create_message_batch()
         for message in messages:
-            batch.add_message(message)  # type: ignore[arg-type]
+            batch.add_message(message)
         sender.send_messages(batch)
-        sender.send_messages(messages)  # type: ignore[arg-type]
+        sender.send_messages(messages)
         received = [message.raw_amqp_message for message in receive(receiver, 10)]
         assert [one.body_type for one in received] == [*kinds, kinds[0], kinds[0]] * 2
         for data, value, sequence in (received[:3], received[5:8]):
@@ -230,7 +233,7 @@ def test_the_lock_token_is_the_delivery_tag_and_an_annotation(client: ServiceBus
         annotations = message.raw_amqp_message.delivery_annotations
         assert annotations
         assert message.lock_token == annotations[b"x-opt-lock-token"]
-        assert message.lock_token == uuid.UUID(bytes_le=message._delivery_tag)  # type: ignore[attr-defined]
+        assert message.lock_token == uuid.UUID(bytes_le=message._delivery_tag)
 
 
 def test_closed_senders_and_receivers_say_so(client: ServiceBusClient, queue: str) -> None:
@@ -328,7 +331,7 @@ def test_what_was_deleted_cannot_be_settled(client: ServiceBusClient, queue: str
             receiver.renew_message_lock,
         ):
             with pytest.raises(ValueError, match=r"RECEIVE_AND_DELETE|not supported"):
-                operation(message)  # type: ignore[operator]
+                operation(message)
 
 
 def test_what_arrives_between_two_receives_is_released_uncounted(
@@ -458,10 +461,10 @@ def test_an_expired_lock_is_lost_and_the_message_comes_again(client: ServiceBusC
         time.sleep(2.2)
         for operation in (receiver.complete_message, receiver.renew_message_lock):
             with pytest.raises(MessageLockLostError):
-                operation(message)  # type: ignore[operator]
+                operation(message)
     with client.get_queue_receiver(queue) as receiver:
         [message] = receive(receiver)
-        assert message.delivery_count > 0
+        assert message.delivery_count
         receiver.complete_message(message)
 
 

@@ -24,7 +24,7 @@ FIELDS = [codec.uint(0), codec.uint(7), codec.binary(b"tag")]
 
 @given(st.lists(st.binary(max_size=50).map(frame) | st.just(HEADER), max_size=8), st.data())
 def test_frames_come_out_whole_however_the_stream_is_cut(frames: list[bytes], data: st.DataObject) -> None:
-    stream, reader, found = b"".join(frames), FrameReader(), []
+    stream, reader, found = b"".join(frames), FrameReader(), list[bytes]()
     while stream:
         size = data.draw(st.integers(1, len(stream)))
         found += reader.feed(stream[:size])

@@ -117,7 +117,9 @@ class Connection(asyncio.Protocol):
         self.server.wake(self)
 
     def close(self, error: BrokerError) -> None:
-        """Tell the client why the connection ends, and hang up."""
+        """Tell the client why the connection ends, and hang up; once is enough, whether or not the client listens."""
+        if self._socket.is_closing():
+            return
         _log.info("connection closed: %s", error)
         self._engine.condition = condition(error)
         self._engine.close()

@@ -84,11 +84,6 @@ class Queue:
 
     # --- receiving
 
-    def has_ready(self, now: float) -> bool:
-        """Whether `receive` would return a message."""
-        self.advance(now)
-        return bool(self._ready)
-
     def receive(self, now: float, *, skip: int = 0) -> Entry | None:
         """Lock the first active message and return it, or None when there is none.
 
