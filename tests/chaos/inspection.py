@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from azure.core.exceptions import ResourceNotFoundError
 from chaos.backends import OUTPUT, WORK, Blobs, Queues
 from chaos.installation import Installation
 from chaos.scenario import SERVICES
@@ -94,7 +95,11 @@ class Inspector:
         keep, claims = verdict.scenario.keep, Counter(self._blobs.claims().values())
         for run in verdict.runs:
             if run.state == "succeeded":
-                wanted, found = references[run.models], self.remains(run.run_id)
+                try:
+                    wanted, found = references[run.models], self.remains(run.run_id)
+                except ResourceNotFoundError as error:
+                    verdict.problems.append(f"missing: an output of {run.run_id}: {error.message}")
+                    continue
                 run.identical = found.outputs == wanted.outputs
                 if not run.identical:
                     verdict.problems.append(f"other bytes: the output of {run.run_id}")
