@@ -70,6 +70,10 @@ class Blobs:
             return {}
         return found
 
+    def claims(self) -> dict[str, str]:
+        """The claims of outputs' names: blob → run id."""
+        return {name: json.loads(self.read(WORK, name))["run_id"] for name in self.names(WORK, "outputs/")}
+
     def read(self, container: str, name: str) -> bytes:
         """A blob's content."""
         client = self._service.get_blob_client(container, name)

@@ -5,10 +5,12 @@ import json
 import re
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from azure.core.exceptions import ResourceNotFoundError
 from chaos.backends import OUTPUT, WORK, Blobs, Queues
 from chaos.installation import Installation
 from chaos.scenario import SERVICES
@@ -82,19 +84,27 @@ class Inspector:
     def _strange(self, runs: list[Run]) -> list[str]:
         """Blobs of no run of these, which are deleted."""
         mine = tuple(prefix for run in runs for prefix in (f"runs/{run.run_id}/", f"status/{run.run_id}."))
-        found = [name for name in self._blobs.names(WORK) if not name.startswith(mine)]
+        claims, ids = self._blobs.claims(), {run.run_id for run in runs}
+        names = self._blobs.names(WORK)
+        found = [name for name in names if not name.startswith(mine) and claims.get(name) not in ids]
         self._blobs.delete(WORK, found)
         return found
 
     def compare(self, verdict: Verdict, references: Mapping[tuple[str, ...], Remains]) -> None:
         """Compare outputs and blobs of the runs that succeeded with those of undisturbed runs, which kept them all."""
-        keep = verdict.scenario.keep
+        keep, claims = verdict.scenario.keep, Counter(self._blobs.claims().values())
         for run in verdict.runs:
             if run.state == "succeeded":
-                wanted, found = references[run.models], self.remains(run.run_id)
+                try:
+                    wanted, found = references[run.models], self.remains(run.run_id)
+                except ResourceNotFoundError as error:
+                    verdict.problems.append(f"missing: an output of {run.run_id}: {error.message}")
+                    continue
                 run.identical = found.outputs == wanted.outputs
                 if not run.identical:
                     verdict.problems.append(f"other bytes: the output of {run.run_id}")
+                if claims[run.run_id] != len(wanted.outputs):
+                    verdict.problems.append(f"claims: {run.run_id} has {claims[run.run_id]} names of outputs")
                 kept = {name: sha for name, sha in wanted.blobs.items() if keep or not INTERMEDIATE.match(name)}
                 verdict.problems += differences(f"runs/{run.run_id}/", kept, found.blobs)
 

@@ -112,7 +112,7 @@ class Pod:
             code = self.process.poll()
             if code is None:
                 # A drain that was frozen takes longer.
-                if self._asked and time.monotonic() > self._asked + DRAIN + LOCK + BEYOND:
+                if self._asked and time.monotonic() > self._asked + DRAIN + LOCK + BEYOND[1]:
                     self.exits.append(f"{self.name} had not drained {DRAIN:g} s after SIGTERM")
                     self.kill()
             elif self._running and time.monotonic() > self._started + 1:

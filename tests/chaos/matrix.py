@@ -4,6 +4,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -60,18 +61,17 @@ class Matrix:
 
         A seed that leaves the installation unusable is followed by a fresh one.
         """
-        scenario, installation = draw(seed), self.prepare()
-        trial = self._conduct(installation, scenario)
+        trial = self._conduct(self.prepare(), draw(seed), compare=True)
         verdict = trial.verdict
-        if not verdict.stuck:
-            self._inspector.compare(verdict, self._references)
         if not verdict.ok:
             with suppress(*AWAY):
                 self._inspector.save(verdict, self.folder / f"seed-{seed}")
+        try:
+            trial.clear()
+        except AWAY as error:
+            verdict.problems.append(f"not settled: a backend stays away: {error}")
         if verdict.stuck:
             self.end()
-        else:
-            trial.clear()
         return verdict
 
     def prepare(self) -> Installation:
@@ -95,8 +95,8 @@ class Matrix:
         installation.start_services()
         return installation
 
-    def _conduct(self, installation: Installation, scenario: Scenario) -> Trial:
-        """Run a scenario until nothing is left to do, and look at everything but the runs' own blobs."""
+    def _conduct(self, installation: Installation, scenario: Scenario, *, compare: bool) -> Trial:
+        """Run a scenario until nothing is left to do, and look at everything; at the runs' own blobs if asked to."""
         installation.begin()
         trial = Trial(installation, self._blobs, self._queues, self._film, scenario, self._references)
         try:
@@ -104,6 +104,8 @@ class Matrix:
             trial.conduct()
             self._inspector.settle(trial.verdict)
             self._inspector.examine(trial.verdict)
+            if compare:
+                self._inspector.compare(trial.verdict, self._references)
         except AWAY as error:
             trial.verdict.problems.append(f"not settled: a backend stays away: {error}")
         return trial
@@ -111,7 +113,8 @@ class Matrix:
     def _learn(self, installation: Installation) -> None:
         """See what undisturbed runs leave."""
         delays = tuple(0.0 for _ in MODELS)
-        trial = self._conduct(installation, Scenario(-1, keep=True, models=MODELS, delays=delays, disturbances=()))
+        scenario = Scenario(-1, keep=True, models=MODELS, delays=delays, disturbances=())
+        trial = self._conduct(installation, scenario, compare=False)
         verdict, wanted = trial.verdict, facts(self._film)
         if not verdict.ok:
             self._inspector.save(verdict, self.folder / "undisturbed")
@@ -181,14 +184,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for seed in seeds:
             print(f"seed {seed}:", "; ".join(map(str, draw(seed).disturbances)))
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the pods would outlive the command
     tally, failed, begun = Tally(), list[int](), time.monotonic()
-    with matrix(options.folder) as trials:
-        for done, seed in enumerate(in_order(seeds), 1):
-            verdict = trials.try_seed(seed)
-            tally.add(verdict)
-            failed += [] if verdict.ok else [seed]
-            print(f"[{done}/{len(seeds)} {time.monotonic() - begun:.0f} s]", describe(verdict), flush=True)
-    print("\n" + table(tally.as_dict()))
+    try:
+        with matrix(options.folder) as trials:
+            for done, seed in enumerate(in_order(seeds), 1):
+                verdict = trials.try_seed(seed)
+                tally.add(verdict)
+                failed += [] if verdict.ok else [seed]
+                print(f"[{done}/{len(seeds)} {time.monotonic() - begun:.0f} s]", describe(verdict), flush=True)
+    finally:
+        print("\n" + table(tally.as_dict()))
     if not options.seed:
         publish(tally, (time.monotonic() - begun) / 60)
     if failed:

@@ -15,8 +15,9 @@ DECODERS = ("splitter", "stitcher")
 """The services that open media in child processes."""
 LOCK = 5.0
 """Seconds for which a message is locked."""
-BEYOND = 3.0
-"""Seconds for which a frozen pod sleeps on after its locks have run out."""
+BEYOND = (3.0, 6.0)
+"""Seconds, at least and at most, for which a frozen pod sleeps on after its locks have run out: others have its
+messages by then, and some have done the work."""
 KEEP_EVERY = 4
 """One seed out of so many runs with FRAMEBRUSH_KEEP_FRAMES, so that the intermediate blobs can be compared, too."""
 
@@ -154,7 +155,7 @@ def _disturbance(cell: Cell, runs: int, random: Random) -> Disturbance:
     if cell.kind is not Kind.FREEZE:
         seconds = 0.0
     elif service in SERVICES:
-        seconds = LOCK + BEYOND
+        seconds = LOCK + random.uniform(*BEYOND)
     else:
         seconds = random.uniform(2.0, 10.0)
     return Disturbance(

@@ -139,6 +139,8 @@ class Trial:
 
     def clear(self) -> None:
         """Delete the runs' blobs."""
+        ids = {run.run_id for run in self.verdict.runs}
+        self._blobs.delete(WORK, [name for name, run_id in self._blobs.claims().items() if run_id in ids])
         for run in self.verdict.runs:
             self._blobs.delete(OUTPUT, self._blobs.names(OUTPUT, run.run_id))
             self._blobs.delete(INPUT, [run.blob])
