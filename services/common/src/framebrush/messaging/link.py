@@ -9,10 +9,6 @@ from typing import Self
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
 from azure.servicebus.exceptions import OperationTimeoutError, ServiceBusCommunicationError, ServiceBusConnectionError
 
-from framebrush.messaging.transport import ANSWER, within
-
-LIMIT = 3 * ANSWER
-"""Seconds for one try to send, which contains what the SDK tries again by itself."""
 BROKEN = (OperationTimeoutError, ServiceBusCommunicationError, ServiceBusConnectionError)
 
 
@@ -24,8 +20,7 @@ class SendingLink:
         self._sender: ServiceBusSender | None = None
 
     def __enter__(self) -> Self:
-        with within(LIMIT):
-            self._opened()
+        self._opened()
         return self
 
     def __exit__(
@@ -53,8 +48,7 @@ class SendingLink:
 
     def _attempt(self, send: Callable[[ServiceBusSender], object]) -> None:
         try:
-            with within(LIMIT):
-                send(self._opened())
+            send(self._opened())
         except BROKEN:
             self._close()
             raise
