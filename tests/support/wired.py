@@ -159,7 +159,7 @@ def wired(folder: Path) -> Iterator[Wired]:
             for name in names:
                 system.start(name)
             for name in names:
-                system.wait(name)
+                system.wait(name, LIMIT)
             if kind == "backend":
                 settings = system.settings
                 AzureBlobs(settings).create_containers(

@@ -18,17 +18,15 @@ from support.wired import LIMIT, Outcome, Wired, wired  # noqa: E402
 
 PAGE, MARKS = ROOT / "docs" / "reliability.md", ("<!-- faults -->", "<!-- /faults -->")
 RESULTS = ROOT / "docs" / "faults.json"
-FLIGHT = 10
-"""Runs that are in flight while a fault lasts."""
 
 
-def measure(system: Wired, kind: Kind, seeds: range, runs: int) -> Outcome:
+def measure(system: Wired, kind: Kind, seeds: range, runs: int, flight: int) -> Outcome:
     """Disturb at least so many runs, a few at a time, and say how it went."""
     outcome, before = Outcome(kind.name, kind.backend), system.letters()
     for seed in seeds:
         if outcome.runs >= runs:
             break
-        system.episode(kind, seed, FLIGHT, outcome)
+        system.episode(kind, seed, flight, outcome)
     outcome.letters = system.letters() - before
     return outcome
 
@@ -69,6 +67,7 @@ def main() -> None:
     """Disturb, count, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20, help="runs of each kind of fault, at least")
+    parser.add_argument("--flight", type=int, default=10, help="runs that are in flight while a fault lasts")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--only", default="", help="kinds whose backend and name contain this text")
     parser.add_argument("--dry-run", action="store_true", help="writes nothing")
@@ -79,7 +78,7 @@ def main() -> None:
     with TemporaryDirectory() as folder, wired(Path(folder)) as system:
         for kind in kinds:
             begun = time.monotonic()
-            outcome = measure(system, kind, seeds, options.runs)
+            outcome = measure(system, kind, seeds, options.runs, options.flight)
             seconds = time.monotonic() - begun
             print(  # noqa: T201 - progress
                 f"{kind}: {outcome.right} of {outcome.runs} right, {outcome.hits} hits, {outcome.letters} letters, "

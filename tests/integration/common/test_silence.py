@@ -1,19 +1,22 @@
 """A broker that does not answer: the worker notices within bounds, connects anew, and loses nothing."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
+from azure.servicebus._pyamqp.sasl import SASLAnonymousCredential
 from azure.servicebus.exceptions import OperationTimeoutError
-from support.faults import DOWN, UP, Silence, SilentWhenIdle, SilentWhenNew
-from support.proxy import Fault, Proxy
+from support.faults import DOWN, UP, Reset, Silence, SilentWhenIdle, SilentWhenNew
+from support.proxy import BOTH, Direction, Fault, Link, Proxy
 from support.queues import Queues, eventually
 
 from framebrush.contracts import FrameRange, Incoming, Message, PackReady, SegmentPlanned
 from framebrush.errors import Unavailable
 from framebrush.messaging import Consumer, MessageSender, Worker, connect
+from framebrush.messaging.transport import BoundedTransport
 from framebrush.service import Settings
 
 # The SDK leaves the sockets of broken connections to the garbage collector.
@@ -28,7 +31,6 @@ LIMIT = 60.0
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same waits, but shorter."""
     monkeypatch.setattr("framebrush.messaging.heartbeat.INTERVAL", 2.0)
-    monkeypatch.setattr("framebrush.messaging.link.LIMIT", 9.0)
     for module in ("client", "heartbeat", "transport", "worker"):
         monkeypatch.setattr(f"framebrush.messaging.{module}.ANSWER", 3.0)
 
@@ -180,6 +182,33 @@ def test_sending_while_nothing_is_answered_fails(proxy: Proxy, through: Settings
     proxy.disturb(lambda: SilentWhenNew(Random(1)))
     with connect(through) as client, MessageSender(client) as sender, pytest.raises(Unavailable):
         sender.send(planned(1))
+
+
+class SilentWhenGreeted(Reset):
+    """Connections are reset; new ones fall silent when the broker has let the client log in."""
+
+    async def carry(self, link: Link, direction: Direction, data: bytes) -> None:
+        await link.send(direction, data)
+        if direction == "down" and b"\x00\x53\x44" in data:  # AMQP's sasl-outcome
+            self.hits += 1
+            link.silent = BOTH
+
+
+def test_sending_over_a_connection_that_falls_silent_while_it_opens_fails(proxy: Proxy, through: Settings) -> None:
+    with connect(through) as client, MessageSender(client) as sender:
+        sender.open(["splits"])
+        fault = proxy.disturb(lambda: SilentWhenGreeted(Random(1)))
+        with pytest.raises(Unavailable):
+            sender.send(planned(1))
+        assert fault.hits
+
+
+def test_a_tls_handshake_that_is_never_answered_fails() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        transport = BoundedTransport("127.0.0.1", SASLAnonymousCredential(), port=port, ssl_opts={"ca_certs": None})
+        with pytest.raises(TimeoutError):
+            transport.connect()
 
 
 def test_looking_into_a_queue_over_a_silent_connection_ends(proxy: Proxy, through: Settings) -> None:

@@ -10,8 +10,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, Servic
 
 from framebrush.contracts import find_run_id, is_run_id
 from framebrush.messaging.client import translated
-from framebrush.messaging.link import LIMIT
-from framebrush.messaging.transport import ANSWER, within
+from framebrush.messaging.transport import ANSWER
 from framebrush.messaging.wire import RUN, body_of, generation_of, text_of
 
 PAGE = 100
@@ -81,9 +80,7 @@ class DeadLetterMessage:
 @contextmanager
 def dead_letter_receiver(client: ServiceBusClient, queue: str) -> Iterator[ServiceBusReceiver]:
     """Open a receiver of a queue's dead letters, which is closed after the block."""
-    with within(LIMIT):
-        receiver = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER).__enter__()
-    with receiver:
+    with client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver:
         yield receiver
 
 
@@ -102,7 +99,7 @@ def peek_page(receiver: ServiceBusReceiver, queue: str, first: int, count: int =
     Raises:
         Unavailable: the broker is away.
     """
-    with translated(), within(LIMIT):
+    with translated():
         page = receiver.peek_messages(count, sequence_number=first, timeout=ANSWER)
     return [DeadLetterMessage(queue, received) for received in page]
 

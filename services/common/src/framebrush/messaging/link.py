@@ -14,11 +14,7 @@ from azure.servicebus.exceptions import (
     ServiceBusConnectionError,
 )
 
-from framebrush.messaging.transport import ANSWER, within
-
 T = TypeVar("T")
-LIMIT = 3 * ANSWER
-"""Seconds for one try to send, which contains what the SDK tries again by itself."""
 BATCH = 128 * 1024
 """Bytes that the messages of one request may have together. Service Bus takes twice as much or more; but the SDK, left
 to itself, fills a batch to the limit and forgets what the envelope adds."""
@@ -33,8 +29,7 @@ class SendingLink:
         self._sender: ServiceBusSender | None = None
 
     def __enter__(self) -> Self:
-        with within(LIMIT):
-            self._opened()
+        self._opened()
         return self
 
     def __exit__(
@@ -76,8 +71,7 @@ class SendingLink:
 
     def _attempt(self, send: Callable[[ServiceBusSender], T]) -> T:
         try:
-            with within(LIMIT):
-                return send(self._opened())
+            return send(self._opened())
         except BROKEN:
             self._close()
             raise
