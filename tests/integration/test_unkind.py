@@ -81,7 +81,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             for name in names:
                 system.start(name)
             for name in names:
-                system.wait(name)
+                system.wait(name, 180)
             if kind == "backend":
                 found = system.settings
                 containers = [found.input_container, found.work_container, found.output_container]

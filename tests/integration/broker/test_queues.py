@@ -387,7 +387,7 @@ def test_scheduled_messages(client: ServiceBusClient, queue: str) -> None:
 
 
 def test_a_message_sent_with_a_scheduled_time(client: ServiceBusClient, queue: str) -> None:
-    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=1)
+    due = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=4)
     send(client, queue, ServiceBusMessage("later", scheduled_enqueue_time_utc=due), "now")
     with client.get_queue_receiver(queue) as receiver:
         assert [str(message) for message in receive(receiver, 2)] == ["now", "later"]
