@@ -31,6 +31,8 @@ from framebrush.errors import BlobNotFound, InvalidMessage
 GOLDEN = Path(__file__).with_name("golden")
 BEFORE = Path(__file__).with_name("released") / "0.1.json"
 """The fields of every document in release 0.1, which refuses all others."""
+NEW = {"PlannedRequest", "OutputClaim"}
+"""Documents that release 0.1 does not have, and never reads."""
 KEYED = {"stages"}
 """Fields whose value is keyed by names that are data."""
 
@@ -115,7 +117,10 @@ def test_a_value_of_a_later_release_is_named_with_those_that_are_known() -> None
 
 def test_the_release_before_knows_every_field_of_the_golden_files(contract: tuple[str, Document]) -> None:
     _, document = contract
-    assert fields(document) - known(document) == set()
+    if type(document).__name__ in NEW:
+        assert type(document).__name__ not in json.loads(BEFORE.read_bytes())
+    else:
+        assert fields(document) - known(document) == set()
 
 
 @pytest.fixture(scope="module")

@@ -8,36 +8,36 @@ from framebrush.service import Settings
 
 
 class Limits(BaseModel):
-    """What videos are accepted."""
+    """The limits of the videos that an installation accepts."""
 
     max_pixels: Annotated[int, Field(ge=1)] = 7680 * 4320
-    """Largest frame, in pixels."""
+    """The pixels that a frame may have."""
     max_duration: Annotated[float, Field(gt=0)] = 6 * 3600.0
-    """Longest video, in seconds."""
+    """The seconds that a video may last."""
     max_frames: Annotated[int, Field(ge=1)] = 2_000_000
-    """Most frames of a video."""
+    """The frames that a video may have."""
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 64
-    """Most streams of a file; FFmpeg knows no more than 1000."""
+    """The streams that a file may have; FFmpeg reads at most 1000."""
 
 
 class SplitterSettings(Limits, Settings):
-    """What the splitter accepts, and how finely it cuts."""
+    """The settings of the splitter: what it accepts, and how long its segments are."""
 
     max_plan_time: Annotated[float, Field(gt=0)] = 300.0
-    """Seconds of work, in which storage is not waited for, to read all packets of a file."""
+    """The seconds that reading all packets of a file may take, without the time of waiting for storage."""
     max_frame_time: Annotated[float, Field(gt=0)] = 60.0
-    """Seconds of work, in which storage is not waited for, from one frame to the next."""
+    """The seconds that may pass from one frame to the next, without the time of waiting for storage."""
     decoder_memory: Annotated[int, Field(ge=256)] | None = None
-    """Megabytes that a process may take that opens a video: one for each message in hand. A quarter of the container's
-    limit, or of the machine's memory, when unset."""
+    """The megabytes (10^6 bytes) that a process may take that opens a video; there is one for each message in hand. If
+    unset, they are a quarter of the container's limit, or of the memory of the machine."""
     segment_frames: Annotated[int, Field(ge=1, le=999_999)] = 120
-    """Least frames of a segment, the unit of parallel decoding and encoding; it ends at the next keyframe."""
+    """The frames that a segment has at least; it ends at the next keyframe. Segments are worked on in parallel."""
     nvenc: bool = False
     """Whether the stitchers have NVENC, so that runs may ask for it."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads that turn frames into JPEG, per message; one more decodes."""
+    """The threads that turn the frames of one message into JPEG. One more thread decodes."""
 
     @property
     def limits(self) -> Limits:
-        """The limits alone, without what is secret."""
+        """Return the limits alone, without the settings that are secret."""
         return Limits.model_validate(self.model_dump(include=set(Limits.model_fields)))

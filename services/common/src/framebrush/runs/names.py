@@ -14,7 +14,7 @@ _RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
 
 @dataclass(frozen=True, slots=True)
 class RunBlobs:
-    """The names of a run's blobs. Frame ranges stand in the names, so that a listing tells what is there."""
+    """The names of the blobs of a run. Ranges of frames stand in the names, so that a listing tells what is there."""
 
     container: str
     run_id: str
@@ -24,77 +24,81 @@ class RunBlobs:
 
     @property
     def prefix(self) -> str:
-        """What all names begin with."""
+        """Return what the names of all blobs but the status begin with."""
         return f"runs/{self.run_id}/"
 
     @property
     def status(self) -> BlobRef:
-        """How the run stands; beside the other runs', so that listing them does not list their frames."""
+        """Return the name of the status. All statuses lie in one folder: a listing of the runs lists no frames."""
         return BlobRef(container=self.container, name=f"{STATUS_PREFIX}{self.run_id}.json")
 
     @property
     def request(self) -> BlobRef:
-        """What the run was asked for; written before all else, by the request that has the run id."""
+        """Return the name of the record of what the run was asked for, which is written before all other blobs."""
         return self._ref("request.json")
 
     @property
     def manifest(self) -> BlobRef:
-        """The plan."""
+        """Return the name of the manifest, the plan of the run."""
         return self._ref("manifest.json")
 
     def timeline(self, segment: int) -> BlobRef:
-        """The times of a segment's frames; there when the segment is decoded to its end."""
+        """Return the name of the timeline of a segment, which exists once the segment is decoded to its end."""
         return self._ref(f"timelines/{segment:06}.json")
 
     def pack_prefix(self, segment: int) -> str:
-        """What the names of a segment's packs begin with."""
+        """Return what the names of the packs of a segment begin with."""
         return f"{self.prefix}frames/{segment:06}/"
 
     def pack(self, segment: int, frames: FrameRange) -> BlobRef:
-        """Decoded frames."""
+        """Return the name of a pack of decoded frames."""
         return BlobRef(
             container=self.container, name=f"{self.pack_prefix(segment)}{frames.first:08}-{frames.count:02}.tar"
         )
 
     def styled(self, segment: int, frames: FrameRange, rendition: int = 0) -> BlobRef:
-        """Scored frames."""
+        """Return the name of a pack of scored frames."""
         name = f"{self.styled_prefix(segment, rendition)}{frames.first:08}-{frames.count:02}.tar"
         return BlobRef(container=self.container, name=name)
 
     def styled_prefix(self, segment: int, rendition: int = 0) -> str:
-        """What the names of a segment's styled packs begin with."""
+        """Return what the names of the styled packs of a segment begin with."""
         return f"{self.prefix}{numbered('styled', rendition)}/{segment:06}/"
 
     def encoded(self, segment: int, rendition: int = 0) -> BlobRef:
-        """An encoded segment."""
+        """Return the name of an encoded segment."""
         return self._ref(f"{numbered('encoded', rendition)}/{segment:06}.nut")
 
     def encoded_prefix(self, rendition: int = 0) -> str:
-        """What the names of a rendition's encoded segments begin with."""
+        """Return what the names of the encoded segments of a rendition begin with."""
         return f"{self.prefix}{numbered('encoded', rendition)}/"
 
     def encoded_report(self, segment: int, rendition: int = 0) -> BlobRef:
-        """What encoding a segment told; there before the segment is."""
+        """Return the name of the report on an encoded segment, which is written before the segment."""
         return self._ref(f"{numbered('reports', rendition)}/{segment:06}.json")
 
     @property
     def report(self) -> BlobRef:
-        """What came out of the run."""
+        """Return the name of the report on the run."""
         return self._ref("report.json")
 
     @property
     def intermediate_prefixes(self) -> tuple[str, ...]:
-        """What the names of all frames and encoded segments begin with, of all renditions."""
+        """Return what the names of all frames and encoded segments begin with, of all renditions."""
         return tuple(f"{self.prefix}{kind}" for kind in ("frames", "styled", "encoded"))
 
 
 def numbered(folder: str, rendition: int) -> str:
-    """The folder of a rendition: the first one's has the plain name."""
+    """Return the folder of a rendition: the plain name for the first one, and with a number for the others."""
     return f"{folder}.{rendition}" if rendition else folder
 
 
 def frames_of(ref: BlobRef) -> FrameRange:
-    """The frames in a pack or styled pack, from its name."""
+    """Return which frames are in a pack or a styled pack, from its name.
+
+    Raises:
+        ValueError: The blob is not a pack.
+    """
     match = _RANGE.search(ref.name)
     if match is None:
         raise ValueError(f"{ref} is not a pack")

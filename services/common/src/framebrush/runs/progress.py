@@ -9,16 +9,16 @@ from framebrush.runs.names import frames_of, numbered
 from framebrush.storage import BlobInfo
 
 _STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
-"""What writes into which folder."""
+"""The stage that writes into each folder."""
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
-    """What a stage writes beside an output: when its work began and ended."""
+    """Return the metadata of a blob that a stage made: when its work began, and that it ends now."""
     return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat()}
 
 
 def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
-    """A stage's timing with one more output of its."""
+    """Return the timing of a stage, with one more of its blobs."""
     started, ended = (datetime.fromisoformat(blob.metadata[name]) for name in ("started", "ended"))
     busy = (ended - started).total_seconds()
     if timing is None:
@@ -51,7 +51,10 @@ def is_encoded(runs: RunDocuments, run_id: str) -> bool:
 
 
 def measure(runs: RunDocuments, run_id: str) -> tuple[Progress, dict[str, Timing]]:
-    """How far the stages are, from the blobs that exist. A frame is past a stage when its last rendition is."""
+    """Return how far the stages of a run are and how long they took, by the blobs that exist.
+
+    A frame is past a stage once its last rendition is.
+    """
     prefix, counts, timings = runs.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()
     for blob in runs.store.list(runs.container, prefix):
         folder, _, name = blob.ref.name.removeprefix(prefix).partition("/")

@@ -1,4 +1,4 @@
-"""What the services ask of storage: :mod:`framebrush.storage` is Azure's, :mod:`framebrush.storage` a double."""
+"""What the services ask of storage. :class:`AzureBlobs` does it in Azure, :class:`MemoryStore` in memory, for tests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Store(Protocol):
     """
 
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
-        """``length`` bytes from ``start``, all that follow when None.
+        """Return ``length`` bytes from the offset ``start``, or all bytes from there if ``length`` is None.
 
         Raises:
             BlobNotFound: no such blob or container.
@@ -45,7 +45,7 @@ class Store(Protocol):
         if_match: str | None = None,
         if_absent: bool = False,
     ) -> str:
-        """Create or replace a blob, in one step for all readers; returns its ETag.
+        """Create or replace a blob, in one step for all readers; return its ETag.
 
         Raises:
             BlobNotFound: no such container, or nothing to match.
@@ -53,17 +53,17 @@ class Store(Protocol):
         """
 
     def stat(self, ref: BlobRef) -> BlobInfo:
-        """A blob's properties.
+        """Return the properties of a blob.
 
         Raises:
             BlobNotFound: no such blob or container.
         """
 
     def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
-        """The blobs whose names begin with ``prefix``, in the order of their names."""
+        """Yield the blobs whose names begin with ``prefix``, in the order of their names."""
 
     def delete(self, refs: Iterable[BlobRef]) -> None:
-        """Delete blobs; those that do not exist are passed over."""
+        """Delete blobs; pass over those that do not exist."""
 
     def ping(self) -> None:
         """Ask for the work container.
