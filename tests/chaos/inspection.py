@@ -13,7 +13,7 @@ from pathlib import Path
 from azure.core.exceptions import ResourceNotFoundError
 from chaos.backends import OUTPUT, WORK, Blobs, Queues
 from chaos.installation import Installation
-from chaos.scenario import SERVICES
+from chaos.scenario import BACKENDS, SERVICES
 from chaos.verdict import Run, Verdict
 
 SETTLE = 45.0
@@ -79,6 +79,9 @@ class Inspector:
             _remove(path)
         problems += [f"process left behind: {process}" for process in self._installation.strays()]
         problems += [f"exit: {text}" for pod in self._installation.pods.values() for text in pod.exits]
+        if not any(disturbance.cell.victim in BACKENDS for disturbance in verdict.scenario.disturbances):
+            # A message cannot be handed back to a broker that is away.
+            problems += [f"exit: {text}" for pod in self._installation.pods.values() for text in pod.drains]
         self._weigh(verdict)
 
     def _strange(self, runs: list[Run]) -> list[str]:

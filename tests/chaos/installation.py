@@ -42,7 +42,9 @@ class Pod:
         self.temporary.mkdir(parents=True)
         self.log.parent.mkdir(exist_ok=True)
         self.exits = list[str]()
-        """Ends that nobody asked for, and drains that did not end well."""
+        """Ends that nobody asked for, and drains without an end."""
+        self.drains = list[str]()
+        """Drains that ended with an error: something in hand could be neither finished nor handed back."""
         self._environment, self._guard = environment, threading.RLock()
         self._expected, self._asked, self._slept, self._started, self._running = False, 0.0, False, 0.0, True
         self._said = 0
@@ -64,6 +66,7 @@ class Pod:
     def begin(self) -> None:
         """Forget what was before this seed."""
         self.exits.clear()
+        self.drains.clear()
         self._said = self.log.stat().st_size
 
     def said(self) -> bytes:
@@ -119,7 +122,7 @@ class Pod:
                 if not self._expected:
                     self.exits.append(f"{self.name} ended by itself with exit code {code}")
                 elif self._asked and not self._slept and code not in (0, -signal.SIGKILL, -signal.SIGTERM):
-                    self.exits.append(f"{self.name} drained with exit code {code}")
+                    self.drains.append(f"{self.name} drained with exit code {code}")
                 self._start()
 
     def finish(self) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 SERVICES: Mapping[str, int] = MappingProxyType({"splitter": 2, "dispatcher": 2, "scorer": 2, "stitcher": 2})
 """The pods of each service."""
+BACKENDS = ("broker", "azurite")
 DECODERS = ("splitter", "stitcher")
 """The services that open media in child processes."""
 LOCK = 5.0

@@ -76,7 +76,8 @@ def test_a_drain_that_ends_with_an_error_is_a_complaint(pods: Pods) -> None:
     until(lambda: b"up" in pod.said())
     pod.terminate()
     assert restarted(pod)
-    assert pod.exits == ["pod-1 drained with exit code 3"]
+    assert pod.drains == ["pod-1 drained with exit code 3"]
+    assert pod.exits == []
 
 
 def test_a_frozen_pod_stands_still_with_its_children(pods: Pods) -> None:

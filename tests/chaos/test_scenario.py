@@ -1,11 +1,12 @@
 import pytest
 from chaos.scenario import BEYOND, CELLS, LOCK, SERVICES, Cell, Disturbance, Kind, Moment, Stage, draw
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 seeds = st.integers(0, 10**9)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_a_seed_always_does_the_same(seed: int) -> None:
     assert draw(seed) == draw(seed)
@@ -30,6 +31,7 @@ def test_azurite_is_never_killed_since_it_loses_what_it_acknowledged() -> None:
     assert not [cell for cell in CELLS if cell.victim == "azurite" and cell.kind is Kind.KILL]
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_two_or_three_runs_are_disturbed_one_to_three_times(seed: int) -> None:
     scenario = draw(seed)
@@ -38,6 +40,7 @@ def test_two_or_three_runs_are_disturbed_one_to_three_times(seed: int) -> None:
     assert scenario.delays[0] == 0
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_a_disturbance_names_pods_that_exist_and_a_run_that_is_submitted(seed: int) -> None:
     scenario = draw(seed)
@@ -49,6 +52,7 @@ def test_a_disturbance_names_pods_that_exist_and_a_run_that_is_submitted(seed: i
         assert 0 <= disturbance.moment.share <= 1
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_only_what_is_frozen_lasts_and_pods_sleep_longer_than_their_locks(seed: int) -> None:
     for disturbance in draw(seed).disturbances:
