@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "broker gives up first": (
         {"queues.scored.maxDeliveryCount": 5},
-        ["queues.scored.maxDeliveryCount (5) must exceed settings.maxAttempts (5)"],
+        ["queues.scored.maxDeliveryCount (5) must exceed settings.maxDeliveries (8)"],
     ),
     "two identities of one account": (
         {"services.stitcher.serviceAccount.clientId": "33333333-3333-3333-3333-333333333333"},

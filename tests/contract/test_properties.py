@@ -35,9 +35,12 @@ from framebrush.errors import InvalidMessage
 run_ids = st.from_regex(RUN_ID_PATTERN, fullmatch=True).filter(lambda text: not text.endswith("\n"))
 indices = st.integers(0, 2**31 - 1)
 counts = st.integers(1, 2**31 - 1)
-pack_ranges = st.builds(FrameRange, first=indices, count=st.integers(1, 64))
+firsts = st.integers(0, 2**31 - 66)
+pack_ranges = st.builds(FrameRange, first=firsts, count=st.integers(1, 64))
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=128)
-blob_names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1024)
+blob_names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1024).filter(
+    lambda name: not {".", ".."} & set(name.split("/"))
+)
 blobs = st.builds(BlobRef, container=st.from_regex(r"[a-z0-9]{3,63}", fullmatch=True), name=blob_names)
 options = st.builds(
     Options,
@@ -62,14 +65,14 @@ options = st.builds(
 @st.composite
 def packs(draw: st.DrawFn) -> PackReady:
     offsets = sorted(draw(st.sets(indices, min_size=2, max_size=65)))
-    frames = FrameRange(first=draw(indices), count=len(offsets) - 1)
+    frames = FrameRange(first=draw(firsts), count=len(offsets) - 1)
     return PackReady(run_id=draw(run_ids), segment=draw(indices), frames=frames, offsets=tuple(offsets))
 
 
 @st.composite
 def batch_messages(draw: st.DrawFn) -> BatchReady:
     pack = draw(pack_ranges)
-    first = draw(st.integers(0, min(pack.count - 1, 2**31 - 1 - pack.first)))
+    first = draw(st.integers(0, pack.count - 1))
     frames = FrameRange(first=pack.first + first, count=draw(st.integers(1, pack.count - first)))
     return BatchReady(
         run_id=draw(run_ids), segment=draw(indices), frames=frames, pack=pack, start=draw(indices), length=draw(counts)

@@ -204,6 +204,7 @@ BATCH = {
         ({"frames": {"first": 7, "count": 2}}, "frames: must lie within the pack"),
         ({"frames": {"first": 14, "count": 3}}, "frames: must lie within the pack"),
         ({"frames": {"first": 8, "count": 10**9}}, "more than the 64 of a pack"),
+        ({"frames": {"first": 2**31 - 1, "count": 1}}, "frames end before number 2147483648"),
         ({"frames": {"first": 8, "count": 65}, "pack": {"first": 0, "count": 10**9}}, "more than the 64 of a pack"),
     ],
 )

@@ -363,10 +363,11 @@ def failures(board: Board) -> None:
         "Attempts without success",
         {
             "{{queue}} {{outcome}}": "sum by (queue, outcome) (rate(framebrush_messages_total"
-            f'{{{OURS}, outcome=~"retried|abandoned|lock_lost"}}[$__rate_interval]))'
+            f'{{{OURS}, outcome=~"retried|handed_back|lock_lost|unsettled"}}[$__rate_interval]))'
         },
         "suffix: /s",
-        "Messages that come again: after an error, handed back at the end of a drain, or with their lock lost.",
+        "Messages that come again: after an error, handed back by a process that drains or is unfit, when their lock "
+        "was lost.",
         width=6,
     )
     board.graph(

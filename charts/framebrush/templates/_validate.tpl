@@ -47,10 +47,10 @@
 {{- if lt (int .scaling.maxReplicas) (int .scaling.minReplicas) -}}
 {{- printf "%s: scaling.maxReplicas (%v) is less than scaling.minReplicas (%v)" .label .scaling.maxReplicas .scaling.minReplicas | fail -}}
 {{- end -}}
-{{- $attempts := .settings.maxAttempts | default 5 -}}
+{{- $deliveries := .settings.maxDeliveries | default 8 -}}
 {{- range $queue, $options := $.Values.queues -}}
-{{- if le (int $options.maxDeliveryCount) (int $attempts) -}}
-{{- printf "queues.%s.maxDeliveryCount (%v) must exceed settings.maxAttempts (%v): the broker would give up before the service does" $queue $options.maxDeliveryCount $attempts | fail -}}
+{{- if le (int $options.maxDeliveryCount) (int $deliveries) -}}
+{{- printf "queues.%s.maxDeliveryCount (%v) must exceed settings.maxDeliveries (%v): the broker would give up before the service does" $queue $options.maxDeliveryCount $deliveries | fail -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from framebrush.errors import InvalidMessage
@@ -110,6 +119,12 @@ class FrameRange(Model):
     def stop(self) -> int:
         """One past the last frame."""
         return self.first + self.count
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if self.stop >= 2**31:
+            raise ValueError("frames end before number 2147483648")
+        return self
 
 
 MOST_FRAMES = 64
