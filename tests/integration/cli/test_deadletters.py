@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -130,17 +131,23 @@ def test_a_crash_before_completion_duplicates_rather_than_loses(
     assert b"".join(copy.body) == b"one"
 
 
-@pytest.fixture
-def expiring(tmp_path: Path) -> Iterator[BrokerProcess]:
-    """A broker that makes a dead letter of every message that expires; its locks last two seconds."""
+@contextmanager
+def expiring_broker(folder: Path, lock: float) -> Iterator[BrokerProcess]:
+    """A broker that makes a dead letter of every message that expires; its locks last ``lock`` seconds."""
     options = {
-        "lock_duration_s": 2,
+        "lock_duration_s": lock,
         "dead_lettering_on_message_expiration": True,
         "duplicate_detection_window_s": 600,
     }
-    file = tmp_path / "queues.json"
+    file = folder / "queues.json"
     file.write_text(json.dumps({"queues": dict.fromkeys(QUEUES, options)}))
     with running_broker(arguments=[f"--queues={file}"]) as process:
+        yield process
+
+
+@pytest.fixture
+def expiring(tmp_path: Path) -> Iterator[BrokerProcess]:
+    with expiring_broker(tmp_path, lock=2) as process:
         yield process
 
 
@@ -242,18 +249,51 @@ def test_a_letter_that_somebody_took_away_is_not_waited_for(expiring: BrokerProc
     assert [letter.message_id for letter in replay(settings, runs, found)] == ["run-a/1", "run-a/2"]
 
 
+def test_locks_that_run_out_at_once_end_a_replay(tmp_path: Path, runs: Runs) -> None:
+    with expiring_broker(tmp_path, lock=0.001) as process:
+        settings = with_broker(process)
+        expire(settings, "batches", 3, "run-a")
+        with pytest.raises(Unavailable, match="batches: locks run out as soon as they are taken"):
+            list(replay(settings, runs, find(settings, Selection())))
+        assert len(peek(settings, Selection())) == 3
+
+
+def test_what_strangers_have_sent_can_be_listed_and_shown(expiring: BrokerProcess) -> None:
+    bodies = [b"[" * 100_000, b'{"a": "\\ud800"}', b"\xff", b"", b'"\\u001b[31m[red]"']
+    odd = {RUN: "../a", GENERATION: "many", "number": 0.5}
+    soon = timedelta(seconds=1)
+    with connect(with_broker(expiring)) as client, MessageSender(client) as sender:
+        sender.send_batches(
+            "batches", [ServiceBusMessage(body, application_properties=odd, time_to_live=soon) for body in bodies]
+        )
+    eventually(lambda: len(peek(with_broker(expiring), Selection("batches"))) == len(bodies))
+    for arguments, count in ((["list"], 5), (["list", "--json"], 10), (["show", "1"], 2), (["show", "2"], 2)):
+        told = subprocess.run(
+            [sys.executable, "-m", "framebrush_cli", "dlq", *arguments, "--queue", "batches"],
+            env=environment(expiring), capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert told.returncode == 0, told.stderr
+        assert told.stdout.count("TTLExpiredException") == count
+        assert "\x1b" not in told.stdout
+
+
+def environment(process: BrokerProcess) -> dict[str, str]:
+    """The variables of a command that needs the broker and no storage."""
+    connections = {
+        "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": process.connection_string,
+        "FRAMEBRUSH_STORAGE_CONNECTION_STRING": AWAY,
+    }
+    return {**os.environ, **connections}
+
+
 def test_a_replay_that_is_interrupted_loses_and_doubles_nothing(expiring: BrokerProcess) -> None:
     """Ctrl-C in the middle; a second replay sends the rest, and no message is twice in its queue."""
     settings = with_broker(expiring)
     expire(settings, "batches", MANY, None)
     command = [sys.executable, "-m", "framebrush_cli", "dlq", "replay", "--queue", "batches"]
-    connections = {
-        "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": expiring.connection_string,
-        "FRAMEBRUSH_STORAGE_CONNECTION_STRING": AWAY,
-    }
     pipe = subprocess.PIPE
     with connect(settings) as client, client.get_queue_receiver("batches") as receiver:
-        replaying = subprocess.Popen(command, env={**os.environ, **connections}, stdout=pipe, stderr=pipe, text=True)
+        replaying = subprocess.Popen(command, env=environment(expiring), stdout=pipe, stderr=pipe, text=True)
         eventually(lambda: len(receiver.peek_messages(200, sequence_number=1)) == 200)
         replaying.send_signal(signal.SIGINT)
         told, errors = replaying.communicate(timeout=30)
@@ -263,7 +303,7 @@ def test_a_replay_that_is_interrupted_loses_and_doubles_nothing(expiring: Broker
     left = len(peek(settings, Selection()))
     assert 0 < sent < MANY
     assert MANY - sent - left in (0, 1), "the one in hand may be gone before it was counted"
-    second = subprocess.run(command, env={**os.environ, **connections}, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(command, env=environment(expiring), capture_output=True, text=True, timeout=60)
     assert second.returncode == 0, second.stderr
     assert second.stdout == f"batches: {left} messages sent again\n"
     assert peek(settings, Selection()) == []

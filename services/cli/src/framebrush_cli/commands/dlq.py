@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,7 +76,8 @@ def show(
     if len(found) > 1:
         queues = ", ".join(letter.queue for letter in found)
         raise CommandFailed(f"{sequence} is in several queues ({queues}): say which with --queue")
-    out.print_json(json.dumps(_json(found[0]), ensure_ascii=False))
+    text = json.dumps(_json(found[0]), ensure_ascii=False)
+    out.print_json(text.encode(errors="replace").decode())  # JSON may hold halves of surrogate pairs
 
 
 @app.command()
@@ -138,11 +139,9 @@ def _selection(
 
 
 def _json(letter: "DeadLetterMessage") -> dict[str, object]:
-    body = letter.body.decode(errors="replace")
-    try:
-        content = json.loads(body)
-    except ValueError:
-        content = body
+    content = letter.body.decode(errors="replace")
+    with suppress(ValueError, RecursionError):
+        content = json.loads(content)
     return {
         "queue": letter.queue,
         "sequence": letter.sequence,

@@ -204,9 +204,9 @@ class _Hold:
                 self._receiver.renew_message_lock(letter.received)
             self._receiver.complete_message(letter.received)
         except MessageLockLostError:
-            del self._held[letter.sequence]
+            self._held.pop(letter.sequence, None)  # it may be in the portion twice
             return False
-        del self._held[letter.sequence]
+        self._held.pop(letter.sequence, None)
         self._wanted.discard(letter.sequence)
         return True
 
