@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from framebrush_scorer.device import choose_device, memory_limit
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.tensors import rounded, to_frames, to_tensor
-from framebrush_scorer.models.tiles import halo, in_tiles, memory_limit
-from framebrush_scorer.networks import TransformerNet, choose_device, choose_dtype, optimise, pad
+from framebrush_scorer.models.tiles import halo, in_tiles
+from framebrush_scorer.networks import TransformerNet, choose_dtype, optimise, pad
 
 PASS_PIXELS = 8 * 2**20
 """The number of pixels in one pass on a GPU: they keep it busy, and take about 3 GB at the original width in half

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from framebrush.service import available
 from framebrush_scorer.networks import STRIDE, TransformerNet
 
 SMALLEST_TILE = 64
 """The least edge of a tile in pixels, without its halo, however little memory there is."""
-
-SHARE = 0.25
-"""The part of the memory that one pass may take when no limit is given. The rest is for frames and weights."""
 
 
 def halo(net: TransformerNet) -> int:
@@ -53,10 +48,3 @@ def in_tiles(paint: Callable[[Tensor], Tensor], x: Tensor, reach: int, pixels: i
             whole[..., top : top + edge, left : left + edge] = inner
     assert whole is not None  # noqa: S101 - pictures have pixels
     return whole
-
-
-def memory_limit(device: torch.device) -> int:
-    """Return the bytes that one pass may take on a device: a share of what the container, machine or card has."""
-    if device.type == "cuda":
-        return int(SHARE * torch.cuda.mem_get_info(device)[1])
-    return int(SHARE * available())

@@ -1,4 +1,4 @@
-"""The device and the number format of a network: the fastest one without a visible difference.
+"""Chooses the number format of a network: the fastest one without a visible difference.
 
 The format follows from the network and the kind of processor, never from a measurement: scorers that share a run, or
 that do a batch again after a crash, must give the same bytes, however busy their machines are.
@@ -17,23 +17,6 @@ MIN_PSNR = 40.0
 
 PROBE = 128
 """The edge of the probe picture in pixels."""
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one.
-
-    Raises:
-        ValueError: The name is none of these, or the machine has no such device.
-
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in {"cpu", "cuda"} or (index and not index.isdecimal()) or (kind == "cpu" and index):
-        raise ValueError(f"device {name!r} is not one of: auto, cpu, cuda, cuda:N")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
-    return torch.device(name)
 
 
 def fast_formats(device: torch.device) -> tuple[torch.dtype, ...]:

@@ -19,10 +19,9 @@ from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, e
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
 from framebrush.storage import Store, write_once
-from framebrush_scorer.device import check_device
+from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame
 from framebrush_scorer.models import FrameModel, load
-from framebrush_scorer.networks import choose_device
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth

@@ -39,7 +39,8 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     """
     import torch
 
-    from framebrush_scorer.networks import choose_device, read_network
+    from framebrush_scorer.device import choose_device
+    from framebrush_scorer.networks import read_network
     from framebrush_scorer.training.content import files, read_frames
     from framebrush_scorer.training.progress import shown
     from framebrush_scorer.training.teachers import PainterTeacher, Teacher
