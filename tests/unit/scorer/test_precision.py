@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 import framebrush_scorer.networks.precision
-from framebrush_scorer.networks import choose_device, choose_dtype
+from framebrush_scorer.device import choose_device
+from framebrush_scorer.networks import choose_dtype
 from framebrush_scorer.networks.precision import MIN_PSNR, fast_formats, likeness, make_probe
 
 CPU = torch.device("cpu")

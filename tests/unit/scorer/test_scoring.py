@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
 from framebrush_scorer.device import STICKY, DeviceLost
+from framebrush_scorer.frames import BadFrame
 from framebrush_scorer.models import FrameModel
 from framebrush_scorer.pipeline import score
 from framebrush_scorer.pipeline.scoring import ModelFailed, OutOfMemory
@@ -103,7 +104,7 @@ def test_a_library_that_fails_on_a_sound_gpu_concerns_the_frames(monkeypatch: py
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     model = Failing(RuntimeError("cuDNN error: CUDNN_STATUS_BAD_PARAM"))
-    assert score(model, FRAMES) == ["RuntimeError: cuDNN error: CUDNN_STATUS_BAD_PARAM"] * 4
+    assert score(model, FRAMES) == [BadFrame("RuntimeError: cuDNN error: CUDNN_STATUS_BAD_PARAM")] * 4
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from framebrush.media import psnr
+from framebrush_scorer.frames import BadFrame
 from framebrush_scorer.motion import motion
 from framebrush_scorer.pipeline import smooth
 from framebrush_scorer.quality import detail, warp_error
@@ -77,17 +78,16 @@ def test_scenes_are_not_mixed_at_a_cut(film):
     assert psnr(alone[0][3], smoothed[3]) > 36
 
 
-def test_frames_that_are_none_stay_none_and_are_no_neighbours(film, flickering):
+def test_bad_frames_stay_and_are_no_neighbours(film, flickering):
+    bad = BadFrame("none")
     sources, painted = list(film), list(flickering)
-    sources[3] = painted[3] = "damaged"
-    painted[6] = "the model failed"
+    sources[3] = painted[3] = BadFrame("damaged")
+    painted[6] = BadFrame("the model failed")
     smoothed = smooth(sources, painted, 1)
-    assert (smoothed[3], smoothed[6]) == ("damaged", "the model failed")
-    assert np.array_equal(
-        smoothed[7], smooth([*film[:6], "none", *film[7:]], [*painted[:6], "none", *painted[7:]], 1)[7]
-    )
+    assert (smoothed[3], smoothed[6]) == (BadFrame("damaged"), BadFrame("the model failed"))
+    assert np.array_equal(smoothed[7], smooth([*film[:6], bad, *film[7:]], [*painted[:6], bad, *painted[7:]], 1)[7])
     assert not np.array_equal(smoothed[2], smooth(film, flickering, 1)[2])
-    assert all(isinstance(each, str) or each.shape == (HEIGHT, WIDTH, 3) for each in smoothed)
+    assert all(isinstance(each, BadFrame) or each.shape == (HEIGHT, WIDTH, 3) for each in smoothed)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (15, 15), (16, 16), (17, 23), (30, 400)])

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from framebrush_scorer.device import memory_limit
 from framebrush_scorer.models import PainterModel, StyleModel
 from framebrush_scorer.models.painted import REACH
-from framebrush_scorer.models.tiles import SMALLEST_TILE, halo, in_tiles, memory_limit
+from framebrush_scorer.models.tiles import SMALLEST_TILE, halo, in_tiles
 from framebrush_scorer.networks import STRIDE, TransformerNet, optimise, pad
 
 

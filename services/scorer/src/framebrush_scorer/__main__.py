@@ -1,4 +1,4 @@
-"""Runs the scorer: ``python -m framebrush_scorer``."""
+"""The scorer's entry point: ``python -m framebrush_scorer``."""
 
 from framebrush.messaging import Handler
 from framebrush.service import keep_blocks, run_service
@@ -7,7 +7,10 @@ from framebrush_scorer.settings import ScorerSettings
 
 
 def make(settings: ScorerSettings, store: Store) -> Handler:
-    """The handler, with the default model loaded."""
+    """Return the handler of a message, with the default model loaded.
+
+    Torch is imported here, after the settings have been found to be right.
+    """
     from framebrush_scorer.pipeline import Scorer
 
     scorer = Scorer(store, settings)

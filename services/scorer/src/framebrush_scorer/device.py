@@ -1,8 +1,12 @@
-"""Tells a GPU that is lost to this process from an error of the model's or the frame's."""
+"""The device that models run on: choosing it, how much memory it has, and whether the process has lost it."""
 
 import torch
 
 from framebrush.errors import Unfit, first_line
+from framebrush.service import available
+
+SHARE = 0.25
+"""The part of the memory that one pass may take when no limit is given. The rest is for frames and weights."""
 
 STICKY = (
     "an illegal memory access was encountered",
@@ -23,9 +27,8 @@ STICKY = (
 )
 """What CUDA says (cudaGetErrorString) when the process must be started anew, by the documentation of cudaError_t."""
 
-
 NO_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-"""What errors say for lack of memory that are no torch.OutOfMemoryError."""
+"""What errors for lack of memory say that are no torch.OutOfMemoryError."""
 
 
 class DeviceLost(Unfit):
@@ -38,18 +41,18 @@ class DeviceLost(Unfit):
 
 
 def lacks_memory(error: Exception) -> bool:
-    """Whether an error says that there was too little memory, of the machine's or of the GPU's."""
+    """Return whether an error says that the machine or the GPU had too little memory."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in NO_MEMORY)
 
 
 def check_device(error: Exception) -> None:
-    """Pass if the GPU still works after an error, or if there is none in use.
+    """Return if the GPU still works after an error, or if no GPU is in use.
 
     The error itself need not name the cause: after an illegal memory access cuDNN and cuBLAS fail in words of their
     own, and an error may be reported by a later call than the one that made it. So the device is asked.
 
     Raises:
-        DeviceLost: it does not work.
+        DeviceLost: The GPU does not work any more.
     """
     if "CUDA error" in str(error) and any(words in str(error) for words in STICKY):
         raise DeviceLost(f"GPU lost: {first_line(error)}") from error
@@ -58,3 +61,27 @@ def check_device(error: Exception) -> None:
             torch.cuda.synchronize()
         except RuntimeError as problem:  # torch.AcceleratorError among them
             raise DeviceLost(f"GPU lost: {first_line(problem)}; found after: {first_line(error)}") from error
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one.
+
+    Raises:
+        ValueError: The name is none of these, or the machine has no such device.
+
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in {"cpu", "cuda"} or (index and not index.isdecimal()) or (kind == "cpu" and index):
+        raise ValueError(f"device {name!r} is not one of: auto, cpu, cuda, cuda:N")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
+    return torch.device(name)
+
+
+def memory_limit(device: torch.device) -> int:
+    """Return the bytes that one pass may take on a device: a share of what the container, machine or card has."""
+    if device.type == "cuda":
+        return int(SHARE * torch.cuda.mem_get_info(device)[1])
+    return int(SHARE * available())

@@ -1,4 +1,4 @@
-"""What the scorer refuses for good: a model nobody has, a weights file nobody should load."""
+"""Errors about models: both are permanent, so a message that meets one is dead-lettered with its reason."""
 
 from typing import ClassVar
 
@@ -6,12 +6,12 @@ from framebrush.errors import PermanentError
 
 
 class UnknownModel(PermanentError):
-    """No model of this name is built in, installed, shipped or in the styles folder."""
+    """No model of the requested name is built in, installed, shipped, or in the folder of styles."""
 
     reason: ClassVar[str] = "unknown_model"
 
 
 class InvalidWeights(PermanentError):
-    """The weights file cannot be read, holds more than plain tensors, or is not a TransformerNet."""
+    """A weights file cannot be read, holds something other than tensors, or does not fit a TransformerNet."""
 
     reason: ClassVar[str] = "invalid_weights"

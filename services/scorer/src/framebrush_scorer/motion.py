@@ -7,29 +7,38 @@ import numpy.typing as npt
 from framebrush_scorer.frames import RgbFrame
 
 Field = npt.NDArray[np.float32]
-"""(H, W, 2), pixels to the right and down."""
+"""Motion (H, W, 2): how many pixels to the right and how many down each pixel goes."""
 
 Mask = npt.NDArray[np.bool_]
+"""Pixels (H, W) for which something is true."""
 
 SMALLEST = 16
-"""Least edge in pixels of frames in which motion is looked for."""
+"""The edge in pixels below which no motion is looked for in a frame."""
 
 
 def motion(now: RgbFrame, later: RgbFrame) -> tuple[Field, Mask]:
-    """Return where every pixel of a frame (H, W, 3) goes, and where that is known.
+    """Return where every pixel of a frame goes, and the pixels for which this is known.
 
-    Unknown are pixels that the later frame does not show and those at the borders of moving things, by the criteria of
-    Ruder, Dosovitskiy, Brox 2016, "Artistic Style Transfer for Videos", equations 6 and 7.
+    The motion of a pixel is unknown if the later frame does not show it, or if it lies at the border of a moving thing.
+    The criteria are those of Ruder, Dosovitskiy, Brox 2016, "Artistic Style Transfer for Videos", equations 6 and 7.
+
+    Args:
+        now: The frame (H, W, 3).
+        later: The next frame, of the same size.
     """
     forward, backward = both_ways(now, later)
     return forward, visible(forward, backward)
 
 
 def both_ways(now: RgbFrame, later: RgbFrame) -> tuple[Field, Field]:
-    """Return where the pixels of a frame (H, W, 3) go, and where those of the later one come from.
+    """Return where the pixels of a frame go, and where the pixels of the later frame come from.
 
-    By dense inverse search: Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search". RgbFrame too small for
-    it do not move.
+    The method is that of Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search". Frames with an edge of
+    less than :data:`SMALLEST` pixels are too small for it: they count as still.
+
+    Args:
+        now: The frame (H, W, 3).
+        later: The next frame, of the same size.
     """
     a, b = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, later))
     if min(a.shape) < SMALLEST:
@@ -42,7 +51,12 @@ def both_ways(now: RgbFrame, later: RgbFrame) -> tuple[Field, Field]:
 
 
 def visible(forward: Field, backward: Field) -> Mask:
-    """Return the pixels whose motion is known, see :func:`motion`."""
+    """Return the pixels whose motion is known, by the criteria of :func:`motion`.
+
+    Args:
+        forward: Where the pixels of a frame go.
+        backward: Where the pixels of the later frame come from.
+    """
     back = warp(backward, forward)
     round_trip, lengths = square(forward + back), square(forward) + square(back)
     height, width = forward.shape[:2]
@@ -58,12 +72,15 @@ def visible(forward: Field, backward: Field) -> Mask:
 
 
 def warp(picture: npt.NDArray[np.float32], field: Field) -> npt.NDArray[np.float32]:
-    """Return a picture (H, W, C) fetched from where its pixels went: result(p) = picture(p + field(p))."""
+    """Return a picture (H, W, C) sampled where its pixels went: ``result(p) = picture(p + field(p))``.
+
+    Places between pixels are interpolated linearly; places outside have the colour of the nearest pixel.
+    """
     y, x = np.mgrid[0 : field.shape[0], 0 : field.shape[1]].astype(np.float32)
     places = (x + field[..., 0], y + field[..., 1])
     return cv2.remap(picture, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
 
 
 def square(field: Field) -> npt.NDArray[np.float32]:
-    """Return squared lengths (H, W)."""
+    """Return the squared length of every vector of a field, (H, W), in square pixels."""
     return np.asarray((field * field).sum(-1), np.float32)

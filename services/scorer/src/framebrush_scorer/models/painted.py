@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from framebrush_scorer.device import choose_device, memory_limit
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.tensors import rounded, to_frames, to_tensor
-from framebrush_scorer.models.tiles import in_tiles, memory_limit
-from framebrush_scorer.networks import choose_device
+from framebrush_scorer.models.tiles import in_tiles
 from framebrush_scorer.painters import find_painter
 
 REACH = 128

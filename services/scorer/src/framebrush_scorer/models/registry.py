@@ -1,4 +1,4 @@
-"""The frame models a scorer can load, by name."""
+"""Finds and loads frame models by name."""
 
 import re
 from collections.abc import Callable
@@ -14,26 +14,25 @@ from framebrush_scorer.models.style import StyleModel
 from framebrush_scorer.networks import SUFFIXES, read_network
 
 GROUP = "framebrush.models"
-"""Entry-point group of models from other packages; each entry is a :data:`Factory`."""
+"""The entry-point group of models from other packages. Each entry is a :data:`Factory`."""
 
 SHIPPED = Path(__file__).parents[1] / "styles"
-"""Folder of the styles that come with this package."""
+"""The folder of the styles that come with this package."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What a model can be called: names become file names."""
-
+"""What a model can be called. Names become file names."""
 
 PAINTED = ("ink", "mosaic", "oil", "vangogh", "woodcut")
-"""Painters that are models of their own; the others teach networks that are as good and faster."""
+"""The painters that are models of their own. The others teach networks, which are as good and faster."""
 
 
 class Identity:
-    """Gives frames back as they are: tests fidelity, measures overhead."""
+    """Gives frames back as they are, which tests the fidelity of a run and measures its overhead."""
 
     name = "identity"
 
     def __call__(self, frames: RgbFrames) -> RgbFrames:
-        """Return a copy of the frames, (B, H, W, 3)."""
+        """Return a copy of frames (B, H, W, 3)."""
         return frames.copy()
 
 
@@ -41,7 +40,7 @@ BUILT_IN: dict[str, Callable[[str, int | None], FrameModel]] = {
     "identity": lambda _device, _memory: Identity(),
     **{name: partial(PainterModel, name) for name in PAINTED},
 }
-"""By name; made for a device and the bytes that a pass may take."""
+"""What makes each built-in model, by its name, for a device and the bytes that a pass may take."""
 
 
 def available_models(styles: Path | None = None) -> list[str]:
@@ -51,17 +50,21 @@ def available_models(styles: Path | None = None) -> list[str]:
 
 
 def load(name: str, styles: Path | None = None, device: str = "auto", memory: int | None = None) -> FrameModel:
-    """Load a model: built in, from an installed package, from the user's folder of styles, or shipped, in this order.
+    """Load the model of a name.
+
+    It is looked for among the built-in models, in installed packages, in the user's folder of styles, and among the
+    shipped styles, in this order.
 
     Args:
         name: One of :func:`available_models`.
-        styles: Folder of the user's ``.safetensors`` and ``.pth`` files; a style is called like its file.
+        styles: The folder of the user's ``.safetensors`` and ``.pth`` files. A style is called like its file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        memory: Bytes that a pass may take, for models that can work in tiles; a quarter of what there is by default.
+        memory: Bytes that a pass may take, for models that can work in tiles. By default this is a quarter of what the
+            container, machine or card has.
 
     Raises:
-        UnknownModel: There is no such model; the message lists those there are.
-        InvalidWeights: The style's file is damaged or not a style network.
+        UnknownModel: There is no such model; the message lists all that there are.
+        InvalidWeights: The style's file is damaged or holds no style network.
         ValueError: There is no such device.
 
     """
@@ -76,7 +79,9 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
 
 
 def find_styles(folder: Path | None) -> dict[str, Path]:
-    """Return the weights files in a folder by style name; safetensors win over a ``.pth`` of the same name.
+    """Return the weights files in a folder by the names of their styles; without a folder there are none.
+
+    Of two files with the same name the ``.safetensors`` is taken.
 
     Names come from listing the folder, never from a request, so that no request can name a path.
     """

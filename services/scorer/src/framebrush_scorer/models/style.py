@@ -1,33 +1,39 @@
-"""Neural style transfer as a frame model."""
+"""A style network as a frame model."""
 
 import torch
 from torch import Tensor
 
+from framebrush_scorer.device import choose_device, memory_limit
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.tensors import rounded, to_frames, to_tensor
-from framebrush_scorer.models.tiles import halo, in_tiles, memory_limit
-from framebrush_scorer.networks import TransformerNet, choose_device, choose_dtype, optimise, pad
+from framebrush_scorer.models.tiles import halo, in_tiles
+from framebrush_scorer.networks import TransformerNet, choose_dtype, optimise, pad
 
 PASS_PIXELS = 8 * 2**20
-"""Pixels in one pass on a GPU: enough to keep it busy, about 3 GB at the original width in half precision."""
+"""The number of pixels in one pass on a GPU: they keep it busy, and take about 3 GB at the original width in half
+precision."""
 
 LIVE_PLANES = 5
-"""Times that a layer as wide as the first and as large as the picture is in memory at once, at most."""
+"""How many layers as wide as the first and as large as the picture are in memory at once, at most."""
 
 
 class StyleModel:
-    """A TransformerNet that paints frames, on the best device in the fastest format that looks the same.
+    """Paints frames with a TransformerNet, in the fastest number format that looks the same.
 
     RgbFrames too large for the memory are painted in tiles, unless the network has instance normalisation, whose
     statistics are those of the whole picture.
 
-    Not safe for concurrent calls: guard it with a lock.
+    Only one thread may call it at a time.
 
     Args:
-        name: What it was loaded under.
+        name: The name under which it was loaded.
         net: The trained network.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        memory: Bytes that a pass may take beside the frames; a quarter of what there is by default.
+        memory: Bytes that a pass may take beside the frames. By default this is a quarter of what the container,
+            machine or card has.
+
+    Raises:
+        ValueError: There is no such device.
 
     """
 
@@ -45,10 +51,10 @@ class StyleModel:
 
     @torch.inference_mode()
     def __call__(self, frames: RgbFrames) -> RgbFrames:
-        """Paint RGB frames (B, H, W, 3); any B, H, W >= 1.
+        """Return the paintings of frames, both uint8 (B, H, W, 3), for any B, H, W >= 1.
 
         Raises:
-            ValueError: These are no frames.
+            ValueError: The array has another type or shape.
         """
         pictures = to_tensor(frames, self.device)
         size = pictures[0, 0].numel()
@@ -59,7 +65,10 @@ class StyleModel:
         return to_frames([in_tiles(lambda x: rounded(self.paint(x)), part, self.reach, self.pixels) for part in parts])
 
     def paint(self, pictures: Tensor) -> Tensor:
-        """Paint uint8 (B, 3, H, W) in one pass; the values returned may lie outside of 0..255."""
+        """Return the paintings of pictures, uint8 (B, 3, H, W), computed in one pass.
+
+        They have the network's number format, and their values may lie outside of 0..255.
+        """
         height, width = pictures.shape[2:]
         painted: Tensor = self.net(pad(pictures.to(self.dtype)))
         return painted[..., :height, :width]

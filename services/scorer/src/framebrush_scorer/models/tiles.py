@@ -1,40 +1,36 @@
-"""Pictures too large for the memory, in overlapping tiles."""
+"""Paints pictures that are too large for the memory in overlapping tiles."""
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
-from framebrush.service import available
 from framebrush_scorer.networks import STRIDE, TransformerNet
 
 SMALLEST_TILE = 64
-"""Least edge of a tile in pixels, without its halo, whatever the memory."""
-
-SHARE = 0.25
-"""Part of the memory that one pass may take when no limit is given: the rest is for frames, weights and others."""
+"""The least edge of a tile in pixels, without its halo, however little memory there is."""
 
 
 def halo(net: TransformerNet) -> int:
     """Return how far around a pixel a network with batch normalisation looks, in pixels, rounded up to the stride.
 
-    A 9x9 convolution at the full size, one of 3x3 at each halving and at each doubling, two per block at a quarter.
+    It has a 9x9 convolution at the full size at either end, a 3x3 convolution at each halving and at each doubling, and
+    two per residual block at a quarter of the size.
     """
     reach = 4 + 1 + 2 + net.blocks * 2 * STRIDE + STRIDE + 2 + 4
     return -(-reach // STRIDE) * STRIDE
 
 
 def in_tiles(paint: Callable[[Tensor], Tensor], x: Tensor, reach: int, pixels: int) -> Tensor:
-    """Return ``paint(x)``, computed on parts of at most so many pixels, or the smallest possible.
+    """Return ``paint(x)``, computed on tiles of at most ``pixels`` pixels, or on the smallest tiles that are possible.
 
     Where ``paint`` looks no farther than ``reach``, the joins are exact: every pixel is computed from what it would be
     computed from in the whole, in the same place modulo the stride.
 
     Args:
-        paint: (B, C, H, W) to (B, D, H, W) for any H, W >= 1.
+        paint: Turns (B, C, H, W) into (B, D, H, W) for any H, W >= 1.
         x: Pictures (B, C, H, W).
-        reach: In pixels, a multiple of :data:`framebrush_scorer.net.STRIDE`.
-        pixels: Most pixels that ``paint`` is given at a time, the batch not counted.
+        reach: How far ``paint`` looks, in pixels: a multiple of :data:`framebrush_scorer.networks.STRIDE`.
+        pixels: The most pixels of one picture that ``paint`` is given at a time.
 
     """
     height, width = x.shape[2:]
@@ -52,10 +48,3 @@ def in_tiles(paint: Callable[[Tensor], Tensor], x: Tensor, reach: int, pixels: i
             whole[..., top : top + edge, left : left + edge] = inner
     assert whole is not None  # noqa: S101 - pictures have pixels
     return whole
-
-
-def memory_limit(device: torch.device) -> int:
-    """Return the bytes that one pass may take on a device: a share of what the container, machine or card has."""
-    if device.type == "cuda":
-        return int(SHARE * torch.cuda.mem_get_info(device)[1])
-    return int(SHARE * available())

@@ -1,5 +1,4 @@
 from .inference import optimise as optimise
-from .precision import choose_device as choose_device
 from .precision import choose_dtype as choose_dtype
 from .transformer import STRIDE as STRIDE
 from .transformer import TransformerNet as TransformerNet

@@ -1,4 +1,4 @@
-"""A trained network made fast: other operations, the same function."""
+"""Makes a trained network fast: it then computes the same function by other operations."""
 
 import copy
 
@@ -10,14 +10,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from framebrush_scorer.networks.transformer import ConvLayer, ResidualBlock, TransformerNet, UpsampleConvLayer
 
 BLOCK = 2
-"""Edge of the blocks of pixels that :class:`BlockConv` makes at a time; divides ``STRIDE``."""
+"""The edge in pixels of the blocks that :class:`BlockConv` makes at a time. It divides ``STRIDE``."""
 
 
 class SampleNorm(nn.Module):
-    """Instance normalisation of *one* picture by way of batch normalisation: same numbers, keeps channels_last.
+    """Instance normalisation of *one* picture by way of batch normalisation: the numbers are the same.
 
-    ``nn.InstanceNorm2d`` makes its input contiguous first (PyTorch issue 72341), which costs more than the
-    normalisation itself.
+    It keeps the memory format channels_last. ``nn.InstanceNorm2d`` makes its input contiguous first (PyTorch issue
+    72341), which costs more than the normalisation itself.
     """
 
     def __init__(self, source: nn.InstanceNorm2d) -> None:
@@ -25,7 +25,11 @@ class SampleNorm(nn.Module):
         self.weight, self.bias, self.eps = source.weight, source.bias, source.eps
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise each channel of ``x``, (1, C, H, W)."""
+        """Return ``x`` (1, C, H, W) with each channel normalised.
+
+        Raises:
+            ValueError: There is more than one picture.
+        """
         if len(x) != 1:
             raise ValueError(f"instance normalisation takes one picture at a time here, got {len(x)}")
         return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
@@ -48,7 +52,7 @@ class UpsampledConv(nn.Module):
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().repeat(4))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve into four phases, interleave them."""
+        """Return the upsampled convolution of ``x``: (B, Cin, H, W) -> (B, Cout, 2H, 2W)."""
         height, width = x.shape[2:]
         y = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), self.weight, self.bias)
         shape = (len(y), y.shape[1] // 4, 2 * height, 2 * width)
@@ -60,7 +64,7 @@ class UpsampledConv(nn.Module):
 
 
 class BlockConv(nn.Module):
-    """The function of :class:`ConvLayer`, computed for blocks of pixels: for few outputs, here three.
+    """The function of :class:`ConvLayer`, computed for blocks of pixels, which pays for few outputs, here three.
 
     Libraries compute as many outputs at once as vectors are wide, and throw away what is too many. With the pixels of a
     block as further outputs, of a kernel that is larger by a block less one and moves on by a block, less is too many.
@@ -79,7 +83,7 @@ class BlockConv(nn.Module):
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().repeat_interleave(BLOCK**2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pad, convolve into blocks, unfold them."""
+        """Return the convolution of ``x``: (B, Cin, H, W) -> (B, Cout, H, W)."""
         y = F.conv2d(F.pad(x, self.padding, mode="reflect"), self.weight, self.bias, stride=BLOCK)
         return F.pixel_shuffle(y, BLOCK)
 
@@ -87,8 +91,11 @@ class BlockConv(nn.Module):
 def optimise(net: TransformerNet) -> TransformerNet:
     """Return a copy for inference that computes the same up to rounding.
 
-    No upsampled grids, no convolution with three outputs. Batch normalisations become part of the convolutions before
-    them. A network with instance normalisation takes one picture at a time afterwards.
+    The copy has no upsampled grids and no convolution with three outputs. Batch normalisations become part of the
+    convolutions before them. A network with instance normalisation takes one picture at a time afterwards.
+
+    Args:
+        net: The trained network, in any number format. It stays as it is.
     """
     net = copy.deepcopy(net).eval().requires_grad_(False)
     for module in net.modules():

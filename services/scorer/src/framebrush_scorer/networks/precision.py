@@ -1,4 +1,4 @@
-"""Where a network runs, and in which number format: fast, and without a visible difference.
+"""Chooses the number format of a network: the fastest one without a visible difference.
 
 The format follows from the network and the kind of processor, never from a measurement: scorers that share a run, or
 that do a batch again after a crash, must give the same bytes, however busy their machines are.
@@ -13,31 +13,14 @@ from torch import Tensor, nn
 from framebrush.media import psnr
 
 MIN_PSNR = 40.0
-"""Decibels that a faster format must keep to the float32 output, of 8-bit range."""
+"""The least PSNR in dB between the outputs of a faster format and of float32."""
 
 PROBE = 128
-"""Edge of the probe picture in pixels."""
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """Return the device for ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA where there is any.
-
-    Raises:
-        ValueError: The name is none of these, or this machine has no such device.
-
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in {"cpu", "cuda"} or (index and not index.isdecimal()) or (kind == "cpu" and index):
-        raise ValueError(f"device {name!r} is not one of: auto, cpu, cuda, cuda:N")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
-    return torch.device(name)
+"""The edge of the probe picture in pixels."""
 
 
 def fast_formats(device: torch.device) -> tuple[torch.dtype, ...]:
-    """Return the formats that ``device`` computes at least about twice as fast as float32, the more exact first.
+    """Return the formats that ``device`` computes at least about twice as fast as float32, the more exact ones first.
 
     On CUDA these are the tensor cores': float16 from compute capability 7.0 (V100, T4) and bfloat16 from 8.0 (A100).
     A CPU has bfloat16 if it has instructions for it (AVX512_BF16, AMX); without, it would be many times slower.
@@ -51,12 +34,12 @@ def fast_formats(device: torch.device) -> tuple[torch.dtype, ...]:
 
 @torch.no_grad()
 def choose_dtype(net: nn.Module, device: torch.device, probe: Tensor | None = None) -> torch.dtype:
-    """Return the format for ``net`` on ``device``: a fast one within :data:`MIN_PSNR` of float32, else float32.
+    """Return the format for a network: the first fast one that keeps :data:`MIN_PSNR` to float32, or float32.
 
     Args:
-        net: Takes and gives (1, 3, H, W) in 0..255; must be in float32.
-        device: Where ``net`` is.
-        probe: The picture to try, (1, 3, H, W) in 0..255; a fixed one by default.
+        net: The network, in float32, which takes and gives (1, 3, H, W) in 0..255.
+        device: The device on which the network is.
+        probe: The picture to try, (1, 3, H, W) in 0..255. By default it is always the same.
 
     """
     x = (make_probe() if probe is None else probe).to(device).to(memory_format=torch.channels_last)

@@ -15,7 +15,7 @@ STRIDE = 4
 """Height and width of what the network is given must be multiples of this: it halves the picture twice."""
 
 SMALLEST = 8
-"""Smallest height and width the network takes: reflection needs two pixels at a quarter of the resolution."""
+"""The smallest height and width that the network takes: reflection needs two pixels at a quarter of the resolution."""
 
 
 class ConvLayer(nn.Module):
@@ -27,7 +27,7 @@ class ConvLayer(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pad, convolve."""
+        """Return the convolution of ``x``, extended by reflection: the size is divided by the stride."""
         y: Tensor = self.conv2d(F.pad(x, self.padding, mode="reflect"))
         return y
 
@@ -36,12 +36,12 @@ class UpsampleConvLayer(ConvLayer):
     """Nearest-neighbour upsampling by two, then a convolution: (B, Cin, H, W) -> (B, Cout, 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Upsample, pad, convolve."""
+        """Return the convolution of ``x`` at twice its height and width."""
         return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised convolutions beside a shortcut, nothing after the sum: (B, C, H, W) -> the same."""
+    """Two normalised convolutions beside a shortcut: (B, C, H, W) -> (B, C, H, W). No activation follows the sum."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class ResidualBlock(nn.Module):
 
 
 class TransformerNet(nn.Module):
-    """RGB float (B, 3, H, W) in 0..255 to the same; values outside of 0..255 in the output are to be clamped.
+    """Paints RGB pictures: float (B, 3, H, W) in 0..255 -> the same shape. The caller clamps the output to 0..255.
 
     H and W must be multiples of :data:`STRIDE`, at least :data:`SMALLEST`. ``width=32, blocks=5, norm="instance"`` is
     the network of pytorch/examples, whose checkpoints load unchanged. With ``norm="batch"`` the normalisations are
@@ -79,7 +79,7 @@ class TransformerNet(nn.Module):
         self.pairs = add_norms(self, norm, [(name, times * width) for name, times in outputs])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Paint the pictures."""
+        """Return the paintings of pictures (B, 3, H, W) in 0..255; their own values may lie outside of 0..255."""
         down, up = self.pairs[:3], self.pairs[3:]
         for conv, norm in down:
             x = F.relu_(getattr(self, norm)(getattr(self, conv)(x)))
@@ -92,7 +92,10 @@ class TransformerNet(nn.Module):
 
 
 def add_norms(module: nn.Module, norm: Norm, convs: list[tuple[str, int]]) -> list[tuple[str, str]]:
-    """Add one normalisation per (convolution, channels) and return the (convolution, normalisation) names."""
+    """Add a normalisation to ``module`` for each (convolution's name, channels).
+
+    Return the pairs (convolution's name, normalisation's name), in the same order.
+    """
     kind, prefix = (nn.InstanceNorm2d, "in") if norm == "instance" else (nn.BatchNorm2d, "bn")
     names = []
     for k, (conv, channels) in enumerate(convs, 1):
@@ -102,7 +105,10 @@ def add_norms(module: nn.Module, norm: Norm, convs: list[tuple[str, int]]) -> li
 
 
 def pad(x: Tensor) -> Tensor:
-    """Extend (B, C, H, W) to the right and below to a size the network takes: mirrored, repeated where too small."""
+    """Return pictures (B, C, H, W) extended to the right and below to a size that the network takes.
+
+    The margin mirrors the picture. Where the picture is smaller than the margin, its last pixels are repeated.
+    """
     height, width = (max(-(-size // STRIDE) * STRIDE, SMALLEST) for size in x.shape[-2:])
     right, below = width - x.shape[-1], height - x.shape[-2]
     if right:

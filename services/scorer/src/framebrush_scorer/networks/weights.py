@@ -1,4 +1,4 @@
-"""Reading trained networks from files that nobody vouches for: plain tensors only, checked before use."""
+"""Reads trained networks from files that nobody vouches for: only plain tensors, which are checked before use."""
 
 import json
 import pickle
@@ -19,40 +19,40 @@ from framebrush_scorer.networks.transformer import Norm, TransformerNet
 SUFFIXES = (".safetensors", ".pth")
 
 MAX_BYTES = 256 * 2**20
-"""Largest file read: thirty times the original network."""
+"""The largest file that is read, in bytes: thirty times the original network."""
 
 # Written by PyTorch before 0.4, where InstanceNorm2d kept statistics that it never used.
 UNUSED_STATISTICS = re.compile(r"\bin\d+\.(running_mean|running_var|num_batches_tracked)$")
 
 
 class Card(BaseModel):
-    """What is known about a weights file; JSON beside it, under the same name."""
+    """What is known about a weights file. It lies beside the file, under the same name, as JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
-    """A line for people."""
+    """One line that tells a person what the style is."""
     licence: str
-    """SPDX expression for the weights."""
+    """The licence of the weights, as an SPDX expression."""
     width: int
-    """Channels of the first convolution."""
+    """The number of channels of the first convolution."""
     blocks: int
-    """Residual blocks."""
+    """The number of residual blocks."""
     norm: Norm
     values: Literal["0..255"] = "0..255"
-    """Range of the RGB values that the network takes and gives."""
+    """The range of the RGB values that the network takes and gives."""
     training: dict[str, str | int | float | list[float]] = {}
-    """How it was made: painter, command, iterations, seconds, final losses."""
+    """How the network was trained: teacher, recipe, content, steps, seconds, and the course of the loss."""
 
 
 def read_network(path: Path) -> TransformerNet:
     """Read a network from ``.safetensors`` or a PyTorch ``.pth`` state dict, in float32, in evaluation mode.
 
-    Width, blocks and normalisation are inferred from the tensors. Code inside a pickle is never run. A card beside
-    the file must agree with it.
+    The layout is inferred from the tensors. Code inside a pickle is never run. A card beside the file must agree with
+    the tensors.
 
     Raises:
-        InvalidWeights: The file cannot be read, or is not the weights of a TransformerNet, or the card is wrong.
+        InvalidWeights: The file cannot be read or does not fit a TransformerNet, or the card is wrong.
 
     """
     state = {key: value for key, value in read_tensors(path).items() if not UNUSED_STATISTICS.search(key)}
@@ -71,15 +71,15 @@ def read_network(path: Path) -> TransformerNet:
 
 
 def convert(value: Tensor) -> Tensor:
-    """Return a floating-point tensor in float32, a counter as it is."""
+    """Return a floating-point tensor in float32, and any other tensor, such as a counter, as it is."""
     return value.float() if value.is_floating_point() else value
 
 
 def read_tensors(path: Path, most: int = MAX_BYTES) -> dict[str, Tensor]:
-    """Read a mapping of names to tensors, from a file of at most so many bytes.
+    """Return the tensors of a file of at most ``most`` bytes, by name.
 
     Raises:
-        InvalidWeights: There is no such file, it is too large or damaged, or it holds anything but named tensors.
+        InvalidWeights: There is no such file, or it is too large, damaged, or holds anything but named tensors.
 
     """
     try:
@@ -104,7 +104,12 @@ def read_tensors(path: Path, most: int = MAX_BYTES) -> dict[str, Tensor]:
 
 
 def infer_layout(path: Path, state: dict[str, Tensor]) -> tuple[int, int, Norm]:
-    """Return (width, residual blocks, normalisation) of the network that the tensors belong to."""
+    """Return the width, the number of residual blocks and the normalisation of the network of these tensors.
+
+    Raises:
+        InvalidWeights: The first convolution is missing or has another shape than (width, 3, 9, 9).
+
+    """
     first = state.get("conv1.conv2d.weight")
     if first is None or first.ndim != 4 or not 1 <= first.shape[0] <= 256:
         found = "is missing" if first is None else f"has shape {tuple(first.shape)}"
@@ -114,7 +119,17 @@ def infer_layout(path: Path, state: dict[str, Tensor]) -> tuple[int, int, Norm]:
 
 
 def check_tensors(path: Path, state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Raise InvalidWeights where names, shapes or values are not those of the network."""
+    """Check that tensors fit a network.
+
+    Args:
+        path: The file of the tensors, for the message.
+        state: The tensors by name.
+        expected: Tensors with the names, shapes and types that the network has.
+
+    Raises:
+        InvalidWeights: A name is missing or unknown, a shape or type differs, or a value is not finite.
+
+    """
     if missing := sorted(expected.keys() - state.keys()):
         raise InvalidWeights(f"{path.name} lacks {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''}")
     if extra := sorted(state.keys() - expected.keys()):
@@ -133,10 +148,10 @@ def check_tensors(path: Path, state: dict[str, Tensor], expected: dict[str, Tens
 
 
 def read_card(weights: Path) -> Card | None:
-    """Read the card beside a weights file, if there is one.
+    """Return the card beside a weights file, or None if there is none.
 
     Raises:
-        InvalidWeights: The card is not JSON or has wrong fields; the message names them.
+        InvalidWeights: The card is not JSON, or fields are wrong, which the message names.
 
     """
     path = weights.with_suffix(".json")

@@ -1,8 +1,7 @@
-"""Painters: local image filters that turn a photograph into a painting.
+"""All painters but the mosaic: local image filters that turn a photograph into a painting.
 
-They hold still in moving pictures by construction, as each pixel depends on its surroundings only. Some are frame
-models of their own; each can teach a network (:mod:`framebrush_scorer.training`). Pictures are RGB float (B, 3, H, W)
-in 0..1, of any size.
+They hold still in moving pictures by construction, since each pixel depends on its surroundings only. Each of them
+takes and returns pictures as RGB float (B, 3, H, W) in 0..1, of any height and width.
 """
 
 from collections.abc import Callable
@@ -16,10 +15,11 @@ from framebrush_scorer.painters.names import PAINTERS
 from framebrush_scorer.painters.strokes import smear, streaks
 
 Painter = Callable[[Tensor], Tensor]
+"""Takes and returns pictures (B, 3, H, W) in 0..1."""
 
 
 def oil(x: Tensor) -> Tensor:
-    """Thick paint: patches of one colour with crisp borders, saturated, lit from the lower right."""
+    """Paint thickly: patches of one colour with crisp borders, saturated, lit from the lower right."""
     y = kuwahara(kuwahara(x, 7), 5)
     y = (y - 0.5) * 1.12 + 0.5
     light = y.mean(1, keepdim=True)
@@ -29,7 +29,7 @@ def oil(x: Tensor) -> Tensor:
 
 
 def ink(x: Tensor) -> Tensor:
-    """Brown-blue ink and a grey wash on warm paper."""
+    """Paint with brown-blue ink and a grey wash on warm paper."""
     paper, pigment = colour(x, 0.97, 0.94, 0.86), colour(x, 0.12, 0.13, 0.20)
     y = kuwahara(x, 5)
     light = y.mean(1, keepdim=True)
@@ -42,7 +42,7 @@ def ink(x: Tensor) -> Tensor:
 
 
 def gouache(x: Tensor) -> Tensor:
-    """Flat opaque colours in few tones, indigo shadows, warm lights, contours drawn with a brush."""
+    """Paint in flat opaque colours of few tones, with indigo shadows, warm lights and contours drawn with a brush."""
     shade, paper, pigment = colour(x, 0.13, 0.10, 0.32), colour(x, 1.0, 0.97, 0.89), colour(x, 0.09, 0.09, 0.20)
     y = kuwahara(kuwahara(x, 4), 3)
     light = luma_bt601(y)
@@ -54,7 +54,7 @@ def gouache(x: Tensor) -> Tensor:
 
 
 def pencil(x: Tensor) -> Tensor:
-    """Graphite on white paper: contours, and shading that leaves the lighter side of every edge bare."""
+    """Draw with graphite on white paper: contours, and shading that leaves the lighter side of every edge bare."""
     paper, graphite = colour(x, 0.98, 0.97, 0.95), colour(x, 0.15, 0.15, 0.19)
     light = luma_bt601(kuwahara(x, 3)).clamp(0, 1)
     shading = (0.25 + 0.75 * light**0.7) * (0.4 + 0.6 * (light / (blur(light, 6.0) + 0.02)).clamp(0, 1))
@@ -63,7 +63,7 @@ def pencil(x: Tensor) -> Tensor:
 
 
 def poster(x: Tensor) -> Tensor:
-    """A screen print in four inks: navy, red, grey-blue and cream."""
+    """Print in four inks: navy, red, grey-blue and cream."""
     light = luma_bt601(kuwahara(kuwahara(x, 4), 3)).clamp(0, 1)
     inks = ramp(light, [(-1.0, "0f2a44"), (0.22, "c8232c"), (0.42, "6f9fa8"), (0.60, "f6e3b0")], 60)
     line = contours(luma_bt601(x) ** 0.6, 1.2, 2.0, 0.006, 70)
@@ -71,7 +71,7 @@ def poster(x: Tensor) -> Tensor:
 
 
 def comic(x: Tensor) -> Tensor:
-    """Bright flat colours in few tones, deep black, bold black contours."""
+    """Paint in bright flat colours of few tones, with deep black and bold black contours."""
     y = kuwahara(kuwahara(x, 6), 4)
     light = luma_bt601(y)
     lifted = light.clamp(0, 1) ** 0.7
@@ -83,7 +83,7 @@ def comic(x: Tensor) -> Tensor:
 
 
 def vangogh(x: Tensor) -> Tensor:
-    """Thick strokes that follow the shapes, warm on their lit sides, as in Van Gogh's late paintings."""
+    """Paint thick strokes that follow the shapes, warm on their lit sides, as in Van Gogh's late paintings."""
     relief, along = streaks(x, 14, 1.3)
     y = smear(kuwahara(x, 4), along, 8)
     light, relief = luma_bt601(y), relief.clamp(-2, 2)
@@ -94,7 +94,7 @@ def vangogh(x: Tensor) -> Tensor:
 
 
 def woodcut(x: Tensor) -> Tensor:
-    """Black ink on cream paper: hatching that follows the shapes, the denser the darker they are."""
+    """Print black ink on cream paper: hatching that follows the shapes, the denser the darker they are."""
     relief, along = streaks(x, 16, 1.0)
     tone = luma_bt601(kuwahara(x, 3)).clamp(0, 1) ** 0.65
     hatching = torch.sigmoid(5 * (3.2 * (0.62 - tone) + 0.75 * relief.clamp(-2.5, 2.5) - 0.25))

@@ -1,6 +1,6 @@
 """Local image filters that painters are made of.
 
-Pictures are RGB float (B, 3, H, W) in 0..1, planes (B, 1, H, W), of any size.
+Pictures are RGB float (B, 3, H, W) in 0..1, and planes are float (B, 1, H, W), both of any height and width.
 """
 
 import math
@@ -11,10 +11,18 @@ from torch import Tensor
 
 
 def kuwahara(x: Tensor, radius: int, sharpness: int = 8, sectors: int = 8) -> Tensor:
-    """Each pixel becomes the mean of its calmest sectors.
+    """Return a picture in which each pixel is the mean of the calmest sectors around it.
 
-    Papari, Petkov, Campisi 2007, "Artistic Edge and Corner Enhancing Smoothing", with the smooth weights of Kyprianidis
-    2009, "Image and Video Abstraction by Anisotropic Kuwahara Filtering", without the anisotropy.
+    This is the filter of Papari, Petkov, Campisi 2007, "Artistic Edge and Corner Enhancing Smoothing", with
+    the smooth weights of Kyprianidis 2009, "Image and Video Abstraction by Anisotropic Kuwahara Filtering", but without
+    the anisotropy.
+
+    Args:
+        x: Picture (B, C, H, W) in 0..1.
+        radius: The radius of the sectors in pixels.
+        sharpness: How strongly calm sectors are preferred.
+        sectors: The number of sectors.
+
     """
     b, c, h, w = x.shape
     kernels, padded = sector_kernels(radius, sectors).to(x), extend(x, radius)
@@ -27,7 +35,7 @@ def kuwahara(x: Tensor, radius: int, sharpness: int = 8, sectors: int = 8) -> Te
 
 
 def sector_kernels(radius: int, sectors: int) -> Tensor:
-    """Return smooth overlapping sectors of a Gaussian disc, (sectors, 1, 2r+1, 2r+1), each of sum 1."""
+    """Return smooth overlapping sectors of a Gaussian disc, (sectors, 1, 2 radius + 1, 2 radius + 1), each of sum 1."""
     y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
     disc = torch.exp(-(x * x + y * y) / (2 * (radius / 2) ** 2)) * (x * x + y * y <= radius * radius)
     angle, kernels = torch.atan2(y, x), []
@@ -40,26 +48,33 @@ def sector_kernels(radius: int, sectors: int) -> Tensor:
 
 
 def quantise(light: Tensor, levels: int, sharpness: float) -> Tensor:
-    """Round to the middles of ``levels`` tones with soft steps between them.
+    """Return lightness rounded to the middles of ``levels`` tones, with soft steps between them.
 
-    Winnemoeller, Olsen, Gooch 2006, "Real-Time Video Abstraction", equation 5 with a constant sharpness.
+    The steps are those of Winnemoeller, Olsen, Gooch 2006, "Real-Time Video Abstraction", equation 5 with a constant
+    sharpness.
+
+    Args:
+        light: Lightness in 0..1, of any shape.
+        levels: The number of tones.
+        sharpness: How steep the steps are.
+
     """
     middle = torch.floor(light * levels) + 0.5
     return (middle + 0.5 * torch.tanh(sharpness * (light * levels - middle))) / levels
 
 
 def contours(plane: Tensor, sigma: float, wider: float, bias: float, sharpness: float) -> Tensor:
-    """Return 0 on dark contours and on the dark side of edges, 1 elsewhere, (B, 1, H, W).
+    """Return a plane that is 0 on dark contours and on the dark side of edges, and 1 elsewhere.
 
-    The thresholded difference of Gaussians of Winnemoeller, Kyprianidis, Olsen 2012, "XDoG: An eXtended
+    This is the thresholded difference of Gaussians of Winnemoeller, Kyprianidis, Olsen 2012, "XDoG: An eXtended
     difference-of-Gaussians compendium including advanced image stylization", equation 5 with p near its limit.
 
     Args:
         plane: Lightness (B, 1, H, W) in 0..1.
-        sigma: Of the narrower Gaussian, in pixels: half the width of a line.
-        wider: Of the other.
-        bias: How far below its surroundings a pixel must be; in 0..1.
-        sharpness: Of the border between line and paper.
+        sigma: The narrower Gaussian's standard deviation in pixels, which is half the width of a line.
+        wider: The wider Gaussian's standard deviation in pixels.
+        bias: How much darker than its surroundings a pixel must be, in 0..1.
+        sharpness: How steep the border between line and paper is.
 
     """
     edge = blur(plane, sigma) - 0.985 * blur(plane, wider)
@@ -67,12 +82,12 @@ def contours(plane: Tensor, sigma: float, wider: float, bias: float, sharpness: 
 
 
 def ramp(plane: Tensor, inks: list[tuple[float, str]], sharpness: float) -> Tensor:
-    """Return a picture in a few inks, by lightness, with soft steps between them.
+    """Return a picture (B, 3, H, W) printed in a few inks, chosen by lightness, with soft steps between them.
 
     Args:
         plane: Lightness (B, 1, H, W) in 0..1.
-        inks: Pairs of the lightness from which an ink is used, rising, and the ink as six hexadecimal digits.
-        sharpness: Of the steps.
+        inks: Pairs of the lightness from which an ink is used, in rising order, and the ink as six hexadecimal digits.
+        sharpness: How steep the steps are.
 
     """
     picture = torch.zeros_like(plane).expand(-1, 3, -1, -1)
@@ -83,7 +98,7 @@ def ramp(plane: Tensor, inks: list[tuple[float, str]], sharpness: float) -> Tens
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of one-channel pictures (B, 1, H, W)."""
+    """Return planes (B, 1, H, W) after a Gaussian blur with a standard deviation of ``sigma`` pixels."""
     r = math.ceil(3 * sigma)
     kernel = torch.exp(-(torch.arange(-r, r + 1.0) ** 2) / (2 * sigma**2)).to(x)
     kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
@@ -91,15 +106,18 @@ def blur(x: Tensor, sigma: float) -> Tensor:
 
 
 def extend(x: Tensor, margin: int) -> Tensor:
-    """Add a margin on all sides: mirrored, or repeated where the picture is smaller than the margin."""
+    """Return (B, C, H, W) with a margin of so many pixels on all sides.
+
+    The margin mirrors the picture. Where the picture is smaller than the margin, its border pixels are repeated.
+    """
     return F.pad(x, (margin,) * 4, mode="reflect" if min(x.shape[-2:]) > margin else "replicate")
 
 
 def luma_bt601(x: Tensor) -> Tensor:
-    """Return the luma of ITU-R BT.601, (B, 1, H, W)."""
+    """Return the luma of pictures (B, 3, H, W) by ITU-R BT.601, (B, 1, H, W), in the same range."""
     return (x * colour(x, 0.299, 0.587, 0.114)).sum(1, keepdim=True)
 
 
 def colour(like: Tensor, red: float, green: float, blue: float) -> Tensor:
-    """Return one colour as (1, 3, 1, 1)."""
+    """Return a colour, given in 0..1, as (1, 3, 1, 1), with the device and type of ``like``."""
     return torch.tensor([red, green, blue]).view(1, 3, 1, 1).to(like)

@@ -1,4 +1,4 @@
-"""Stained glass: cells of one colour each in frames of lead.
+"""The painter ``mosaic``: stained glass, with cells of one colour each in frames of lead.
 
 The cells are basins of the picture's own contours, so that they stay where the things in the picture are.
 """
@@ -12,16 +12,16 @@ from torch import Tensor
 from framebrush_scorer.painters.filters import blur, colour, extend, kuwahara, luma_bt601
 
 REACH = 5
-"""Least distance in pixels between the seeds of two cells."""
+"""The least distance in pixels between the seeds of two cells."""
 
 
 def mosaic(x: Tensor) -> Tensor:
-    """Paint pictures (B, 3, H, W) in 0..1."""
+    """Return the paintings of pictures, both RGB float (B, 3, H, W) in 0..1."""
     return torch.cat([glaze(picture) for picture in torch.split(x, 1)])
 
 
 def glaze(x: Tensor) -> Tensor:
-    """Paint one picture (1, 3, H, W): saturated glass, brighter in the middle of a cell, and lead."""
+    """Return the painting of one picture (1, 3, H, W): saturated glass, brighter in the middle of a cell, and lead."""
     labels = cells(kuwahara(x, 3)).to(x.device)
     glass = average(x, labels)
     light = luma_bt601(glass)
@@ -40,7 +40,8 @@ def glaze(x: Tensor) -> Tensor:
 def cells(x: Tensor) -> Tensor:
     """Return the number of the cell of every pixel, (H, W), for a smooth picture (1, 3, H, W).
 
-    Watershed of Meyer 1992, "Color image segmentation", from the calmest places as seeds.
+    The cells are basins of the watershed of Meyer 1992, "Color image segmentation", and grow from the calmest places.
+    Numbers are 0 or more, as int64.
     """
     around, light = extend(x, 1), luma_bt601(x)
     dx, dy = around[..., 1:-1, 2:] - around[..., 1:-1, :-2], around[..., 2:, 1:-1] - around[..., :-2, 1:-1]

@@ -1,4 +1,4 @@
-"""Directions in a picture, and filters that follow them: what strokes are made of.
+"""Finds directions in a picture and filters along them, which makes strokes.
 
 Strokes come from the picture's own fine texture, smeared along its contours, so that they move with what they are
 painted on: no noise is involved, and no other frame.
@@ -16,12 +16,13 @@ from framebrush_scorer.painters.filters import blur, extend, luma_bt601
 def directions(plane: Tensor, sigma: float) -> Tensor:
     """Return the direction of least change at every pixel, (B, 2, H, W), as (cos 2a, sin 2a) times its certainty.
 
-    From the structure tensor of Bigun, Granlund 1987, "Optimal orientation detection of linear symmetry", with Sobel's
-    derivatives. Doubled angles can be averaged: a and a + 180 degrees are the same direction.
+    It follows from the structure tensor of Bigun, Granlund 1987, "Optimal orientation detection of linear
+    symmetry", with Sobel's derivatives. Angles are doubled so that they can be averaged: a and a + 180
+    degrees are the same direction.
 
     Args:
         plane: Lightness (B, 1, H, W).
-        sigma: Of the Gaussian over which directions are averaged, in pixels.
+        sigma: The standard deviation in pixels of the Gaussian over which directions are averaged.
 
     """
     p = extend(plane, 1)
@@ -32,14 +33,15 @@ def directions(plane: Tensor, sigma: float) -> Tensor:
 
 
 def smear(x: Tensor, doubled: Tensor, length: int) -> Tensor:
-    """Average a picture along its directions: line integral convolution with a window of raised cosine.
+    """Return a picture averaged along its directions, by line integral convolution with a raised-cosine window.
 
-    Cabral, Leedom 1993, "Imaging Vector Fields Using Line Integral Convolution", with Euler steps of one pixel.
+    The method is that of Cabral, Leedom 1993, "Imaging Vector Fields Using Line Integral Convolution", with Euler
+    steps of one pixel.
 
     Args:
         x: Picture (B, C, H, W).
-        doubled: Directions as from :func:`directions`.
-        length: Half the length of the line, in pixels.
+        doubled: Directions (B, 2, H, W), as :func:`directions` returns them.
+        length: Half the length of the line in pixels.
 
     """
     height, width = x.shape[2:]
@@ -61,16 +63,22 @@ def smear(x: Tensor, doubled: Tensor, length: int) -> Tensor:
 
 
 def unit_vectors(doubled: Tensor) -> Tensor:
-    """Return (B, H, W, 2) of length one for directions (B, 2, H, W) given by their doubled angles."""
+    """Return vectors of length one, (B, H, W, 2), for directions (B, 2, H, W), which have doubled angles."""
     angle = torch.atan2(doubled[:, 1], doubled[:, 0]) / 2
     return torch.stack([angle.cos(), angle.sin()], -1)
 
 
 def streaks(x: Tensor, length: int, sigma: float) -> tuple[Tensor, Tensor]:
-    """Return the relief of brush strokes (B, 1, H, W), about -2..2, and the directions that they follow.
+    """Return the relief of brush strokes (B, 1, H, W), about -2..2, and the directions (B, 2, H, W) that they follow.
 
-    The band of detail around ``sigma`` pixels, brought to the same contrast everywhere, smeared along the directions.
-    Where there is no detail there is no relief.
+    The relief is the picture's detail of about ``sigma`` pixels, brought to the same contrast everywhere and smeared
+    along the directions. Where there is no detail, there is no relief.
+
+    Args:
+        x: Picture (B, 3, H, W) in 0..1.
+        length: Half the length of a stroke in pixels.
+        sigma: Half the width of a stroke in pixels.
+
     """
     light = luma_bt601(x)
     detail = blur(light, sigma) - blur(light, 2.2 * sigma)

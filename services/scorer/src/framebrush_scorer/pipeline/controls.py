@@ -1,4 +1,4 @@
-"""What a run may ask of any model: how much of its painting, whose colours, and how large the brush."""
+"""Implements what a run may ask of any model: strength of the painting, whose colours it has, size of the brush."""
 
 from dataclasses import dataclass
 
@@ -13,34 +13,35 @@ Plane = npt.NDArray[np.float32]
 FloatImage = npt.NDArray[np.float32]
 
 LUMA = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
-"""ITU-R BT.709."""
+"""The weights of red, green and blue in the luma of ITU-R BT.709, (1, 3)."""
 
 SMALLEST = 8
-"""Least edge in pixels of what a model is given when it paints at another scale."""
+"""The least edge in pixels of the frames that a model is given when it paints at another scale."""
 
 
 @dataclass(frozen=True)
 class Controls:
-    """Part of a run's options, see :class:`framebrush.contracts.Options`."""
+    """The part of a run's :class:`framebrush.contracts.Options` that changes what a model makes of frames."""
 
     strength: float = 1.0
-    """0 gives the frames, 1 the painting."""
+    """The part of the painting in the result, in 0..1: 0 gives the frames, and 1 the painting."""
     keep_colors: bool = False
-    """The painting's luma with the frames' chroma."""
+    """Whether the result has the painting's luma and the frames' chroma."""
     scale: float = 1.0
-    """Size of the brush: 2 paints at half of the resolution and keeps the detail that the painting keeps."""
+    """The size of the brush: with 2 the model paints at half of the resolution, and detail that the painting keeps is
+    brought back."""
 
 
 class Controlled:
-    """A model under the controls of a run; a frame model itself."""
+    """A frame model that applies the controls of a run to another one."""
 
     def __init__(self, model: FrameModel, controls: Controls) -> None:
         self.model, self.controls, self.name = model, controls, model.name
 
     def __call__(self, frames: RgbFrames) -> RgbFrames:
-        """Paint RGB frames (B, H, W, 3); any B, H, W >= 1.
+        """Return the results for frames, both uint8 (B, H, W, 3), for any B, H, W >= 1.
 
-        Strength 0 gives the frames' own pixels and does not ask the model.
+        With strength 0 the results are copies of the frames, and the model is not asked.
         """
         controls = self.controls
         if controls.strength == 0:
@@ -55,16 +56,16 @@ class Controlled:
 
 
 def mix(frame: RgbFrame, painted: RgbFrame, strength: float) -> RgbFrame:
-    """Cross-fade two pictures (H, W, 3), in the values as they are, as a video editor does."""
+    """Return a cross-fade of two pictures (H, W, 3), computed with gamma-encoded values, as a video editor does."""
     return cv2.addWeighted(frame, 1 - strength, painted, strength, 0).astype(np.uint8)
 
 
 def recolor(painted: RgbFrame, frame: RgbFrame) -> RgbFrame:
-    """Return a picture with the luma of one and the chroma of another, (H, W, 3).
+    """Return a picture (H, W, 3) with the luma of a painting and the chroma of a frame.
 
     The colour differences R'-Y', G'-Y', B'-Y' of BT.709 are the frame's; where they do not fit at the painting's luma
-    they shrink, which keeps hue and luma. Colour transfer after Gatys et al. 2016, "Preserving Color in Neural Artistic
-    Style Transfer", section 3, luminance only.
+    they shrink, which keeps hue and luma. This is the colour transfer of Gatys et al. 2016, "Preserving Color in
+    Neural Artistic Style Transfer", section 3, for luminance only.
     """
     light = luma_bt709(painted)
     chroma = frame.astype(np.float32) - luma_bt709(frame)
@@ -76,7 +77,9 @@ def recolor(painted: RgbFrame, frame: RgbFrame) -> RgbFrame:
 
 
 def paint_scaled(model: FrameModel, frames: RgbFrames, scale: float) -> RgbFrames:
-    """Paint frames with a brush ``scale`` times as large: at another resolution, then brought back to theirs.
+    """Return the paintings of frames (B, H, W, 3) with a brush that is ``scale`` times as large.
+
+    The model paints at another resolution, and the paintings are brought back to the resolution of the frames.
 
     Fine detail comes back by the guided upsampling of He, Sun 2015, "Fast Guided Filter": where the painting follows
     the luma of the frame, at a contour, it follows it at the full resolution, too; where it is flat it stays flat.
@@ -114,17 +117,17 @@ def guidance(guide: Plane, picture: FloatImage, radius: int = 2, epsilon: float 
 
 
 def luma_bt709(picture: RgbFrame) -> Plane:
-    """Return the luma of RGB (H, W, 3) in 0..255, as (H, W, 1)."""
+    """Return the luma of an RGB picture (H, W, 3) by ITU-R BT.709, as float32 (H, W, 1) in 0..255."""
     return np.asarray(cv2.transform(picture.astype(np.float32), LUMA), np.float32)[..., None]
 
 
 def resize(picture: RgbFrame | FloatImage, size: tuple[int, int]) -> FloatImage:
-    """Return a picture at another (width, height), its values as they are or between them."""
+    """Return a picture (H, W, C) at another (width, height), as float32. Cubic interpolation may overshoot 0..255."""
     smaller = size[0] < picture.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
     return cv2.resize(picture.astype(np.float32), size, interpolation=method).astype(np.float32)
 
 
 def to_bytes(picture: FloatImage) -> RgbFrame:
-    """Round and clamp to 0..255."""
+    """Return a picture rounded and clamped to 0..255, as uint8."""
     return np.rint(picture).clip(0, 255).astype(np.uint8)

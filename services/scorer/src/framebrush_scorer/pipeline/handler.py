@@ -1,4 +1,4 @@
-"""The scorer's step: a batch of frames in, a styled pack out."""
+"""Handles a batch: reads its frames, scores them, and writes a styled pack."""
 
 import logging
 import threading
@@ -19,10 +19,9 @@ from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, e
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
 from framebrush.storage import Store, write_once
-from framebrush_scorer.device import check_device
+from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame
 from framebrush_scorer.models import FrameModel, load
-from framebrush_scorer.networks import choose_device
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth
@@ -38,7 +37,7 @@ class FrameFailed(PermanentError):
 
 
 class Scorer:
-    """Handles the queue ``batches``; called by several threads.
+    """Handles the queue ``batches``. Several threads call it at a time.
 
     The model has a thread of its own, since OpenMP keeps a team of threads for every thread that computes. While it
     works on a batch, the callers download and decode the next, or encode and upload the last.
@@ -67,7 +66,12 @@ class Scorer:
         self._load_model = load_model
 
     def warm_up(self, name: str) -> None:
-        """Load a model before the first batch asks for it."""
+        """Load a model before the first batch asks for it.
+
+        Raises:
+            UnknownModel: There is no model of this name.
+            InvalidWeights: The file of the style is damaged.
+        """
         self._model_thread.submit(self._load_model, name).result()
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
@@ -96,7 +100,11 @@ class Scorer:
     def _score(
         self, batch: BatchReady, manifest: Manifest, renditions: Sequence[Rendition]
     ) -> Iterator[tuple[Rendition, bytes]]:
-        """A styled pack for each rendition; the frames are read and decoded once."""
+        """Yield the bytes of a styled pack for each rendition. The frames are read and decoded once.
+
+        Raises:
+            FrameFailed: A frame is bad, and the run's policy is to fail.
+        """
         if not renditions:
             return
         ref = self._runs.blobs(batch.run_id).pack(batch.segment, batch.pack)

@@ -1,4 +1,4 @@
-"""RgbFrames through a model, such that one bad frame costs one frame."""
+"""Takes frames through a model in such a way that one bad frame costs one frame."""
 
 import logging
 import time
@@ -17,25 +17,29 @@ _model_seconds = Counter("framebrush_model_seconds_total", "Time that the model 
 
 
 class ModelFailed(PermanentError):
-    """A model did not do what the interface says."""
+    """A model returned something else than :class:`framebrush_scorer.models.FrameModel` says."""
 
     reason = "model_failed"
 
 
 class OutOfMemory(FramebrushError):
-    """Not even one frame fits beside the model: worth a try elsewhere, never a reason to drop the frame."""
+    """Not even one frame fits beside the model. It may fit elsewhere, so the frame is not bad."""
 
 
 def score(model: FrameModel, frames: RgbFrames) -> list[RgbFrame | BadFrame]:
-    """One result per frame: the new frame (H, W, 3), or why there is none.
+    """Return one result per frame, in the same order: the new frame (H, W, 3), or a bad frame with the reason.
 
-    A batch that fails is halved and tried again: bad frames are found in O(log B) calls each, and a batch that is
-    too large for the memory shrinks until it fits.
+    A batch that fails is halved and tried again: each bad frame is found in O(log B) calls, and a batch that is too
+    large for the memory shrinks until it fits.
+
+    Args:
+        model: The model. Its errors count as errors of the frames, unless the GPU or the memory is the cause.
+        frames: RGB pictures, uint8 (B, H, W, 3).
 
     Raises:
-        OutOfMemory: a single frame does not fit.
-        DeviceLost: the GPU can do nothing more in this process.
-        ModelFailed: the model returned something else than frames of the same shape.
+        OutOfMemory: A single frame does not fit into the memory.
+        DeviceLost: The GPU can do nothing more in this process.
+        ModelFailed: The model returned something else than uint8 frames of the same shape.
     """
     started = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""Neighbouring frames averaged along the motion, within a batch, and without a seam where two batches meet.
+"""Averages neighbouring frames along the motion, within a batch, and without a seam where two batches meet.
 
 The first and the last frame of a batch stay as they are, and from there the averaging grows: no frame of another batch
 is needed, and no amount jumps. What is averaged are the paintings; the motion is that of the video itself, which does
@@ -18,11 +18,11 @@ from framebrush_scorer.motion import Field, Mask, both_ways, visible
 FloatImage = npt.NDArray[np.float32]
 
 RAMP = 2
-"""Frames from the border of a batch to where the averaging is at its full amount."""
+"""The number of frames from the border of a batch to where the averaging has its full amount."""
 
 LIKENESS = 12.0
-"""Difference of the video along its motion, of 255, at which a neighbour counts for a third less: light that changed,
-or motion that was not understood."""
+"""The difference of the video along its motion, in 0..255, at which a neighbour counts about 40 % less: the light has
+changed, or the motion was not understood."""
 
 
 def smooth(
@@ -31,9 +31,9 @@ def smooth(
     """Return the paintings of a batch, each averaged with the one before and the one after it.
 
     Args:
-        sources: Consecutive frames of the video, (H, W, 3), or why there is none.
-        painted: Their paintings, or why there is none; what is none stays, and is no neighbour.
-        amount: Weight of each neighbour, in 0..1: with 1 each counts as much as the frame itself.
+        sources: Consecutive frames of the video, (H, W, 3).
+        painted: Their paintings. Bad frames stay as they are, and are not averaged with their neighbours.
+        amount: The weight of each neighbour in 0..1. With 1, each counts as much as the frame itself.
 
     """
     last, result = len(painted) - 1, list(painted)
@@ -59,13 +59,21 @@ def smooth(
 
 
 def likeness(source: RgbFrame, neighbour: RgbFrame, field: Field, known: Mask) -> FloatImage:
-    """Return how far a neighbour shows the same at a pixel, (H, W, 1) in 0..1."""
+    """Return how far a neighbour shows the same as a frame at each pixel, (H, W, 1) in 0..1.
+
+    Args:
+        source: The frame of the video, (H, W, 3).
+        neighbour: The frame before or after it.
+        field: Where the pixels of the frame are in the neighbour, (H, W, 2).
+        known: The pixels whose motion is known, (H, W).
+
+    """
     difference = (fetch(neighbour, field) - source).mean(-1, keepdims=True) / LIKENESS
     return np.asarray(np.exp(-0.5 * difference * difference) * known[..., None], np.float32)
 
 
 def fetch(picture: RgbFrame, field: Field) -> FloatImage:
-    """Return a picture fetched from where its pixels went, as sharp as it is."""
+    """Return a picture (H, W, 3) sampled where its pixels went, as float32 in about 0..255; it stays sharp."""
     y, x = np.mgrid[0 : field.shape[0], 0 : field.shape[1]].astype(np.float32)
     places = (x + field[..., 0], y + field[..., 1])
     found = cv2.remap(picture.astype(np.float32), *places, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

@@ -10,7 +10,11 @@ from framebrush_scorer.quality.report import plot, strip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Compare two videos; print the figures as JSON."""
+    """Compare two videos and print the figures as JSON.
+
+    Args:
+        arguments: The command line's arguments; by default the process's own. Wrong ones end it with status 2.
+    """
     parser = argparse.ArgumentParser(prog="framebrush quality", description=__doc__)
     parser.add_argument("source", type=Path, help="the video")
     parser.add_argument("styled", type=Path, help="what a style made of it")

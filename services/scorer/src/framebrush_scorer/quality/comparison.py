@@ -1,4 +1,4 @@
-"""Two videos, frame by frame: a source and what a style made of it."""
+"""Compares two videos, frame by frame: a source, and what a style made of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,22 +10,22 @@ from pydantic import BaseModel, ConfigDict
 from framebrush.media import psnr, ssim
 from framebrush_scorer.frames import RgbFrame
 from framebrush_scorer.motion import motion
-from framebrush_scorer.quality import metrics
+from framebrush_scorer.quality.metrics import detail, style_strength, warp_error
 
 LEAST_KNOWN = 0.1
-"""Part of a frame whose motion must be known: less is a cut, and does not count as flicker."""
+"""The part of a frame whose motion must be known. If less is known there is a cut, which does not count as flicker."""
 
 
 MOST_PSNR = 100.0
-"""Decibels that equal frames count as: means are taken, and JSON has no infinity."""
+"""The PSNR in dB that equal frames count with: means are taken, and JSON has no infinity."""
 
 
 class NotComparable(ValueError):
-    """A video cannot be read, or the two do not belong together."""
+    """A video cannot be read, or the two videos differ in size or number of frames."""
 
 
 class Series(BaseModel):
-    """Figures over time; those of pairs are between a frame and the next, null at cuts."""
+    """Figures over time. Those of pairs of frames are between a frame and the next, and None at cuts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,7 +38,7 @@ class Series(BaseModel):
 
 
 class Quality(BaseModel):
-    """Means over a whole video, and the series they are of."""
+    """The means of all figures over a whole video, and the series of which they are the means."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,26 +48,27 @@ class Quality(BaseModel):
     height: int
     frames: int
     cuts: int
-    """Pairs of frames between which the motion is unknown."""
+    """The number of pairs of successive frames between which the motion is unknown."""
     warp_error: float
-    """E_warp of the styled video: mean squared difference along the source's motion, of values in 0..1."""
+    """The styled video's E_warp: the mean squared difference of values in 0..1 along the source's motion."""
     source_warp_error: float
-    """The same of the source: what errors of the motion, noise and changes of light amount to."""
+    """The source's own E_warp, which shows what errors of the motion, noise and changes of light amount to."""
     style_strength: float
-    """Root mean square in 0..1; see :func:`framebrush_scorer.quality.metrics.style_strength`."""
+    """How far the painting is from its source, in 0..1; see :func:`framebrush_scorer.quality.style_strength`."""
     detail: float
-    """Energy of fine detail, as a multiple of the source's."""
+    """The energy of fine detail, as a multiple of the source's."""
     psnr: float
-    """Of the styled video to the source, in dB."""
+    """The peak signal-to-noise ratio between source and styled video in dB, at most :data:`MOST_PSNR`."""
     ssim: float
+    """The structural similarity between source and styled video, 1 for equal ones."""
     series: Series
 
 
 def read_frames(path: Path) -> Iterator[RgbFrame]:
-    """Yield the frames of a video, RGB (H, W, 3).
+    """Yield the frames of a video, RGB uint8 (H, W, 3).
 
     Raises:
-        NotComparable: It has none that can be read.
+        NotComparable: The file has no frame that can be read.
     """
     capture = cv2.VideoCapture(str(path))
     try:
@@ -82,10 +83,10 @@ def read_frames(path: Path) -> Iterator[RgbFrame]:
 
 
 def pairs(source: Path, styled: Path) -> Iterator[tuple[RgbFrame, RgbFrame]]:
-    """Yield the frames of both videos side by side.
+    """Yield the frames of the source and of the styled video in pairs, RGB uint8 (H, W, 3).
 
     Raises:
-        NotComparable: One cannot be read, or they differ in size or number of frames.
+        NotComparable: A video cannot be read, or they differ in size or number of frames.
     """
     first, second = read_frames(source), read_frames(styled)
     for number, a in enumerate(first):
@@ -100,32 +101,32 @@ def pairs(source: Path, styled: Path) -> Iterator[tuple[RgbFrame, RgbFrame]]:
 
 
 def compare(source: Path, styled: Path) -> Quality:
-    """Measure a styled video against its source; memory does not depend on their length.
+    """Return how a styled video compares to its source. The memory does not depend on their length.
 
     Raises:
         NotComparable: See :func:`pairs`.
     """
     error, source_error = list[float | None](), list[float | None]()
-    strength, detail, psnrs, ssims = (list[float]() for _ in range(4))
+    strengths, details, psnrs, ssims = (list[float]() for _ in range(4))
     before: tuple[RgbFrame, RgbFrame] | None = None
     for a, b in pairs(source, styled):
-        strength.append(metrics.style_strength(a, b))
-        detail.append(metrics.detail(a, b))
+        strengths.append(style_strength(a, b))
+        details.append(detail(a, b))
         x, y = (cv2.cvtColor(frame, cv2.COLOR_RGB2BGR).astype(np.uint8) for frame in (a, b))
         psnrs.append(min(MOST_PSNR, psnr(x, y)))
         ssims.append(ssim(x, y))
         if before is not None:
             field, known = motion(before[0], a)
             usable = known.mean() >= LEAST_KNOWN
-            source_error.append(metrics.warp_error(before[0], a, field, known) if usable else None)
-            error.append(metrics.warp_error(before[1], b, field, known) if usable else None)
+            source_error.append(warp_error(before[0], a, field, known) if usable else None)
+            error.append(warp_error(before[1], b, field, known) if usable else None)
         before = a, b
     assert before is not None  # noqa: S101 - a video without frames was refused
     series = Series(
         warp_error=tuple(error),
         source_warp_error=tuple(source_error),
-        style_strength=tuple(strength),
-        detail=tuple(detail),
+        style_strength=tuple(strengths),
+        detail=tuple(details),
         psnr=tuple(psnrs),
         ssim=tuple(ssims),
     )
@@ -136,7 +137,7 @@ def compare(source: Path, styled: Path) -> Quality:
         styled=styled.name,
         width=width,
         height=height,
-        frames=len(strength),
+        frames=len(strengths),
         cuts=error.count(None),
         series=series,
         **means,
@@ -144,6 +145,6 @@ def compare(source: Path, styled: Path) -> Quality:
 
 
 def mean(values: tuple[float | None, ...]) -> float:
-    """Return the mean of what is there, 0 of nothing."""
+    """Return the mean of the values that are not None, and 0 if there is none."""
     found = [value for value in values if value is not None]
     return sum(found) / len(found) if found else 0.0

@@ -1,4 +1,4 @@
-"""Figures for pairs of frames. RgbFrame are RGB uint8 (H, W, 3); values are taken in 0..1."""
+"""Computes figures for pairs of frames. Frames are RGB uint8 (H, W, 3); their values are taken in 0..1."""
 
 import cv2
 import numpy as np
@@ -11,15 +11,21 @@ Values = npt.NDArray[np.float32]
 
 
 def values(frame: RgbFrame) -> Values:
-    """Return a frame in 0..1."""
+    """Return the values of a frame in 0..1, (H, W, 3)."""
     return frame.astype(np.float32) / np.float32(255)
 
 
 def warp_error(now: RgbFrame, later: RgbFrame, field: Field, known: Mask) -> float:
     """Return the mean squared difference between a frame and the next one, fetched back along the motion.
 
-    E_warp of Lai et al. 2018, "Learning Blind Video Temporal Consistency", equation 11, as a mean over the channels.
-    Not a number where no motion is known.
+    This is E_warp of Lai et al. 2018, "Learning Blind Video Temporal Consistency", equation 11, as a mean
+    over the channels. It is not a number where no motion is known.
+
+    Args:
+        now: The frame (H, W, 3).
+        later: The next frame, of the same size.
+        field: The motion between them, (H, W, 2).
+        known: The pixels whose motion is known, (H, W).
     """
     difference = warp(values(later), field) - values(now)
     return float((difference * difference).mean(-1)[known].mean()) if known.any() else float("nan")
@@ -28,9 +34,9 @@ def warp_error(now: RgbFrame, later: RgbFrame, field: Field, known: Mask) -> flo
 def style_strength(source: RgbFrame, styled: RgbFrame) -> float:
     """Return how far a painting is from its source in ways that blurring is not, in 0..1.
 
-    The root mean square of two differences: of colours averaged over a few pixels, and of detail, less the part of it
-    that is the source's own detail, stronger or weaker. A copy has 0, a blurred copy nearly; drawn lines, flattened
-    tones and other colours count.
+    It is the root mean square of two differences: that of the colours, averaged over a few pixels, and that of the
+    detail, less the part of it that is the source's own detail, stronger or weaker. A copy has 0, and a blurred copy
+    nearly 0. Drawn lines, flattened tones and other colours count.
     """
     a, b = values(source), values(styled)
     soft_a, soft_b = blur(a, 4), blur(b, 4)
@@ -42,11 +48,11 @@ def style_strength(source: RgbFrame, styled: RgbFrame) -> float:
 
 
 def detail(source: RgbFrame, styled: RgbFrame) -> float:
-    """Return the energy of fine detail in a painting, as a multiple of the source's: blur takes it away."""
+    """Return the energy of fine detail in a painting, as a multiple of the source's. Blur lowers it."""
     fine = [np.square(each - blur(each, 2)).mean() for each in (values(source), values(styled))]
     return float(fine[1] / max(float(fine[0]), 1e-8))
 
 
 def blur(picture: Values, sigma: float) -> Values:
-    """Gaussian blur."""
+    """Return values (H, W) or (H, W, C) after a Gaussian blur with a standard deviation of ``sigma`` pixels."""
     return cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Pictures of a comparison: a plot over time, and frames of both videos side by side."""
+"""Draws pictures of a comparison: a plot over time, and frames of both videos side by side."""
 
 from pathlib import Path
 
@@ -9,7 +9,10 @@ from framebrush_scorer.quality.comparison import Quality, pairs
 
 
 def plot(quality: Quality, path: Path) -> None:
-    """Write a plot of flicker and style over time, PNG or SVG by the name. Needs matplotlib."""
+    """Write a plot of flicker and style over time, as PNG or SVG by the suffix of ``path``.
+
+    This needs matplotlib, which the extra ``training`` installs.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5), layout="constrained")
@@ -26,15 +29,15 @@ def plot(quality: Quality, path: Path) -> None:
 
 
 def strip(source: Path, styled: Path, frames: int, path: Path, count: int = 4, width: int = 480) -> None:
-    """Write a picture of ``count`` frames spread over the videos, the source's above the styled ones.
+    """Write a picture of ``count`` frames spread over the videos, with the source's frames above the styled ones.
 
     Args:
-        source: The one video.
-        styled: The other, of the same size and number of frames.
-        frames: Their number of frames.
-        path: The picture to write, PNG or JPEG by the name.
-        count: Frames to show, at most.
-        width: Of each on the strip, in pixels.
+        source: The source.
+        styled: The styled video, of the same size and number of frames.
+        frames: The number of frames of each video.
+        path: The picture to write, as PNG or JPEG by its suffix.
+        count: The most frames to show of each video.
+        width: The width of each frame on the strip, in pixels.
 
     """
     chosen = {*np.linspace(0, frames - 1, min(count, frames)).round().astype(int).tolist()}

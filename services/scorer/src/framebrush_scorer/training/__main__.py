@@ -9,7 +9,12 @@ from framebrush_scorer.training.recipe import Recipe
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line and train."""
+    """Parse the command line and train.
+
+    Args:
+        arguments: The command line's arguments; by default the process's own. What is wrong with them is printed, and
+            ends the process with status 2.
+    """
     args, recipe = parse(arguments)
     from framebrush_scorer.errors import InvalidWeights
 
@@ -21,16 +26,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def train(args: argparse.Namespace, recipe: Recipe) -> None:
-    """Train to the end.
+    """Train a network to the end and write its files.
+
+    Args:
+        args: The options, as :func:`framebrush_scorer.training.options.parse` returns them.
+        recipe: How to train.
 
     Raises:
-        ValueError: The options, the content or the checkpoint are not usable.
-        InvalidWeights: The weights to start from or those of VGG16 are not.
+        ValueError: The options, the content or the checkpoint cannot be used.
+        InvalidWeights: The weights to start from, or those of VGG16, cannot be used.
 
     """
     import torch
 
-    from framebrush_scorer.networks import choose_device, read_network
+    from framebrush_scorer.device import choose_device
+    from framebrush_scorer.networks import read_network
     from framebrush_scorer.training.content import files, read_frames
     from framebrush_scorer.training.progress import shown
     from framebrush_scorer.training.teachers import PainterTeacher, Teacher
@@ -60,7 +70,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
 
 
 def describe(names: list[str], most: int = 8) -> str:
-    """Return what a card says about the content."""
+    """Return what a card says about the content: the first ``most`` names of its files, and how many more there are."""
     if not names:
         return "generated pictures"
     more = f" and {len(names) - most} more" if len(names) > most else ""

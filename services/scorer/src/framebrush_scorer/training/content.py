@@ -1,4 +1,4 @@
-"""What a network sees while it learns: crops of the user's pictures and videos, and generated pictures."""
+"""Supplies what a network sees while it learns: crops of the user's pictures and videos, and generated pictures."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from framebrush_scorer.training.generator import UnitImage, generate
 
 
 def read_frames(paths: list[Path], per_video: int = 24) -> tuple[list[RgbFrame], list[RgbFrame]]:
-    """Read pictures and videos; return frames to learn from and frames kept apart to look at.
+    """Read pictures and videos, and return the frames to learn from and the frames that are kept apart for the preview.
 
     A video gives ``per_video`` frames spread over its first half to learn from; its last frame is kept apart. Of
     pictures, every tenth is kept apart.
@@ -34,13 +34,13 @@ def read_frames(paths: list[Path], per_video: int = 24) -> tuple[list[RgbFrame],
 
 
 def files(paths: list[Path]) -> list[Path]:
-    """Return the files, with those directly in a folder, by name and without hidden ones, in place of the folder."""
+    """Return the files, with each folder replaced by the files in it, sorted by name and without hidden ones."""
     found = [sorted(path.iterdir()) if path.is_dir() else [path] for path in paths]
     return [path for group in found for path in group if path in paths or not path.name.startswith(".")]
 
 
 def read_video(path: Path) -> list[RgbFrame]:
-    """Read every frame of a short video; none if it cannot be read."""
+    """Return all frames of a short video, RGB uint8 (H, W, 3), or no frame if it cannot be read."""
     capture, frames = cv2.VideoCapture(str(path)), []
     try:
         while (read := capture.read())[0]:
@@ -51,24 +51,31 @@ def read_video(path: Path) -> list[RgbFrame]:
 
 
 class Content:
-    """An endless supply of pictures (size, size, 3) in 0..1, a part of them generated."""
+    """An endless supply of pictures, float32 (size, size, 3) in 0..1.
+
+    Args:
+        frames: RGB frames uint8 (H, W, 3) of any size, from which crops are taken.
+        size: The edge of the pictures in pixels.
+        generated: The part of the pictures that are generated. Without frames, all are.
+
+    """
 
     def __init__(self, frames: list[RgbFrame], size: int, generated: float = 0.35) -> None:
         self.frames, self.size, self.generated = frames, size, generated if frames else 1.0
 
     def draw(self, rng: np.random.Generator) -> UnitImage:
-        """Return the next picture."""
+        """Return a random picture."""
         if rng.random() < self.generated:
             return generate(rng, self.size)
         return vary(rng, crop(rng, self.frames[rng.integers(len(self.frames))], self.size))
 
     def samples(self, count: int) -> list[RgbFrame]:
-        """Return a few pictures as frames, the same every time."""
+        """Return ``count`` pictures as frames, uint8 (size, size, 3), which are the same every time."""
         return [(self.draw(np.random.default_rng(k)) * 255).astype(np.uint8) for k in range(count)]
 
 
 def crop(rng: np.random.Generator, frame: RgbFrame, size: int) -> UnitImage:
-    """Return a random part of a frame at a random scale, often flipped."""
+    """Return a random part of a frame at a random scale, (size, size, 3) in 0..1, flipped in half of the cases."""
     edge = min(int(size * np.exp(rng.uniform(np.log(0.8), np.log(2.6)))), *frame.shape[:2])
     top, left = (int(rng.integers(limit - edge + 1)) for limit in frame.shape[:2])
     part = frame[top : top + edge, left : left + edge]
@@ -78,7 +85,7 @@ def crop(rng: np.random.Generator, frame: RgbFrame, size: int) -> UnitImage:
 
 
 def vary(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
-    """Change exposure, contrast, saturation and sometimes the colours themselves."""
+    """Return a picture with random exposure, contrast and saturation, and sometimes with its channels exchanged."""
     if rng.random() < 0.3:
         picture = picture[..., rng.permutation(3)]
     grey = picture.mean(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Networks between training, where they take and give -1..1, and files, where they take and give 0..255."""
+"""Converts networks between training, where they take and give -1..1, and files, where they take and give 0..255."""
 
 from torch import Tensor
 
@@ -6,12 +6,12 @@ from framebrush_scorer.networks import TransformerNet
 
 
 def export(net: TransformerNet) -> TransformerNet:
-    """Return a copy that takes and gives 0..255, of a network that takes and gives -1..1; exact up to rounding."""
+    """Return a copy that takes and gives 0..255, of one that takes and gives -1..1. It is exact up to rounding."""
     return rescaled(net, 1 / 127.5, -1.0)
 
 
 def to_unit_range(net: TransformerNet) -> TransformerNet:
-    """Return a copy that takes and gives -1..1, of a network that takes and gives 0..255; undoes :func:`export`."""
+    """Return a copy that takes and gives -1..1, of a network that takes and gives 0..255. It undoes :func:`export`."""
     return rescaled(net, 127.5, 127.5)
 
 
@@ -28,5 +28,5 @@ def rescaled(net: TransformerNet, scale: float, offset: float) -> TransformerNet
 
 
 def compress(net: TransformerNet) -> dict[str, Tensor]:
-    """Return the tensors to store: kernels in half precision, which costs nothing visible, the rest as it is."""
+    """Return the tensors to store, by name: kernels in half precision, which nobody sees, all others as they are."""
     return {key: value.half() if value.ndim == 4 else value for key, value in net.state_dict().items()}

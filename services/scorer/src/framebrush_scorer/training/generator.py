@@ -1,15 +1,15 @@
-"""Pictures to learn from where there are no photographs: gradients, shaded shapes, textures, strokes, letters."""
+"""Generates pictures to learn from where there are no photographs: gradients, shapes, textures, strokes, letters."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 UnitImage = npt.NDArray[np.float32]
-"""RGB (H, W, 3) in 0..1."""
+"""An RGB picture, float32 (H, W, 3) in 0..1."""
 
 
 def generate(rng: np.random.Generator, size: int) -> UnitImage:
-    """Return a random picture, (size, size, 3)."""
+    """Return a random picture (size, size, 3). It follows from the state of ``rng`` alone."""
     picture = shade(rng, size)
     if rng.random() < 0.7:
         picture = blend(picture, shade(rng, size), texture(rng, size) > rng.uniform(0.35, 0.65))
@@ -24,7 +24,7 @@ def generate(rng: np.random.Generator, size: int) -> UnitImage:
 
 
 def colours(rng: np.random.Generator, count: int) -> UnitImage:
-    """Return colours (1, count, 3): often natural ones, with all others among them."""
+    """Return random colours (1, count, 3) in 0..1. Colours of nature are frequent, and all colours are possible."""
     hue = rng.choice([rng.uniform(15, 50), rng.uniform(80, 140), rng.uniform(190, 250), rng.uniform(0, 360)], count)
     saturation = rng.beta(1.3, 2, count)
     value = rng.beta(1.4, 1.2, count)
@@ -47,7 +47,7 @@ def texture(rng: np.random.Generator, size: int) -> UnitImage:
 
 
 def shade(rng: np.random.Generator, size: int) -> UnitImage:
-    """Return a soft gradient between four colours."""
+    """Return a soft gradient between four random colours, (size, size, 3)."""
     corners = colours(rng, 4).reshape(2, 2, 3)
     if rng.random() < 0.5:
         corners = corners.mean((0, 1)) + 0.4 * (corners - corners.mean((0, 1)))
@@ -55,13 +55,13 @@ def shade(rng: np.random.Generator, size: int) -> UnitImage:
 
 
 def blend(below: UnitImage, above: UnitImage, mask: npt.NDArray[np.bool_]) -> UnitImage:
-    """Lay one picture over another where the mask says so, with a soft edge."""
+    """Return one picture laid over another where the mask (H, W) is true, with a soft edge."""
     alpha = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)[..., None]
     return np.asarray(below + (above - below) * alpha, np.float32)
 
 
 def shapes(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
-    """Add shaded ellipses and polygons, with highlights and shadows as on solid things."""
+    """Return a picture with ellipses and polygons added, many of them shaded like solid things."""
     size = len(picture)
     for _ in range(rng.integers(1, 7)):
         mask = np.zeros((size, size), np.uint8)
@@ -83,7 +83,7 @@ def shapes(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
 
 
 def strokes(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
-    """Add a field of thin curved strokes: grass, hair, twigs."""
+    """Return a picture with a field of thin curved strokes added, like grass, hair or twigs."""
     size, count = len(picture), int(rng.integers(10, 250))
     inks = colours(rng, 1) * rng.uniform(0.5, 1.3, (1, count, 1))
     picture = np.ascontiguousarray(picture)
@@ -98,7 +98,7 @@ def strokes(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
 
 
 def letters(rng: np.random.Generator, picture: UnitImage) -> UnitImage:
-    """Add a few letters: strong thin contours."""
+    """Return a picture with a few letters added, which have strong thin contours."""
     for ink in colours(rng, int(rng.integers(1, 4)))[0]:
         mask = np.zeros(picture.shape[:2], np.uint8)
         text = "".join(map(chr, rng.integers(48, 123, rng.integers(1, 8))))

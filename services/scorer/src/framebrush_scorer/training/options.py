@@ -1,4 +1,4 @@
-"""The command line of ``framebrush train``; reading it needs no torch, so that help and mistakes come at once."""
+"""Reads the command line of ``framebrush train``. It needs no torch, so that help and mistakes are shown at once."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,12 @@ from framebrush_scorer.training.recipe import Recipe
 
 
 def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, Recipe]:
-    """Read the arguments, the process's own by default; leaves with status 2 where they are wrong."""
+    """Return the options and the recipe that the command line's arguments ask for.
+
+    Args:
+        arguments: The arguments; by default the process's own. Wrong ones end the process with status 2.
+
+    """
     parser = argparse.ArgumentParser(
         prog="framebrush train",
         description="Train a style, from a painter or a picture. The same command goes on with one that was killed.",

@@ -1,4 +1,4 @@
-"""A teacher that knows one picture, and VGG16 as its eye."""
+"""A teacher that knows one picture, and sees with VGG16."""
 
 from pathlib import Path
 
@@ -10,22 +10,24 @@ from framebrush_scorer.training.losses import gram, perceptual_loss
 from framebrush_scorer.training.vgg import Features
 
 EDGES = (64, 1024)
-"""Least and, by default, most of the longer edge in pixels of a picture whose style is learned."""
+"""The least and, by default, the greatest length in pixels of the longer edge of a picture whose style is learned."""
 
 
 class PictureTeacher:
-    """Teaches the style of one picture: what VGG16 sees is to be as in the content, its statistics as in the picture.
+    """Teaches the style of one picture.
 
-    Johnson, Alahi, Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution".
+    What VGG16 sees in a painting is to be as in the content, and its statistics as in the picture, by Johnson, Alahi,
+    Fei-Fei 2016, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution".
 
     Args:
-        path: The picture.
+        path: The picture whose style to learn.
         features: VGG16.
-        device: Where to train.
-        size: Longer edge in pixels to which the picture is brought, and with it the brush; as it is by default.
+        device: The device to train on.
+        size: The longer edge in pixels to which the picture is brought, which decides the size of the brush. By
+            default the picture keeps its size, up to a limit.
 
     Raises:
-        ValueError: The file is no picture.
+        ValueError: The file is not a picture that OpenCV can read.
 
     """
 
@@ -45,11 +47,11 @@ class PictureTeacher:
         self.facts: dict[str, str | int | float] = {"image": path.name, "image_size": edge}
 
     def target(self, x: Tensor) -> Tensor:
-        """Return the pictures: their content is to be kept."""
+        """Return the pictures ``x`` themselves, since their content is to be kept."""
         return x
 
     def loss(self, y: Tensor, target: Tensor) -> Tensor:
-        """See :func:`framebrush_scorer.training.losses.perceptual_loss`."""
+        """Return the perceptual loss, see :func:`framebrush_scorer.training.losses.perceptual_loss`."""
         with torch.no_grad():
             content = self.features(target)["relu2_2"]
         return perceptual_loss(self.features(y), content, self.style)

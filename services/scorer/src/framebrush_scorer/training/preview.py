@@ -1,4 +1,4 @@
-"""A sheet to look at while a network learns."""
+"""Draws a sheet of pictures to look at while a network learns."""
 
 from pathlib import Path
 
@@ -14,14 +14,14 @@ from framebrush_scorer.training.teachers import Teacher
 
 
 def preview(net: TransformerNet, teacher: Teacher, frames: list[RgbFrame], path: Path, width: int = 480) -> None:
-    """Write a sheet with a row for each of at most four frames: frame, teacher's target, network's painting.
+    """Write a sheet with a row for each of the first four frames: the frame, the teacher's target, the painting.
 
     Args:
-        net: Takes and gives 0..255.
-        teacher: Its teacher.
-        frames: RGB pictures of any size.
-        path: The picture to write.
-        width: The largest of a picture on the sheet, in pixels.
+        net: The network, which takes and gives 0..255.
+        teacher: The teacher of the network.
+        frames: RGB frames uint8 (H, W, 3) of any size.
+        path: The picture to write, as PNG or JPEG by its suffix.
+        width: The greatest width of a picture on the sheet, in pixels.
 
     """
     device = next(net.parameters()).device
@@ -38,7 +38,7 @@ def preview(net: TransformerNet, teacher: Teacher, frames: list[RgbFrame], path:
 
 
 def resize(frame: RgbFrame, width: int) -> RgbFrame:
-    """Return a frame that is at most so wide, its shape kept."""
+    """Return a frame brought to at most ``width`` pixels of width. It keeps its aspect ratio."""
     if frame.shape[1] <= width:
         return frame
     height = max(1, round(frame.shape[0] * width / frame.shape[1]))

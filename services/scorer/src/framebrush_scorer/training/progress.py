@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar on a terminal, lines in a log elsewhere."""
+"""Shows the progress of a training: as a bar on a terminal, and as lines of a log elsewhere."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,7 +13,15 @@ from framebrush_scorer.training.trainer import Trainer
 
 @contextmanager
 def shown(steps: int) -> Iterator[Callable[[Trainer], None]]:
-    """Show messages and progress while the context lasts; yields what to call after every step."""
+    """Show messages and progress while the context lasts.
+
+    Args:
+        steps: The number of steps of the training.
+
+    Yields:
+        A function to call with the trainer after every step.
+
+    """
     console = Console(stderr=True)
     handlers = [RichHandler(console=console, show_path=False)] if console.is_terminal else None
     logging.basicConfig(level=logging.INFO, format="%(message)s" if handlers else "%(asctime)s %(message)s",

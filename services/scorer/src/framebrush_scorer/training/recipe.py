@@ -1,37 +1,37 @@
-"""How to train."""
+"""Defines how to train."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes a training reproducible, beside its teacher and its content."""
+    """All that decides the result of a training, beside its teacher and its content."""
 
     steps: int
-    """How long to train; the learning rate falls to its end over them."""
+    """The number of steps. The learning rate falls to its end over them."""
     width: int = 16
-    """Channels of the first convolution."""
+    """The number of channels of the first convolution."""
     blocks: int = 3
-    """Residual blocks."""
+    """The number of residual blocks."""
     size: int = 144
-    """Edge of the training pictures in pixels, a multiple of 8."""
+    """The edge of the training pictures in pixels, a multiple of 8."""
     batch: int = 4
-    """Pictures per step, beside the moved copies of half of them."""
+    """The number of pictures per step, beside the moved copies of half of them."""
     rate: float = 2e-3
-    """Highest learning rate."""
+    """The highest learning rate."""
     stability: float = 0.5
-    """Weight of the stability term once it is fully on."""
+    """The weight of the stability loss once it is fully on."""
     frozen_from: float = 0.25
-    """Part of the training after which the statistics of batch normalisation stay as they are: those of a small batch
-    are good enough to find shapes, and too uncertain to find colours."""
+    """The part of the training after which the statistics of batch normalisation stay as they are. Those of a small
+    batch are good enough to find shapes, and too uncertain to find colours."""
     seed: int = 0
-    """Of the first weights, of the content and of every step."""
+    """The seed of the random numbers: for the first weights, the content and every step."""
 
     def __post_init__(self) -> None:
         """Check the values.
 
         Raises:
-            ValueError: One is out of its range.
+            ValueError: A value is out of its range, which the message names.
 
         """
         for name, least in {"steps": 1, "width": 1, "blocks": 0, "size": 16, "batch": 1, "seed": 0}.items():

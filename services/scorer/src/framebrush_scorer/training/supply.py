@@ -1,4 +1,4 @@
-"""Numbered pairs of picture and target, the same in every run with the same seed."""
+"""Supplies numbered pairs of picture and target, which are the same in every training with the same seed."""
 
 from functools import lru_cache
 
@@ -10,17 +10,24 @@ from framebrush_scorer.training.content import Content
 from framebrush_scorer.training.teachers import Teacher
 
 POOL = 1024
-"""Pairs to choose from at any step."""
+"""The number of pairs to choose from at any step, at most."""
 
 AHEAD = 32
-"""Pairs to choose from at the first step; every step adds one, and one leaves once the pool is full."""
+"""The number of pairs to choose from at the first step. Every step adds one, and one leaves when the pool is full."""
 
 
 class Supply:
-    """Pairs for the steps of a training.
+    """The pairs for the steps of a training.
 
     The k-th pair follows from the seed and k alone, so that a training that goes on after a kill sees what it would
     have seen. Pairs are made when they are first drawn, on the average less than one a step.
+
+    Args:
+        content: The source of pictures.
+        teacher: What makes the targets.
+        seed: The seed of the random numbers.
+        device: The device on which the pairs are made and kept.
+
     """
 
     def __init__(self, content: Content, teacher: Teacher, seed: int, device: torch.device) -> None:
@@ -28,7 +35,7 @@ class Supply:
         self.pair = lru_cache(maxsize=POOL)(self._make)
 
     def _make(self, number: int) -> Tensor:
-        """The pair as uint8 (2, 3, size, size)."""
+        """Return the pair of a number as uint8 (2, 3, size, size)."""
         picture = self.content.draw(np.random.default_rng([self.seed, 0, number]))
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].to(self.device)
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What a network learns from: a teacher makes the target of a picture and says how far a painting is from it."""
+"""Defines what a network learns from: a teacher makes a picture's target, and tells how far a painting is from it."""
 
 from typing import Protocol
 
@@ -9,28 +9,32 @@ from framebrush_scorer.training.losses import painting_loss
 
 
 class Teacher(Protocol):
-    """Pictures are RGB float (B, 3, H, W) in 0..1."""
+    """Makes targets and judges paintings. Pictures are RGB float (B, 3, H, W) in 0..1."""
 
     @property
     def title(self) -> str:
-        """What the network learns, a line for people."""
+        """One line that tells a person what the network learns."""
 
     @property
     def facts(self) -> dict[str, str | int | float]:
-        """What the card says about the teacher."""
+        """The fields that the card has about the teacher."""
 
     def target(self, x: Tensor) -> Tensor:
-        """Return what :meth:`loss` needs to know about pictures, as pictures of the same size."""
+        """Return what :meth:`loss` needs to know about pictures ``x``, as pictures of the same size."""
 
     def loss(self, y: Tensor, target: Tensor) -> Tensor:
-        """Return how far paintings are from their targets, a scalar."""
+        """Return how far paintings ``y`` are from their targets, a scalar."""
 
 
 class PainterTeacher:
-    """Teaches by example: the target is the painter's own painting.
+    """Teaches a painter by example: the target is the painter's own painting.
 
     Args:
         name: One of :data:`framebrush_scorer.painters.PAINTERS`.
+
+    Raises:
+        KeyError: There is no such painter.
+
     """
 
     def __init__(self, name: str) -> None:
@@ -39,9 +43,9 @@ class PainterTeacher:
         self.facts: dict[str, str | int | float] = {"painter": name}
 
     def target(self, x: Tensor) -> Tensor:
-        """Return the paintings."""
+        """Return the painter's paintings of pictures ``x``."""
         return self.paint(x)
 
     def loss(self, y: Tensor, target: Tensor) -> Tensor:
-        """See :func:`framebrush_scorer.training.losses.painting_loss`."""
+        """Return the painting loss, see :func:`framebrush_scorer.training.losses.painting_loss`."""
         return painting_loss(y, target)

@@ -1,4 +1,4 @@
-"""The training loop: pictures and their targets, Adam, a moving average of the weights, checkpoints."""
+"""Holds the training loop: steps with Adam, a moving average of the weights, and checkpoints."""
 
 import logging
 import math
@@ -28,20 +28,20 @@ log = logging.getLogger(__name__)
 
 
 class Trainer:
-    """Trains one network; :meth:`run` until done, :meth:`save` the result.
+    """Trains one network: :meth:`run` trains it to the end and writes its files.
 
     The random numbers of a step follow from the recipe's seed and the step's number, and the checkpoint holds the rest:
     a training that was killed takes the steps that it would have taken.
 
     Args:
         recipe: How to train.
-        teacher: What to learn.
-        learn: Frames to learn from; none for generated pictures only.
-        keep: Frames for the preview, kept apart from those.
-        out: The weights to write, ``.safetensors``; card, preview and checkpoint stand beside them.
-        device: Where to train.
-        start: A trained network of the recipe's size to begin with instead of random weights.
-        origin: What the card says about content and start.
+        teacher: What makes the targets, and judges the paintings.
+        learn: Frames to learn from. Without any, all pictures are generated.
+        keep: Frames for the preview, which are not learned from.
+        out: The weights to write, ``.safetensors``. Card, preview and checkpoint stand beside them.
+        device: The device to train on.
+        start: A trained network of the recipe's size to begin with. By default the first weights are random.
+        origin: The fields that the card has about the content and the start.
 
     Raises:
         ValueError: The checkpoint beside ``out`` is of another recipe or teacher, or ``start`` of another size.
@@ -83,15 +83,15 @@ class Trainer:
 
     @property
     def progress(self) -> float:
-        """Part of the training that is done, in 0..1."""
+        """The part of the training that is done, in 0..1."""
         return min(1.0, self.step / self.recipe.steps)
 
     def run(self, report: Callable[["Trainer"], None] = lambda _: None, save_every: float = 60.0) -> None:
-        """Train to the end.
+        """Train to the end, write the files, and remove the checkpoint.
 
         Args:
-            report: Called after every step.
-            save_every: Seconds between two checkpoints with weights, card and preview.
+            report: A function that is called with this trainer after every step.
+            save_every: The seconds between two checkpoints with weights, card and preview.
 
         """
         start = saved = time.monotonic() - self.elapsed
@@ -106,7 +106,7 @@ class Trainer:
         self.checkpoint.unlink()
 
     def train_step(self) -> float:
-        """Take one step; return its loss."""
+        """Take one step and return its loss."""
         recipe, moved = self.recipe, self.recipe.batch // 2
         rng = np.random.default_rng([recipe.seed, 1, self.step])
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -138,7 +138,7 @@ class Trainer:
         return self.note(float(loss.detach()))
 
     def note(self, loss: float) -> float:
-        """Add a loss to the curve, which has a point for every hundredth part of the training."""
+        """Add a loss to the curve, which has a point for every hundredth of the training, and return the loss."""
         self.chunk.append(loss)
         if self.step * 100 // self.recipe.steps > (self.step - 1) * 100 // self.recipe.steps:
             self.losses.append(round(sum(self.chunk) / len(self.chunk), 4))
@@ -147,13 +147,17 @@ class Trainer:
         return loss
 
     def paint(self, x: Tensor) -> Tensor:
-        """Run the network on pictures in 0..1; it works on -1..1 while it learns, see :func:`export`."""
+        """Return the paintings of pictures, both (B, 3, H, W) in 0..1.
+
+        While it learns, the network itself takes and gives -1..1, see
+        :func:`framebrush_scorer.training.export.export`.
+        """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             y: Tensor = self.net((x * 2 - 1).contiguous(memory_format=torch.channels_last))
         return y.float() / 2 + 0.5
 
     def freeze(self, rng: np.random.Generator) -> None:
-        """Fix the statistics of batch normalisation: from here on the network is trained as it will be used."""
+        """Fix the statistics of batch normalisation. From here on the network is trained as it will be used."""
         update_bn((self.supply.draw(rng, self.recipe.batch, self.step)[0] * 2 - 1 for _ in range(40)), self.net)
         self.net.eval()
         self.average.n_averaged.zero_()  # start anew from the network with these statistics
@@ -161,7 +165,7 @@ class Trainer:
         log.info("statistics fixed at step %d", self.step)
 
     def save(self) -> None:
-        """Write checkpoint, weights, card and preview; the checkpoint is whole at any time."""
+        """Write the checkpoint, the weights, the card and the preview. The checkpoint on disk is whole at any time."""
         state = {
             "of": self.identity(),
             "net": self.net.state_dict(),
@@ -179,7 +183,11 @@ class Trainer:
         preview(net, self.teacher, self.keep or self.content.samples(4), self.out.with_suffix(".png"))
 
     def restore(self) -> None:
-        """Go on from the checkpoint."""
+        """Go on from the checkpoint.
+
+        Raises:
+            ValueError: The checkpoint is of another recipe or teacher.
+        """
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         if state["of"] != self.identity():
             raise ValueError(
@@ -195,11 +203,11 @@ class Trainer:
         log.info("resumed %s at step %d", self.checkpoint, self.step)
 
     def identity(self) -> dict[str, Any]:
-        """Return what must not change between the two halves of a training."""
+        """Return what must not change when a training goes on: the teacher and the recipe."""
         return self.teacher.facts | asdict(self.recipe)
 
     def card(self) -> Card:
-        """Describe the network."""
+        """Return the card of the network as it is now."""
         recipe = self.recipe
         return Card(
             title=self.teacher.title,
@@ -219,7 +227,14 @@ class Trainer:
 
 
 def average_weights(average: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
-    """Return the moving average over about the last 500 steps, or over the last half of fewer."""
+    """Return the moving average of weights over about the last 500 steps, or over half of the steps if that is less.
+
+    Args:
+        average: The average before this step.
+        now: The weights after this step, of the same shape.
+        count: The number of steps in the average.
+
+    """
     return torch.lerp(average, now, max(0.002, 2 / (int(count) + 2)))
 
 

@@ -1,4 +1,4 @@
-"""VGG16 as torchvision has it, up to relu4_3: the judge of styles learned from a picture."""
+"""VGG16 as torchvision has it, up to relu4_3. It judges styles that are learned from a picture."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ from framebrush_scorer.errors import InvalidWeights
 from framebrush_scorer.networks import check_tensors, read_tensors
 
 URL: str = VGG16_Weights.IMAGENET1K_V1.url
-"""Where torchvision's weights are: 528 MB."""
+"""The address of torchvision's weights, which have 528 MB."""
 
 MAX_BYTES = 2**30
-"""Largest file read: twice torchvision's."""
+"""The largest file that is read, in bytes: twice the size of torchvision's."""
 
 LAYERS = {3: "relu1_2", 8: "relu2_2", 15: "relu3_3", 22: "relu4_3"}
-"""The layers that are looked at, by their place among ``features``."""
+"""The names of the layers that are looked at, by their place among ``features``."""
 
 
 class Features(nn.Module):
-    """What VGG16 sees in pictures (B, 3, H, W) in 0..1, H and W at least 8; takes gradients, has none of its own."""
+    """Computes what VGG16 sees in pictures. Gradients pass through it, and its weights have none."""
 
     mean: Tensor
     deviation: Tensor
@@ -35,7 +35,12 @@ class Features(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Return the activations (B, C, h, w) of :data:`LAYERS` by name."""
+        """Return the activations (B, C, h, w) of :data:`LAYERS` by name.
+
+        Args:
+            x: RGB pictures, float (B, 3, H, W) in 0..1, with H and W of at least 8.
+
+        """
         x, found = (x - self.mean) / self.deviation, {}
         for place, layer in enumerate(self.features):
             x = layer(x)
@@ -46,10 +51,14 @@ class Features(nn.Module):
 
 
 def read_vgg(path: Path | None = None, url: str = URL) -> Features:
-    """Read VGG16 from a file, by default from torch's cache, into which it is downloaded first.
+    """Return VGG16 with the weights of a file.
+
+    Args:
+        path: The file. By default it is in torch's cache, into which it is downloaded if it is not there.
+        url: The address to download from.
 
     Raises:
-        InvalidWeights: It cannot be downloaded, and the message says where to put it; or the file is not VGG16.
+        InvalidWeights: The file is not VGG16, or it cannot be downloaded; the message says where to put it.
 
     """
     path = download(url) if path is None else path
@@ -62,7 +71,12 @@ def read_vgg(path: Path | None = None, url: str = URL) -> Features:
 
 
 def download(url: str) -> Path:
-    """Return the place of a file in torch's cache, after downloading it if it is not there."""
+    """Return the path of a file in torch's cache, after downloading it if it is not there.
+
+    Raises:
+        InvalidWeights: It cannot be downloaded; the message says where to put it.
+
+    """
     name = url.rsplit("/", 1)[1]
     place = Path(torch.hub.get_dir(), "checkpoints", name)
     if not place.exists():
