@@ -98,6 +98,7 @@ class LockKeeper:
         self._timeout, self._interval = timeout, interval
         self._locks: set[MessageLock] = set()
         self._guard = threading.Lock()
+        self._draining = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="locks", daemon=True)
 
@@ -120,12 +121,15 @@ class LockKeeper:
         Raises:
             DeadlineExceeded: the block took longer than the timeout.
             LockLost: the lock ran out and could not be renewed.
-            Draining: :meth:`drain` was called.
+            Draining: :meth:`drain` was called, before the block or within it.
         """
         lock = MessageLock(receiver, message, time.monotonic() + self._timeout)
         try:  # from the moment that the thread knows the lock, it may interrupt at any line
             with self._guard:
                 self._locks.add(lock)
+                draining = self._draining
+            if draining:
+                raise Draining
             yield
         finally:
             try:
@@ -135,7 +139,9 @@ class LockKeeper:
                     self._locks.discard(lock)
 
     def drain(self) -> None:
-        """Interrupt every handler that is still at work."""
+        """Interrupt every handler that is still at work, and those that begin from now on."""
+        with self._guard:
+            self._draining = True
         for lock in self._snapshot():
             lock.interrupt(Draining)
 
