@@ -1,5 +1,4 @@
 from .client import connect as connect
-from .client import translate as translate
 from .client import translated as translated
 from .context import bind_run as bind_run
 from .context import current_run as current_run
