@@ -94,6 +94,16 @@ def test_a_handler_whose_lock_is_lost_is_interrupted() -> None:
     assert 0.3 <= time.monotonic() - begun < 5
 
 
+def test_an_interrupt_that_got_lost_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python ignores an exception that strikes within a destructor."""
+    monkeypatch.setattr("framebrush.messaging.locks.AGAIN", 0.1)
+    receiver = Receiver()
+    with keeper(timeout=0.1) as locks, pytest.raises(DeadlineExceeded), locks.hold(receiver, receiver.lock()):
+        with suppress(DeadlineExceeded):
+            work(10)
+        work(10)
+
+
 def test_draining_interrupts_every_handler() -> None:
     ended = list[type[BaseException]]()
     working = threading.Barrier(4)

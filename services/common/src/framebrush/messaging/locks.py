@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 RENEWALS = 16
 """Renewals at a time; more messages than that wait for each other."""
+AGAIN = 10.0
+"""Seconds until a handler that was interrupted and goes on is interrupted again. Python ignores an exception that strikes
+within a destructor or a callback of the garbage collector."""
 
 
 class Lockable(Protocol):
@@ -49,6 +52,8 @@ class MessageLock:
         """On the monotonic clock, seconds."""
         self._guard = threading.Lock()
         self._over = False
+        self._reason: type[Interrupt] | None = None
+        self._interrupt_at = 0.0
         self._renew_at = time.monotonic() + self._life() / 2
 
     def _life(self) -> float:
@@ -60,7 +65,10 @@ class MessageLock:
         with self._guard:  # the receiver's connection belongs to one thread at a time
             if self._over:
                 return
-            if now >= self.deadline:
+            if self._reason is not None:
+                if now >= self._interrupt_at:
+                    self._interrupt(self._reason)
+            elif now >= self.deadline:
                 self._interrupt(DeadlineExceeded)
             elif now >= self._renew_at:
                 self._renew()
@@ -78,11 +86,11 @@ class MessageLock:
     def interrupt(self, kind: type[Interrupt]) -> None:
         """Raise ``kind`` in the handler's thread, unless the handler is through."""
         with self._guard:
-            if not self._over:
+            if not self._over and self._reason is None:
                 self._interrupt(kind)
 
     def _interrupt(self, kind: type[Interrupt]) -> None:
-        self._over = True
+        self._reason, self._interrupt_at = kind, time.monotonic() + AGAIN
         interrupt_thread(self._thread, kind)
 
     def release(self) -> None:
