@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 RENEWALS = 16
 """Renewals at a time; more messages than that wait for each other."""
 AGAIN = 10.0
-"""Seconds until a handler that was interrupted and goes on is interrupted again. Python ignores an exception that strikes
-within a destructor or a callback of the garbage collector."""
+"""Seconds until a handler that was interrupted and goes on is interrupted again. Python ignores an exception that
+strikes within a destructor or a callback of the garbage collector."""
 
 
 class Lockable(Protocol):
