@@ -26,8 +26,7 @@ from framebrush.messaging import MessageSender, connect
 from framebrush.runs import measure
 from framebrush.storage import AzureBlobs
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.plan import free_ports, plan
-from framebrush_cli.stack import Home
+from framebrush_cli.local import Home, free_ports, plan_stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -83,7 +82,7 @@ class Installation:
     def check(self, run_id: str) -> None:
         """Wait until a run has ended, and compare every frame, every time and every audio packet with the input's."""
         runs = self.system.runs
-        self.wait(f"the end of {run_id}", lambda: any(state.ended for _, state in runs.ids(run_id)))
+        self.wait(f"the end of {run_id}", lambda: any(state and state.ended for _, state in runs.ids(run_id)))
         status = runs.status(run_id)
         assert status.state is State.SUCCEEDED, status.error
         assert status.output is not None
@@ -132,7 +131,7 @@ def installation(before: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     home = Home(tmp_path_factory.mktemp("stack"))
     home.azurite.mkdir()
     try:
-        stack = plan(home, scorers=1)
+        stack = plan_stack(home, scorers=1)
     except CommandFailed as error:
         if os.environ.get("CI"):
             raise
