@@ -1,5 +1,5 @@
 """The scorer: takes batches of frames through a neural network.
 
-Packages import only those to their right: training, pipeline; models; networks, painters; frames. The command line's
-quality, and motion, which the pipeline uses as well, need frames only.
+Each package imports only packages of the lines below it: pipeline, quality, training; models, motion; networks,
+painters; device; frames. The contract ``scorer`` in pyproject.toml keeps this order.
 """
