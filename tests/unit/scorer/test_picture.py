@@ -67,10 +67,10 @@ def test_gram_of_known_activations():
 
 
 def test_a_network_learns_the_style_of_a_picture(vgg, picture, tmp_path):
-    recipe = Recipe(steps=25, width=4, blocks=1, size=32, batch=2, rate=1e-2, stability=0)
+    recipe = Recipe(steps=60, width=4, blocks=1, size=32, batch=2, rate=1e-2, stability=0)
     trainer = Trainer(recipe, PictureTeacher(picture, read_vgg(vgg), CPU), [], [], tmp_path / "s.safetensors", CPU)
     trainer.run()
-    assert trainer.losses[-1] < 0.7 * trainer.losses[0]
+    assert median(trainer.losses[-10:]) < 0.5 * trainer.losses[0]  # one step's own may jump at this rate
 
 
 def test_the_command_learns_from_a_picture(vgg, picture, tmp_path):
