@@ -1,3 +1,5 @@
+from statistics import median
+
 import cv2
 import numpy as np
 import pytest
