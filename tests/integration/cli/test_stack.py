@@ -53,7 +53,7 @@ def launch(home: Home, monkeypatch: pytest.MonkeyPatch) -> Launch:
         )
         environment = {"FRAMEBRUSH_STORAGE_CONNECTION_STRING": azurite.connection_string(port)}
         stack = Stack(environment=environment, parts=(backend, *services))
-        monkeypatch.setattr(up, "plan", lambda *_: stack)
+        monkeypatch.setattr(up, "plan_stack", lambda *_: stack)
         up.up(data=home.path, timeout=60)
         return home.read()
 
