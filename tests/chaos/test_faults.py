@@ -35,6 +35,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wired]:
 def test_a_disturbed_run_ends_right(system: Wired, name: str) -> None:
     [kind] = [kind for kind in KINDS if str(kind) == name]
     outcome = Outcome(kind.name, kind.backend)
-    system.episode(kind, SEED, 1, outcome)
+    for seed in range(SEED, SEED + 10):
+        system.episode(kind, seed, 1, outcome)
+        if outcome.hits:  # a run may be over before the fault meets it
+            break
     outcome.letters = system.letters()
     assert outcome.good, outcome

@@ -85,7 +85,7 @@ def test_services_read_their_settings(base: str, monkeypatch: pytest.MonkeyPatch
     [
         ("splitter.settings.maxFrames", 2000000, "MAX_FRAMES", "2000000"),  # not 2e+06
         ("splitter.settings.maxDuration", 1.5, "MAX_DURATION", "1.5"),
-        ("scorer.settings.keepFrames", True, "KEEP_FRAMES", "true"),
+        ("splitter.settings.keepFrames", True, "KEEP_FRAMES", "true"),
         ("stitcher.settings.keepFrames", False, "KEEP_FRAMES", "false"),
         ("dispatcher.settings.deadLetterInterval", 30, "DEAD_LETTER_INTERVAL", "30"),
         ("splitter.settings.defaultModel", "1e3", "DEFAULT_MODEL", "1e3"),

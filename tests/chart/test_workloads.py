@@ -80,8 +80,8 @@ def test_labels() -> None:
         assert labels["app.kubernetes.io/name"] == labels["app.kubernetes.io/part-of"] == "framebrush"
         assert labels["app.kubernetes.io/instance"] == "prod"
         assert labels["app.kubernetes.io/managed-by"] == "Helm"
-        assert labels["app.kubernetes.io/version"] == "0.1.0"
-        assert labels["helm.sh/chart"] == "framebrush-0.1.0"
+        assert labels["app.kubernetes.io/version"] == "0.2.0"
+        assert labels["helm.sh/chart"] == "framebrush-0.2.0"
     scorer = found.pod("prod-framebrush-scorer-default")["metadata"]["labels"]
     assert (scorer["framebrush.io/pool"], scorer["team"]) == ("default", "films")
     assert "helm.sh/chart" not in scorer  # a new chart alone restarts nothing
@@ -109,7 +109,7 @@ def test_several_pools_on_one_queue() -> None:
         assert container(found, name)["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert "nodeSelector" not in spec(found, "framebrush-scorer-default")
     assert spec(found, "framebrush-scorer-t4")["nodeSelector"] == {"agentpool": "t4"}
-    assert container(found, "framebrush-scorer-t4")["image"] == "framebrush/scorer:0.1.0"
+    assert container(found, "framebrush-scorer-t4")["image"] == "framebrush/scorer:0.2.0"
     v100 = container(found, "framebrush-scorer-v100")
     assert v100["image"] == "framebrush/scorer:1-cu126"
     assert v100["resources"] == {
