@@ -20,15 +20,19 @@ class Containers(Environment):
     """The names of the blob containers."""
 
     input_container: ContainerName = "input"
-    """Videos dropped here start runs."""
+    """The container of inputs. A video that is dropped here starts a run."""
     work_container: ContainerName = "work"
-    """Manifests, frames, status: everything between input and output."""
+    """The container of manifests, frames and statuses: everything between input and output."""
     output_container: ContainerName = "output"
-    """Styled videos."""
+    """The container of styled videos."""
 
 
 def load(cls: type[S]) -> S:
-    """Read settings, or end the process with one line that names the variable."""
+    """Read settings from the environment.
+
+    Raises:
+        SystemExit: A variable is missing or malformed. The text is one line that names it.
+    """
     try:
         return cls()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What can go wrong, and what the worker does about it.
+"""The kinds of faults, and what the worker does about each.
 
 ::
 
@@ -29,14 +29,14 @@ from typing import ClassVar, Self
 
 
 class FramebrushError(Exception):
-    """Base of everything this project raises on purpose."""
+    """The base of all errors that this project raises on purpose."""
 
 
 class PermanentError(FramebrushError):
     """The same input will fail the same way again."""
 
     reason: ClassVar[str] = "permanent_error"
-    #: A stable code in snake_case: the dead-letter reason, and ``status.error.reason``.
+    #: A stable code in snake_case. It is the reason of the dead letter, and ``status.error.reason``.
 
 
 class InvalidMessage(PermanentError):
@@ -58,12 +58,12 @@ class LimitExceeded(PermanentError):
 
     @classmethod
     def of(cls, found: str, limit: str, setting: str) -> Self:
-        """The same words for every limit.
+        """Return the error in the words that all limits share.
 
         Args:
-            found: What is too much.
-            limit: As it is set, with its unit.
-            setting: Its name without ``FRAMEBRUSH_``.
+            found: What exceeds the limit, with the comparative, such as "7200 s are longer".
+            limit: The limit as it is set, with its unit.
+            setting: The name of its setting without ``FRAMEBRUSH_``.
         """
         return cls(f"{found} than {limit}: if that is wanted, raise FRAMEBRUSH_{setting}")
 
@@ -111,7 +111,7 @@ class TooManyDeliveries(PermanentError):
 
 
 class Crashed(FramebrushError):
-    """A helper process was killed. Whoever did that, the file cannot: it is worth another attempt."""
+    """A helper process was killed from outside. A file cannot do that, so the message is worth another attempt."""
 
 
 class Conflict(FramebrushError):
@@ -134,7 +134,7 @@ class Unfit(FramebrushError):
 
 
 class Interrupt(BaseException):
-    """Raised into a handler's thread; not an ``Exception``, so that no handler swallows it."""
+    """The base of what is raised into a handler's thread. It is no ``Exception``, so that no handler swallows it."""
 
 
 class DeadlineExceeded(Interrupt):
@@ -173,7 +173,7 @@ def refusal(status: int | None, text: str) -> FramebrushError:
 
 
 def permanent(reason: str, text: str) -> PermanentError:
-    """The permanent error of a reason, as another process tells it."""
+    """Return the permanent error with a reason that another process named; a plain one if no error has this reason."""
     kinds = [PermanentError]
     for kind in kinds:
         kinds += kind.__subclasses__()

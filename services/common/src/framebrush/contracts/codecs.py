@@ -81,7 +81,7 @@ def _formats(*colors: str, bits: tuple[int, ...] = (8,)) -> dict[tuple[str, int]
 
 YUV = ("yuv420p", "yuv444p", "yuv422p")
 NVENC = _scale("preset", "p1 p1 p2 p3 p3 p4 p5 p6 p7")
-X265 = {"x265-params": "log-level=error"}  # it writes to stderr by itself
+X265 = {"x265-params": "log-level=error"}  # x265 writes to stderr by itself
 
 NO_MBTREE = {"x264-params": "mbtree=0"}
 """With AVX-512 x264's macroblock tree reads memory that it did not write when frames are small (seen with x264 165 from

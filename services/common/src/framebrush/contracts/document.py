@@ -88,12 +88,12 @@ def explain(error: ValidationError, name: Callable[[str], str] = str) -> str:
 
 
 def _instead(found: ErrorDetails) -> str:
-    """Return what stands where only some values are possible, so that a value of a later release can be recognized."""
+    """Return the value that was found where only some values are possible: it may be one of a later release."""
     return f", got {found['input']!r:.64}" if found["type"] in ("literal_error", "enum") else ""
 
 
 class BlobRef(Model):
-    """A blob's place in the account."""
+    """The place of a blob in the storage account: its container and its name."""
 
     container: ContainerName
     name: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -101,7 +101,7 @@ class BlobRef(Model):
     @field_validator("name")
     @classmethod
     def _stays_in_its_container(cls, name: str) -> str:
-        if {".", ".."} & set(name.split("/")):  # which HTTP clients resolve before they send a request
+        if {".", ".."} & set(name.split("/")):  # HTTP clients resolve these before they send a request
             raise ValueError("no part of the name may be . or ..")
         return name
 
@@ -110,14 +110,14 @@ class BlobRef(Model):
 
 
 class FrameRange(Model):
-    """``count`` frames from ``first``, both counted within a segment."""
+    """A range of ``count`` frames from frame ``first``. Frames are counted within their segment, from 0."""
 
     first: Index
     count: Count
 
     @property
     def stop(self) -> int:
-        """One past the last frame."""
+        """Return the number of the frame after the last one."""
         return self.first + self.count
 
     @model_validator(mode="after")
@@ -128,7 +128,7 @@ class FrameRange(Model):
 
 
 MOST_FRAMES = 64
-"""Frames of a pack, at most."""
+"""The largest number of frames in a pack."""
 
 
 def _few(frames: FrameRange) -> FrameRange:

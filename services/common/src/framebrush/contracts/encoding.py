@@ -1,4 +1,4 @@
-"""How a run's output is encoded: what may be asked for, and what of it is possible."""
+"""How a run's output is encoded: what a run may ask for, and which of it is possible."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ VALUES = {
     "bits": (8, 10),
     "lossless": (False, True),
 }
-"""The fields that must fit together, and what each may be."""
+"""The fields that must fit together, with the values that each may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +37,30 @@ class Choice:
 
 
 class Encoding(Model):
-    """How the output is encoded. What never works, whatever the input, is refused with what would."""
+    """How the output is encoded. A combination that works for no input is refused; the text names what would work."""
 
     codec: Codec = "h264"
     encoder: Backend = "software"
-    """``nvenc``: by an NVIDIA GPU, where the installation has one for the stitcher."""
+    """What encodes: the CPU, or with ``nvenc`` an NVIDIA GPU, where the installation has one for the stitcher."""
     pixel_format: Colors = "auto"
-    """``auto`` is yuv420p, which every player shows, or yuv444p where an odd size forbids it; ProRes' is yuv422p; rgb
-    for what is lossless."""
+    """The colours of the output. ``auto`` is yuv420p, which every player shows, or yuv444p where an odd size forbids
+    it. It is yuv422p for ProRes, and rgb for a lossless output."""
     bits: Literal[8, 10] | None = None
-    """Per channel; as few as the codec has when absent. Frames have eight on their way here: ten keep what conversion
-    to YUV would round off."""
+    """Bits per channel; None means as few as the codec has. Frames have eight bits on their way here: with ten, the
+    output keeps what the conversion to YUV would round off."""
     crf: Annotated[int, Field(ge=0, le=63)] | None = None
-    """Constant rate factor: lower is better and larger. The codec's own when absent: 20 for H.264."""
+    """Constant rate factor: a lower one gives a better and larger file. None means the codec's own, 20 for H.264."""
     bitrate: Annotated[int, Field(ge=1_000, le=2_000_000_000)] | None = None
     """Bits per second on average, instead of a constant rate factor."""
     lossless: bool = False
-    """The frames as they are: with lossless packs too, the output's RGB is the model's, bit by bit."""
+    """Whether frames are encoded without loss. With lossless packs too, the output's RGB is the model's, bit by bit."""
     preset: Preset = "medium"
-    """Slower is smaller; every codec's own scale is mapped to this one."""
+    """The speed of encoding: a slower preset gives a smaller file. This scale is mapped to the one of each codec."""
     fast_start: bool = True
-    """MP4 and QuickTime: the index at the beginning, so that players can start before all is loaded."""
+    """Whether MP4 and QuickTime have their index at the beginning, so that players can start before all is loaded."""
 
     def choices(self) -> list[Choice]:
-        """What fits the request, the best first; nothing if it never works."""
+        """Return what fits the request, the best first; the list is empty if the request never works."""
         found = [
             Choice(encoder, colors, bits)
             for encoder in ENCODERS
@@ -72,11 +72,11 @@ class Encoding(Model):
         return sorted(found, key=lambda choice: self.lossless and choice.colors != "rgb")
 
     def choose(self, width: int, height: int) -> Choice | None:
-        """What to take for a video of this size, in pixels; None if nothing of the codec can."""
+        """Return the choice for a video of this size, in pixels; None if no encoder of the codec can have it."""
         return next((each for each in self.choices() if each.encoder.accepts(each.colors, width, height)), None)
 
     def options(self, encoder: Encoder, pixels: int) -> dict[str, str]:
-        """What FFmpeg's encoder is told for pictures of so many pixels."""
+        """Return the options of FFmpeg's encoder for frames of so many pixels."""
         if self.lossless:
             rate = dict(encoder.lossless or {})
         elif self.bitrate is not None:
@@ -88,7 +88,7 @@ class Encoding(Model):
         return {**encoder.fixed, **encoder.presets.get(self.preset, {}), **small, **rate}
 
     def unsuited(self, suffix: str) -> str | None:
-        """Why a container cannot carry the codec, and what would do; None if it can."""
+        """Return why a container cannot carry the codec, and which one can; None if it can."""
         if suffix in CONTAINERS[self.codec]:
             return None
         codecs = ", ".join(codec for codec, suffixes in CONTAINERS.items() if suffix in suffixes)
@@ -116,7 +116,7 @@ class Encoding(Model):
         return ", ".join(word for word in words if word)
 
     def _alternatives(self) -> Iterator[str]:
-        """One thing changed so that it works, or everything left to the codec."""
+        """Yield requests that work: each changes one field, and the last one leaves all fields to the codec."""
         found = False
         for name, values in VALUES.items():
             works = [value for value in values if self.model_copy(update={name: value}).choices()]

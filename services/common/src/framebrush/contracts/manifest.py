@@ -1,4 +1,4 @@
-"""What a run is (manifest, written once), how it stands (status), and what its stages recorded."""
+"""The plan of a run: the manifest, which is written once, and its parts."""
 
 from datetime import datetime
 from typing import Annotated
@@ -10,7 +10,7 @@ from framebrush.contracts.requests import Options
 from framebrush.errors import InvalidMessage
 
 Rational = tuple[int, Annotated[int, Field(ge=1)]]
-"""Numerator and denominator."""
+"""A fraction: the numerator and the denominator."""
 
 
 class Source(Model):
@@ -19,29 +19,30 @@ class Source(Model):
     blob: BlobRef
     etag: str
     size: Annotated[int, Field(ge=0)]
-    """Bytes."""
+    """The size of the blob, in bytes."""
 
 
 class VideoProperties(Model):
-    """The video stream that is styled; what must come back unchanged."""
+    """The properties of the video stream that is styled, which the output must have, too."""
 
     stream: Index
-    """Index in the input container."""
+    """The index of the stream in the input's container."""
     codec: str
     width: Count
     height: Count
     pixel_format: str
     time_base: Rational
     frame_rate: Rational | None
-    """Average, frames per second; a hint for the encoder's rate control, never a source of times."""
+    """The average rate in frames per second. It is a hint for the encoder's rate control; times never come from it."""
     sample_aspect_ratio: Rational | None
     rotation: tuple[int, ...] | None
-    """Display matrix: nine numbers in 16.16 and 2.30 fixed point (ISO/IEC 14496-12, 6.2.2)."""
+    """The display matrix: nine numbers in 16.16 and 2.30 fixed point (ISO/IEC 14496-12, 6.2.2)."""
     color_range: int
     color_primaries: int
     color_trc: int
     color_space: int
-    """ITU-T H.273 code points; 2 is unspecified. The range: 0 unspecified, 1 limited, 2 full."""
+    """The last three fields are code points of ITU-T H.273, where 2 is unspecified. The range is 0 if unspecified, 1 if
+    limited and 2 if full."""
 
 
 class Segment(Model):
@@ -50,7 +51,7 @@ class Segment(Model):
     start: int
     end: int
     frames: Count
-    """As counted in the packets; what decodes is in the segment's :class:`Timeline`."""
+    """The number of frames as counted in the packets. The frames that decode are in the segment's :class:`Timeline`."""
 
 
 class Rendition(Model):
@@ -62,7 +63,7 @@ class Rendition(Model):
 
 
 class Manifest(Document):
-    """The plan of a run. Written once; every stage reads it."""
+    """The plan of a run. It is written once, and every stage reads it."""
 
     run_id: RunId
     created: datetime
@@ -71,21 +72,21 @@ class Manifest(Document):
     options: Options
     output: BlobRef
     more_outputs: tuple[BlobRef, ...] = ()
-    """Of ``options.more_models``."""
+    """The outputs of ``options.more_models``, in the same order."""
     video: VideoProperties
     copied_streams: tuple[Index, ...]
-    """Audio and subtitle streams of the input container, cover art and fonts, that go untouched into the output."""
+    """The indices of the input's streams that go untouched into the output: audio, subtitles, cover art and fonts."""
     duration: float
-    """Seconds."""
+    """The duration of the video, in seconds."""
     pack_frames: Annotated[int, Field(ge=1, le=64)]
     batch_frames: Annotated[int, Field(ge=1, le=64)]
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
     notes: tuple[str, ...] = ()
-    """What cannot be kept of the input, and why; a line each."""
+    """One line for each thing of the input that cannot be kept, with the reason."""
 
     @property
     def frames(self) -> int:
-        """Frames in the whole video."""
+        """Return the number of frames in the whole video."""
         return sum(segment.frames for segment in self.segments)
 
     def segment(self, number: int) -> Segment:
@@ -100,7 +101,7 @@ class Manifest(Document):
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:
-        """What the run makes, in the order in which every stage makes it: once the last is there, all are."""
+        """Return the outputs in the order in which every stage makes them: once the last is there, all are."""
         models = (self.model, *self.options.more_models)
         outputs = (self.output, *self.more_outputs)
         made = zip(models, outputs, strict=True)

@@ -1,6 +1,6 @@
 """The messages of the queues: small JSON documents, while the data stays in Blob.
 
-:mod:`framebrush.contracts.flow` tells who consumes which.
+:mod:`framebrush.contracts.flow` tells which service consumes which queue.
 """
 
 import hashlib
@@ -29,9 +29,10 @@ ITEM_FAILED = "item_failed"
 
 class _RunMessage(Document):
     queue: ClassVar[str]
-    """Where the message is sent."""
+    """The queue to which the message is sent."""
     former_queue: ClassVar[str | None] = None
-    """Where version 0.1 sends it, which may run beside this one during an upgrade: it is read there, too."""
+    """The queue to which version 0.1 sends the message. That version may run beside this one during an upgrade, so the
+    message is read there, too."""
     kind: str
     run_id: RunId
     generation: Generation = 0
@@ -40,7 +41,7 @@ class _RunMessage(Document):
 
     @property
     def message_id(self) -> str:
-        """Derived from the content alone: the same step says the same thing twice under one id."""
+        """Return the message id. It follows from the content alone, so that a step that is done twice sends one id."""
         return f"{self.run_id}/{self.kind}{self._item()}" + (f"@{self.generation}" if self.generation else "")
 
     def _item(self) -> str:
@@ -55,20 +56,20 @@ class _SegmentMessage(_RunMessage):
 
 
 class SegmentPlanned(_SegmentMessage):
-    """Decode this segment."""
+    """Work for the splitter: decode this segment."""
 
     queue = "splits"
     kind: Literal["segment_planned"] = "segment_planned"
 
 
 class PackReady(_SegmentMessage):
-    """A pack of frames lies in Blob."""
+    """An event: a pack of frames lies in Blob."""
 
     queue = "frames"
     kind: Literal["pack_ready"] = "pack_ready"
     frames: FrameRange
     offsets: Annotated[tuple[Index, ...], Field(min_length=2, max_length=65)]
-    """Where each frame's tar member begins in the pack, in bytes; the last is where the frames end."""
+    """The offset of each frame's tar member in the pack, in bytes. The last offset is where the frames end."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -88,30 +89,30 @@ class ItemFailed(_RunMessage):
     queue = "frames"
     kind: Literal["item_failed"] = "item_failed"
     source: Literal["triggers", "splits", "frames", "batches", "events", "scored"]
-    """The queue whose message it was."""
+    """The queue of the message."""
     item: Annotated[str, Field(max_length=128)]
-    """Its message id."""
+    """The id of the message."""
     reason: Annotated[str, Field(max_length=128)]
     description: Annotated[str, Field(max_length=4096)]
     body: Annotated[str, Field(max_length=32768)]
-    """The message itself, for what can be saved of it."""
+    """The body of the message as text, from which the dispatcher saves what it can."""
 
     def _item(self) -> str:
-        # The item's id may be as long as an id can be; two items must not meet in what would be left of theirs.
+        # An item's id may have the full length of an id. A cut could make one id of two, so this one has a hash.
         return f"/{hashlib.sha256(f'{self.source}/{self.item}'.encode()).hexdigest()[:32]}"
 
 
 class BatchReady(_SegmentMessage):
-    """Score these frames: a byte range of a pack."""
+    """Work for the scorer: score these frames, which are a range of bytes of a pack."""
 
     queue = "batches"
     kind: Literal["batch_ready"] = "batch_ready"
     frames: PackRange
     pack: PackRange
     start: Index
-    """First byte of the frames within the pack."""
+    """The offset of the frames within the pack, in bytes."""
     length: Count
-    """Number of bytes."""
+    """The number of bytes."""
 
     @model_validator(mode="after")
     def _within_the_pack(self) -> Self:
@@ -136,7 +137,7 @@ class BatchScored(_SegmentMessage):
 
 
 class SegmentScored(_SegmentMessage):
-    """Work: all batches of a segment are scored, so that it can be encoded."""
+    """Work for the stitcher: all batches of a segment are scored, so encode it."""
 
     queue = "scored"
     kind: Literal["segment_scored"] = "segment_scored"
@@ -151,7 +152,7 @@ class SegmentEncoded(_SegmentMessage):
 
 
 class RunEncoded(_RunMessage):
-    """Work: all segments of a run are encoded, so that they can be joined."""
+    """Work for the stitcher: all segments of a run are encoded, so join them."""
 
     queue = "scored"
     kind: Literal["run_encoded"] = "run_encoded"
@@ -160,11 +161,11 @@ class RunEncoded(_RunMessage):
 RunMessage: TypeAlias = (
     SegmentPlanned | PackReady | ItemFailed | BatchReady | BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 )
-"""What services send to each other about a run."""
+"""The messages that services send to each other about a run."""
 Message: TypeAlias = RunRequest | TriggerMember | RunMessage
-"""What services send."""
+"""Every message that services send."""
 Incoming: TypeAlias = RunMessage | Trigger
-"""What handlers get."""
+"""Every message that handlers receive."""
 
 _run_message: TypeAdapter[RunMessage] = TypeAdapter(Annotated[RunMessage, Field(discriminator="kind")])
 
@@ -190,7 +191,7 @@ def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
 
 
 def find_run_id(body: bytes) -> str | None:
-    """Return the run that a message names, even if the message is otherwise no good."""
+    """Return the id of the run that a message names, None if it names none; the rest of it may be invalid."""
     run_id = _object(body).get("run_id")
     return run_id if is_run_id(run_id) else None
 
@@ -201,16 +202,16 @@ def is_run_id(value: object) -> TypeGuard[str]:
 
 
 def find_generation(body: bytes) -> int:
-    """Return how often its run had been reopened when a message was sent, even if the message is otherwise no good.
+    """Return how often the run of a message had been reopened when it was sent, even if the rest of it is invalid.
 
-    It is 0 where the message does not say, as a trigger.
+    The number is 0 where the message does not say, as in a trigger.
     """
     generation = _object(body).get("round")
     return generation if isinstance(generation, int) and 0 <= generation < 2**31 else 0
 
 
 def _object(body: bytes) -> dict[str, object]:
-    """Return the members of a JSON object; none if the body is something else."""
+    """Return the members of a JSON object; the dictionary is empty if the body is something else."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What the stages record beside the frames: of a run before it is planned, and of a segment."""
+"""What the stages record beside the frames: the request, claims of outputs, and the facts of a segment."""
 
 from typing import Annotated
 
@@ -13,11 +13,11 @@ class PlannedRequest(Document):
 
     input: BlobRef
     requested: Options
-    """The options as the request has them."""
+    """The options as they are in the request."""
     options: Options
     """The options with the installation's model where the request named none. It stays if that setting changes."""
     output: BlobRef | None = None
-    """The output as the request has it."""
+    """The output as it is in the request; None if the request names none."""
 
 
 class OutputClaim(Document):
@@ -28,29 +28,32 @@ class OutputClaim(Document):
 
 
 class Timeline(Document):
-    """What decoding a segment gave: one presentation time and duration per frame, in ticks, increasing."""
+    """What decoding a segment gave: the presentation time and the duration of each frame, in ticks of the time base.
+
+    The times are strictly increasing.
+    """
 
     pts: Annotated[tuple[int, ...], Field(min_length=1)]
     durations: tuple[int, ...]
     offsets: tuple[tuple[Index, ...], ...]
-    """Per pack, as in :class:`~framebrush.contracts.PackReady`."""
+    """The offsets of each pack, as in :class:`~framebrush.contracts.PackReady`."""
 
     @property
     def frames(self) -> int:
-        """Number of frames."""
+        """Return the number of frames."""
         return len(self.pts)
 
 
 class FrameFailure(Document):
-    """A frame that could not be scored, kept in the styled pack in its place."""
+    """A frame that could not be scored. This record stands in the styled pack in its place."""
 
     frame: Index
-    """Within the segment."""
+    """The number of the frame within the segment, from 0."""
     error: str
 
 
 class EncodedSegment(Document):
-    """What encoding a segment told."""
+    """What the stitcher records about an encoded segment."""
 
     reorder: Index
     """How many places a packet comes before its turn in order of presentation, at most."""

@@ -1,4 +1,4 @@
-"""What came out of a run that succeeded."""
+"""The report of a run that succeeded."""
 
 from framebrush.contracts.document import BlobRef, Count, Document, Index, Model, ModelName, RunId
 from framebrush.contracts.requests import Options
@@ -9,23 +9,23 @@ class FailedFrame(Model):
     """A frame of the output that is not styled."""
 
     index: Index
-    """In the whole video, from 0."""
+    """The number of the frame in the whole video, from 0."""
     error: str
     model: ModelName | None = None
-    """Whose output, where a run has several."""
+    """The model of the output, where a run has several outputs."""
 
 
 class Check(Model):
-    """One thing that must survive a run, and what became of it."""
+    """One comparison of an output with its input: a property that must survive a run, and what became of it."""
 
     name: str
     wanted: str
-    """As it is in the input."""
+    """The property as it is in the input."""
     found: str
-    """As it is in the output."""
+    """The property as it is in the output."""
     ok: bool
     model: ModelName | None = None
-    """Whose output, where a run has several."""
+    """The model of the output, where a run has several outputs."""
 
 
 class Report(Document):
@@ -39,12 +39,12 @@ class Report(Document):
     options: Options
     frames: Count
     duration: float
-    """Seconds of video."""
+    """The duration of the video, in seconds."""
     failed_frames: tuple[FailedFrame, ...]
     bad_frames: str
-    """What stands in their place: the policy."""
+    """The policy for bad frames, which tells what stands in their place."""
     stages: dict[str, Timing]
     checks: tuple[Check, ...] = ()
-    """The output read back and compared."""
+    """The comparisons of the output, as it was read back, with the input."""
     notes: tuple[str, ...] = ()
-    """The manifest's."""
+    """The notes of the manifest."""

@@ -15,10 +15,10 @@ from framebrush.contracts.encoding import Encoding
 from framebrush.errors import InvalidMessage
 
 SUBMITTED = "framebrush_submitted"
-"""Metadata of a blob that comes with a request of its own: its creation alone starts no run."""
+"""The metadata of a blob that comes with a request of its own. An event about such a blob starts no run."""
 
 MOST_MEMBERS = 5000
-"""Members of an array of triggers, at most: the largest batch that Event Grid sends."""
+"""The largest number of members of an array of triggers, which is the largest batch that Event Grid sends."""
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 #: On accounts with a hierarchical namespace a file is announced twice; these come first, with length 0.
@@ -26,28 +26,28 @@ INCOMPLETE_APIS = ("CreateFile", "SftpCreate")
 
 
 class Options(Encoding):
-    """How a run treats its frames; part of the run's identity."""
+    """How a run treats its frames. The options are part of the run's identity."""
 
     model: ModelName | None = None
-    """A style's name, or ``identity``; the installation's default when absent."""
+    """The name of a style, or ``identity``. None means the installation's default."""
     more_models: Annotated[tuple[ModelName, ...], Field(max_length=7)] = ()
-    """Further ones: each has an output of its own, and all share one decoding of the input."""
+    """Further models. Each has an output of its own, and all share one decoding of the input."""
     strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
-    """How much of the painting: 0 is the input's pixels, 1 the painting's."""
+    """How much of the painting is in the output: 0 gives the input's pixels, 1 gives the painting's."""
     keep_colors: bool = False
-    """The painting's luma with the input's chroma."""
+    """Whether the output has the painting's luma with the input's chroma."""
     scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
-    """Size of the brush: 2 paints at half of the resolution; the output keeps its size."""
+    """The size of the brush: 2 paints at half of the resolution. The output keeps its size."""
     smoothing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """How much each frame is averaged with its neighbours in its batch, along the motion."""
     pack_codec: Literal["jpeg", "png"] = "jpeg"
-    """Frames on their way between the stages: JPEG, or PNG, which loses nothing and is four times as large."""
+    """The image format of frames on their way between the stages. PNG loses nothing, and is four times as large."""
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = 95
-    """Quality of JPEG packs."""
+    """The quality of JPEG packs."""
     fall_back: bool = False
-    """Where the output cannot be as requested for this input: the next best, with a note, instead of a failed run."""
+    """Whether a run whose output cannot be as requested takes the next best, with a note, instead of failing."""
     batch_frames: Annotated[int, Field(ge=1, le=64)] | None = None
-    """Frames per score message; by resolution when absent."""
+    """The number of frames per score message. None means that it follows from the resolution."""
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
     """What becomes of a frame that cannot be scored."""
 
@@ -58,23 +58,24 @@ class Options(Encoding):
 
 
 class RunRequest(Document):
-    """Style this blob."""
+    """A request to style a blob."""
 
     queue: ClassVar[str] = "triggers"
     unknown_fields: ClassVar[UnknownFields] = "forbid"
     kind: Literal["run_request"] = "run_request"
     run_id: RunId | None = None
-    """Derived from blob, ETag and options when absent, so that the same trigger twice is one run."""
+    """The run's id. Where it is None it is derived from blob, ETag and options, so that one trigger sent twice is one
+    run."""
     input: BlobRef
     options: Options = Options()
     announced: bool = False
-    """By an event: storage said that the blob was created, nobody asked for this run in particular."""
+    """Whether the request was made from an event of storage, so that no person asked for this run."""
     output: BlobRef | None = None
-    """Beside the input's name in the output container when absent."""
+    """The output. None means a name in the output container that is made from the input's name and the model's."""
 
     @property
     def message_id(self) -> str:
-        """Stable for the same request."""
+        """Return the message id, which is the same for equal requests."""
         return self.run_id or hashlib.sha256(self.encode()).hexdigest()
 
     @field_validator("output")
@@ -93,23 +94,23 @@ class RunRequest(Document):
 
 
 def suffix_of(output: BlobRef) -> str:
-    """The extension of an output's name, which is its container."""
+    """Return the extension of an output's name, in lower case and with the dot, which tells its container."""
     return PurePosixPath(output.name).suffix.lower()
 
 
 class TriggerMember(Model):
-    """One member of an array of triggers, whatever it says: it goes to ``triggers`` as a message of its own."""
+    """One member of an array of triggers, valid or not. It goes to ``triggers`` as a message of its own."""
 
     queue: ClassVar[str] = "triggers"
     kind: ClassVar[str] = "trigger_member"
     run_id: ClassVar[None] = None
     content: bytes
-    """JSON. Equal members have equal content."""
+    """The member as JSON. Equal members have equal content."""
 
     @classmethod
     def of(cls, item: Any) -> Self:
         """Return the message of a member, as :func:`json.loads` gives it."""
-        # An array within an array is refused, as the member that it is; as a message it would be an array like others.
+        # An array within an array is refused as a member. As a message of its own it would be an array like others.
         body = [item] if isinstance(item, list) else item
         try:
             return cls(content=json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
@@ -122,7 +123,7 @@ class TriggerMember(Model):
 
     @property
     def message_id(self) -> str:
-        """Derived from the content, so that the same member twice is one message."""
+        """Return the message id. It follows from the content, so that a member that comes twice is one message."""
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -130,23 +131,24 @@ class Trigger(Model):
     """One message of the triggers queue: a request, an event that is none of ours, or an array of triggers."""
 
     requests: Annotated[tuple[RunRequest, ...], Field(max_length=1)] = ()
-    """The request; none when the event is about another container, or comes too early."""
+    """The request. There is none if the event is about another container, or comes too early."""
     members: tuple[TriggerMember, ...] = ()
-    """The members of an array. They are not looked into, so that each is accepted or put aside by itself."""
+    """The members of an array. Nobody has looked into them, so that each is accepted or put aside by itself."""
 
     @property
     def run_id(self) -> str | None:
-        """The run, when there is a request and it names one."""
+        """Return the run's id if there is a request that names one, else None."""
         return self.requests[0].run_id if self.requests else None
 
     @classmethod
     def decode(cls, body: bytes, *, input_container: str) -> "Trigger":
-        """Read a trigger in any of its three forms, one object or an array; an array of one is that one.
+        """Read a trigger in any of its three forms, as one object or an array. An array of one member is that member.
 
         Events of other containers than ``input_container`` are left out: outputs must not start runs.
 
         Raises:
-            InvalidMessage: naming the field, or telling that an array has more than :data:`MOST_MEMBERS` members.
+            InvalidMessage: A field is missing or malformed, which the text names, or an array has more than
+                :data:`MOST_MEMBERS` members.
         """
         try:
             content = json.loads(body)
@@ -163,8 +165,8 @@ class Trigger(Model):
 
 
 def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
-    """The same blob content with the same options is the same run: a readable stem and 48 bits of SHA-256."""
-    said = options.model_dump(exclude_defaults=True)  # an option that is added later changes no id
+    """Return the id of a run: a readable stem and 48 bits of SHA-256. Equal arguments give equal ids."""
+    said = options.model_dump(exclude_defaults=True)  # Thus an option that is added later changes no id.
     key = json.dumps([str(source), etag.strip('"'), said, output and str(output)], sort_keys=True)
     stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"

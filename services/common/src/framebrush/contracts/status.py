@@ -1,4 +1,4 @@
-"""How a run stands."""
+"""The status of a run."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from framebrush.contracts.document import BlobRef, Document, Generation, Index, 
 
 
 class State(StrEnum):
-    """A run's life: one way, left to right."""
+    """The states of a run, in the order of its life. Only a replay takes a run back, from failed to running."""
 
     PLANNING = "planning"
     RUNNING = "running"
@@ -19,12 +19,12 @@ class State(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Return whether the run has ended, so that its messages are passed over."""
         return self not in (State.PLANNING, State.RUNNING)
 
 
 class Progress(Model):
-    """Frames past each stage."""
+    """The number of frames that each stage is done with."""
 
     split: Index = 0
     scored: Index = 0
@@ -32,7 +32,7 @@ class Progress(Model):
 
 
 class Timing(Model):
-    """When a stage first began and last ended, and the seconds of work summed over its pods."""
+    """When a stage first began and last ended, and its seconds of work, summed over its pods."""
 
     started: datetime
     ended: datetime
@@ -40,14 +40,14 @@ class Timing(Model):
 
 
 class Failure(Model):
-    """Why a run failed, for a person."""
+    """Why a run failed: a stable code, and a description for a person."""
 
     reason: str
     description: str
 
 
 class Status(Document):
-    """How a run stands; changed only under its ETag."""
+    """How a run stands. It is changed only under its ETag."""
 
     run_id: RunId
     state: State
@@ -61,7 +61,7 @@ class Status(Document):
     output: BlobRef | None = None
     more_outputs: tuple[BlobRef, ...] = ()
     frames: Index = 0
-    """Frames in all, 0 until planned."""
+    """The number of frames of the whole video; 0 until the run is planned."""
     progress: Progress = Progress()
     failed_frames: Index = 0
     error: Failure | None = None
@@ -69,10 +69,10 @@ class Status(Document):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """All that the run was asked for."""
+        """Return the names of all models of the run."""
         return (self.model, *self.more_models)
 
     @property
     def outputs(self) -> tuple[BlobRef, ...]:
-        """In the order of the models; none until planned."""
+        """Return the outputs in the order of the models; there are none until the run is planned."""
         return (self.output, *self.more_outputs) if self.output else ()
