@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,13 @@ def test_what_is_not_json_says_so() -> None:
         Trigger.decode(b"make it nice", input_container="input")
 
 
+def test_what_can_just_be_read_and_not_be_written_is_refused() -> None:
+    """Reading takes a little less of the stack than writing."""
+    for depth in range(sys.getrecursionlimit() - 400, sys.getrecursionlimit() + 10):
+        with pytest.raises(InvalidMessage):
+            Trigger.decode(b'{"run_id":' + b"[" * depth + b"]" * depth + b"}", input_container="input")
+
+
 def members(*items: object) -> tuple[bytes, ...]:
     trigger = Trigger.decode(json.dumps(items).encode(), input_container="input")
     assert trigger.requests == ()
@@ -162,6 +170,12 @@ def test_an_event_without_a_blob_is_refused(form: str, subject: object) -> None:
 def test_an_event_without_data_is_refused(form: str) -> None:
     with pytest.raises(InvalidMessage, match="event: data: expected an object"):
         Trigger.decode(event(form, data=None), input_container="input")
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://[::1/input/a.mp4", "http://[x]/a.mp4", "//\u2100/a", 7, None])
+def test_an_event_with_a_url_that_is_none_is_refused(form: str, url: object) -> None:
+    with pytest.raises(InvalidMessage, match=r"event: data\.url: expected a URL, got "):
+        Trigger.decode(event(form, data={"api": "PutBlob", "url": url}), input_container="input")
 
 
 @pytest.mark.parametrize(

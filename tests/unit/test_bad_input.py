@@ -63,7 +63,7 @@ def test_truncated(video: Callable[..., Path], part: float, name: str) -> None:
 def test_overwritten_in_mid_run(clip: Path) -> None:
     pipeline = Pipeline(segment_frames=10)
     ref = pipeline.put(clip.name, clip.read_bytes())
-    pipeline.submit(ref)
+    pipeline.submit(ref, run_id="mine")
     pipeline.step()
     pipeline.store.write(ref, clip.read_bytes()[:-1])
     assert failure(pipeline)[0] == "input_changed"

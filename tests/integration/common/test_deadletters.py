@@ -12,6 +12,7 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from prometheus_client import REGISTRY
+from support.pipeline import CONNECTIONS, SANDBOX
 from support.queues import Queues, eventually
 
 from framebrush.contracts import (
@@ -22,9 +23,11 @@ from framebrush.contracts import (
     FrameRange,
     ItemFailed,
     Message,
+    RunRequest,
     SegmentPlanned,
     State,
     Status,
+    Trigger,
 )
 from framebrush.errors import BlobNotFound, Unavailable
 from framebrush.messaging import RUN, DeadLetterMessage, peek_page
@@ -34,6 +37,8 @@ from framebrush_broker.testing import running_broker
 from framebrush_dispatcher import deadletters
 from framebrush_dispatcher.deadletters import DeadLetterWatch
 from framebrush_dispatcher.handler import Dispatcher
+from framebrush_splitter.handler import Splitter
+from framebrush_splitter.settings import SplitterSettings
 
 # The SDK leaves the sockets of broken connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -308,4 +313,20 @@ def test_the_run_of_a_lost_message_fails_with_the_brokers_reason(queues: Queues)
     status = runs.status("a")
     assert status.state is State.FAILED
     assert isinstance(status.error, Failure)
+    assert status.error.reason == "MaxDeliveryCountExceeded"
+
+
+def test_a_run_that_nobody_named_fails_when_its_request_is_lost(queues: Queues) -> None:
+    """The splitter has sent itself the request with the run's id, by which the dead letter tells its run."""
+    store, source = MemoryStore(), BlobRef(container="input", name="a.mp4")
+    store.write(source, b"a film")
+    splitter = Splitter(store, SplitterSettings(**CONNECTIONS), SANDBOX)
+    queues.send(*splitter(Trigger(requests=(RunRequest(input=source),))))
+    lose(queues, "triggers")
+    DeadLetterWatch(queues.settings(), Dispatcher(store, queues.settings()))()
+    runs = Runs(store, "work")
+    ((run_id, state),) = runs.ids()
+    status = runs.status(run_id)
+    assert (state, status.input, status.model) == (State.FAILED, source, "identity")
+    assert status.error is not None
     assert status.error.reason == "MaxDeliveryCountExceeded"

@@ -1,14 +1,16 @@
 """A run is planned once, whatever happens while it is."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from support.pipeline import CONNECTIONS, SANDBOX
+from support.pipeline import CONNECTIONS, SANDBOX, Pipeline
 
 from framebrush.contracts import (
+    SUBMITTED,
     BlobRef,
     Message,
     Options,
@@ -17,6 +19,8 @@ from framebrush.contracts import (
     State,
     Status,
     Trigger,
+    decode,
+    derive_run_id,
 )
 from framebrush.errors import BlobNotFound, OutputTaken, RunExists
 from framebrush.runs import Runs
@@ -81,6 +85,29 @@ def start(splitter: Splitter, request: RunRequest) -> list[Message]:
     return list(splitter(Trigger(requests=(request,))))
 
 
+def named(splitter: Splitter, request: RunRequest) -> RunRequest:
+    """Return what the splitter sends itself for a request that names no run."""
+    (message,) = start(splitter, request)
+    assert isinstance(message, RunRequest)
+    return message
+
+
+def other_model(pipeline: Pipeline) -> None:
+    pipeline.handlers["triggers"] = splitter(pipeline.store, default_model="ink")
+
+
+def other_film(pipeline: Pipeline) -> None:
+    pipeline.store.write(INPUT, pipeline.store.read(INPUT) + b"more")
+
+
+def no_film(pipeline: Pipeline) -> None:
+    pipeline.store.delete([INPUT])
+
+
+def submitted_film(pipeline: Pipeline) -> None:
+    pipeline.store.write(INPUT, pipeline.store.read(INPUT), metadata={SUBMITTED: "true"})
+
+
 @pytest.mark.parametrize("effect", [False, True])
 def test_a_crash_anywhere_heals_although_settings_changed(store: Crashing, effect: bool) -> None:
     content, crashes = store.read(INPUT), 0
@@ -104,13 +131,12 @@ def test_a_crash_anywhere_heals_although_settings_changed(store: Crashing, effec
     assert crashes == 5  # the request, the status, the claim, the manifest, the status again
 
 
-@pytest.mark.parametrize("run_id", [None, "mine"])
-def test_a_crash_while_segments_are_sent_heals_without_the_film(store: Crashing, run_id: str | None) -> None:
-    sending = splitter(store)(Trigger(requests=(request(run_id),)))
+def test_a_crash_while_segments_are_sent_heals_without_the_film(store: Crashing) -> None:
+    sending = splitter(store)(Trigger(requests=(request(),)))
     first = next(sending)
     sending.close()
     opened = store.opened
-    messages = start(splitter(store, segment_frames=6, max_pixels=1), request(run_id))
+    messages = start(splitter(store, segment_frames=6, max_pixels=1), request())
     assert len(messages) == 4
     assert messages[0] == first
     assert store.opened == opened
@@ -193,3 +219,65 @@ def test_a_run_that_failed_before_its_request_was_read_is_planned_when_that_come
     assert runs.reopen("mine") == []
     assert len(start(splitter(store), request())) == 4
     assert (runs.status("mine").state, runs.status("mine").model) == (State.RUNNING, "identity")
+
+
+@pytest.mark.parametrize("meanwhile", [other_model, other_film, no_film, submitted_film])
+@pytest.mark.parametrize("writes", [2, 4], ids=["status written", "manifest written"])
+def test_a_run_that_nobody_named_comes_to_an_end_whatever_changes(
+    store: Crashing, writes: int, meanwhile: Callable[[Pipeline], None]
+) -> None:
+    """The splitter dies while it plans the run; before its message comes again, what the run's id derives from is
+    another one."""
+    pipeline = Pipeline(store=store, segment_frames=3)
+    pipeline.waiting.append(RunRequest(input=INPUT, announced=True))
+    store.writes_left = writes
+    with suppress(Crash):
+        while message := pipeline.waiting[0]:
+            pipeline.step()
+    pipeline.waiting.appendleft(message)
+    store.writes_left = 10**6
+    ((begun, state),) = pipeline.runs.ids()
+    assert state is State.PLANNING
+    meanwhile(pipeline)
+    while pipeline.waiting:
+        pipeline.step()
+    assert [(run_id, state.ended) for run_id, state in pipeline.runs.ids() if state] == [(begun, True)]
+
+
+def test_a_request_that_names_no_run_is_sent_again_with_its_run_and_its_model(store: Crashing) -> None:
+    before = [blob.ref for blob in store.list("work", "")]
+    for given in (request(None), request(None, announced=True, options=Options(crf=40, more_models=("identity",)))):
+        message = named(splitter(store), given)
+        options = given.options.model_copy(update={"model": "identity", "more_models": ()})
+        run_id = derive_run_id(INPUT, store.stat(INPUT).etag, options, None)
+        assert message == given.model_copy(update={"run_id": run_id, "options": options})
+        assert (message.queue, message.message_id) == ("triggers", run_id)
+        assert named(splitter(store), given).message_id == run_id, "a second copy is a duplicate for the broker"
+        assert decode("triggers", message.encode(), input_container="input") == Trigger(requests=(message,))
+    assert [blob.ref for blob in store.list("work", "")] == before, "nothing else is done"
+
+
+def test_a_film_that_is_overwritten_before_it_is_planned_is_taken_as_it_is(store: Crashing) -> None:
+    message = named(splitter(store), request(None))
+    store.write(INPUT, store.read(INPUT) + b"more")
+    assert len(start(splitter(store), message)) == 4
+    assert Runs(store, "work").manifest(str(message.run_id)).source.etag == store.stat(INPUT).etag
+
+
+def test_a_film_that_is_deleted_before_it_is_planned_fails_its_run(store: Crashing) -> None:
+    pipeline = Pipeline(store=store)
+    pipeline.submit(INPUT)
+    pipeline.step()
+    store.delete([INPUT])
+    status = pipeline.run()
+    assert status.error is not None
+    assert (status.state, status.error.reason) == (State.FAILED, "blob_not_found")
+
+
+def test_a_film_that_comes_with_a_request_of_its_own_starts_nothing_else(store: Crashing) -> None:
+    announced = request(None, announced=True)
+    message = named(splitter(store), announced)
+    store.write(INPUT, store.read(INPUT), metadata={SUBMITTED: "true"})
+    assert start(splitter(store), announced) == []
+    assert start(splitter(store), message) == []
+    assert list(Runs(store, "work").ids()) == []

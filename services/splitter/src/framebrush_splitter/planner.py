@@ -37,8 +37,12 @@ class Planner:
         self._runs = Runs(store, settings.work_container)
         self._outputs = Outputs(self._runs)
 
-    def __call__(self, request: RunRequest) -> Iterator[SegmentPlanned]:
+    def __call__(self, request: RunRequest) -> Iterator[RunRequest | SegmentPlanned]:
         """Plan a run, unless it is planned, and yield its segments, unless it has ended.
+
+        A request that names no run is not planned. Instead, it is yielded with its run's id and its model, to come
+        again. So the run keeps its id when it is planned anew after a crash, although what the id derives from may be
+        another one by then: the film, or the installation's model.
 
         Raises:
             BlobNotFound: The input does not exist.
@@ -47,12 +51,16 @@ class Planner:
             PermanentError: The input cannot be styled as requested.
         """
         source, missing = self._find(request.input)
-        if request.announced and source is not None and {SUBMITTED, OUTPUT_OF} & source.metadata.keys():
+        if source is not None and self._passed_over(request, source):
             log.info("%s comes with a request of its own, or is the output of a run", request.input)
             return
-        options, etag = self._resolve(request.options), source.etag if source else ""
-        run_id = request.run_id or derive_run_id(request.input, etag, options, request.output)
-        bind_run(run_id)
+        options = self._resolve(request.options)
+        if request.run_id is None:
+            run_id = derive_run_id(request.input, source.etag if source else "", options, request.output)
+            bind_run(run_id)
+            yield request.model_copy(update={"run_id": run_id, "options": options})
+            return
+        run_id = request.run_id
         options = self._own(run_id, request, options)
         now = datetime.now(UTC)
         first = Status(
@@ -62,7 +70,7 @@ class Planner:
         if not self._runs.create(first) and not self._runs.active(run_id):
             log.info("the run has ended already")
             return
-        manifest = self._plan(request.model_copy(update={"run_id": run_id, "options": options}), source, missing)
+        manifest = self._plan(run_id, request.model_copy(update={"options": options}), source, missing)
 
         def planned(status: Status) -> Status:
             return status.model_copy(
@@ -88,6 +96,12 @@ class Planner:
             return self._store.stat(ref), None
         except BlobNotFound as error:
             return None, error
+
+    def _passed_over(self, request: RunRequest, source: BlobInfo) -> bool:
+        """Whether a blob's creation starts no run. A run that has begun goes on, whatever its blob has become."""
+        if not request.announced or not {SUBMITTED, OUTPUT_OF} & source.metadata.keys():
+            return False
+        return request.run_id is None or not self._runs.exists(self._runs.blobs(request.run_id).status)
 
     def _resolve(self, options: Options) -> Options:
         """The options with the installation's model if they name none, and each model once."""
@@ -124,9 +138,10 @@ class Planner:
         same_models = (planned.model, planned.options.more_models) == (record.options.model, record.options.more_models)
         return not same_models or (not record.options.fall_back and planned.options != record.options)
 
-    def _plan(self, request: RunRequest, source: BlobInfo | None, missing: BlobNotFound | None) -> Manifest:
+    def _plan(
+        self, run_id: str, request: RunRequest, source: BlobInfo | None, missing: BlobNotFound | None
+    ) -> Manifest:
         """The plan that is there, else a new one; of two that are made at the same time the first to be written."""
-        run_id = str(request.run_id)
         with suppress(BlobNotFound):
             return self._runs.manifest(run_id)
         if source is None:

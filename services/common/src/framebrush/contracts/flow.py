@@ -31,7 +31,7 @@ class Step:
 
 
 FLOW = {
-    "triggers": Step("splitter", sends=("splits",), slots=1),
+    "triggers": Step("splitter", sends=("triggers", "splits"), slots=1),
     "splits": Step("splitter", sends=("frames",)),
     "frames": Step("dispatcher", sends=("batches",)),
     "batches": Step("scorer", sends=("events",)),

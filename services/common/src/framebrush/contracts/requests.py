@@ -64,8 +64,8 @@ class RunRequest(Document):
     unknown_fields: ClassVar[UnknownFields] = "forbid"
     kind: Literal["run_request"] = "run_request"
     run_id: RunId | None = None
-    """The run's id. Where it is None it is derived from blob, ETag and options, so that one trigger sent twice is one
-    run."""
+    """The run's id. Where it is None, it is derived from blob, ETag, options and output, so that the same trigger twice is
+    one run. The splitter then sends itself the request with the id, and plans the run when that comes."""
     input: BlobRef
     options: Options = Options()
     announced: bool = False
@@ -160,7 +160,10 @@ class Trigger(Model):
                 return cls(members=tuple(members))
         except (ValueError, RecursionError) as error:
             raise InvalidMessage(f"trigger: not JSON: {error}") from None
-        found = (_request(item, input_container) for item in items)
+        try:
+            found = [_request(item, input_container) for item in items]
+        except RecursionError:  # to read it took less of the stack than to write it does
+            raise InvalidMessage("trigger: nested too deeply") from None
         return cls(requests=tuple(request for request in found if request is not None))
 
 
@@ -196,6 +199,15 @@ def _from_event(item: dict[str, Any], event_type: Any, field: str, input_contain
     if data.get("api") in INCOMPLETE_APIS or match[1] != input_container:
         return None
     # The URL is escaped. The subject is not, and characters outside of the basic plane are lost in it.
-    _, found, path = urlsplit(str(data.get("url", ""))).path.partition(f"/{match[1]}/")
+    _, found, path = _path(data.get("url", "")).partition(f"/{match[1]}/")
     body = {"input": {"container": match[1], "name": unquote(path) if found else match[2]}, "announced": True}
     return RunRequest.decode(json.dumps(body).encode())
+
+
+def _path(url: Any) -> str:
+    try:
+        if isinstance(url, str):
+            return urlsplit(url).path
+    except ValueError:  # such as a host in brackets that is no IPv6 address
+        pass
+    raise InvalidMessage(f"event: data.url: expected a URL, got {url!r:.64}")
