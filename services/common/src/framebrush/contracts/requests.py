@@ -64,8 +64,8 @@ class RunRequest(Document):
     unknown_fields: ClassVar[UnknownFields] = "forbid"
     kind: Literal["run_request"] = "run_request"
     run_id: RunId | None = None
-    """The run's id. Where it is None, it is derived from blob, ETag, options and output, so that the same trigger twice is
-    one run. The splitter then sends itself the request with the id, and plans the run when that comes."""
+    """The run's id. Where it is None, it is derived from blob, ETag, options and output, so that the same trigger twice
+    is one run. The splitter then sends itself the request with the id, and plans the run when that comes."""
     input: BlobRef
     options: Options = Options()
     announced: bool = False
