@@ -49,13 +49,13 @@ app.command(rich_help_panel="An installation")(setup.setup)
 
 
 def main() -> None:
-    """Run the command; what goes wrong is said in one line."""
+    """Run the command. An error is printed in one line."""
     try:
         app()
     except FramebrushError as error:
         err.print(f"[red]error:[/] {escape(str(error))}")
         sys.exit(1)
-    except BrokenPipeError:  # the reader of a pipe has gone
+    except BrokenPipeError:  # The reader of a pipe has gone.
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""How things are said on the terminal."""
+"""Formats what the commands print on the terminal."""
 
 import sys
 from datetime import datetime
@@ -11,7 +11,7 @@ from framebrush.contracts import State, Status
 
 
 def _console(file: TextIO) -> Console:
-    # In a pipe tables are as wide as they need, or a program that reads them would find ids cut off.
+    # In a pipe tables are as wide as they need to be. Otherwise a program that reads them would find ids cut off.
     return Console(file=file, width=None if file.isatty() else 500, highlight=False, soft_wrap=True)
 
 
@@ -27,7 +27,7 @@ COLORS = {
 
 
 def duration(seconds: float) -> str:
-    """For a person: ``7.3 s``, ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    """Return seconds as text for a person: ``7.3 s``, ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -39,7 +39,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for a person."""
+    """Return a number of bytes as text for a person."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -48,17 +48,17 @@ def size(count: float) -> str:
 
 
 def state(value: State) -> str:
-    """The state as colored markup."""
+    """Return a state as coloured markup."""
     return f"[{COLORS[value]}]{value}[/]"
 
 
 def local(time: datetime) -> str:
-    """A moment in the time of this machine."""
+    """Return a moment as text, in the time zone of this machine."""
     return time.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def outcome(status: Status) -> str:
-    """How a run stands, in one line of markup."""
+    """Return how a run stands, in one line of markup."""
     line = f"{status.run_id}: {state(status.state)}"
     if status.ended:
         seconds = (status.ended - status.created).total_seconds()

@@ -1,4 +1,4 @@
-"""What the command line itself refuses; shown as one line."""
+"""The errors of the command line itself, which are shown as one line."""
 
 from framebrush.errors import FramebrushError
 

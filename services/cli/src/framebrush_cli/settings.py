@@ -11,14 +11,14 @@ from framebrush_cli.errors import CommandFailed
 
 S = TypeVar("S", bound=StorageSettings)
 PREFIX = "FRAMEBRUSH_"
-"""What the names of all variables begin with."""
+"""The prefix of the names of all variables."""
 
 
 def settings_from(cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, str | None] | None = None) -> S:
-    """Settings from variables other than the process's own, and from values that take precedence over them.
+    """Return settings from these variables, and from values that take precedence over them.
 
     Raises:
-        CommandFailed: naming what is missing or malformed.
+        CommandFailed: A setting is missing or malformed, which the text names.
     """
     values: dict[str, Any] = {
         name.removeprefix(PREFIX).lower(): value for name, value in environment.items() if name.startswith(PREFIX)

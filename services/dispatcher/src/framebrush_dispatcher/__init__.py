@@ -1,1 +1,1 @@
-"""The framebrush dispatcher."""
+"""The dispatcher: it hands out work, notices what is complete, and deals with what failed."""

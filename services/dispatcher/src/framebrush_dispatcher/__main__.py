@@ -2,7 +2,7 @@
 
 from framebrush.messaging import Handler
 from framebrush.runs import Runs
-from framebrush.service import Periodic, bound_arenas, run_service
+from framebrush.service import PeriodicTask, bound_arenas, run_service
 from framebrush.storage import Store
 from framebrush_dispatcher.deadletters import DeadLetterWatch
 from framebrush_dispatcher.handler import Dispatcher
@@ -11,16 +11,16 @@ from framebrush_dispatcher.tracker import Tracker
 
 
 def make(settings: DispatcherSettings, store: Store) -> Handler:
-    """The handler."""
+    """Return the handler of the dispatcher's queues."""
     return Dispatcher(store, settings)
 
 
-def background(settings: DispatcherSettings, store: Store, handler: Handler) -> list[Periodic]:
-    """Tracks runs, and watches for dead letters."""
+def background(settings: DispatcherSettings, store: Store, handler: Handler) -> list[PeriodicTask]:
+    """Return the tasks that track runs and watch for dead letters."""
     tracker, watch = Tracker(Runs(store, settings.work_container)), DeadLetterWatch(settings, handler)
     return [
-        Periodic("tracker", settings.track_interval, tracker),
-        Periodic("dead letters", settings.dead_letter_interval, watch),
+        PeriodicTask("tracker", settings.track_interval, tracker),
+        PeriodicTask("dead letters", settings.dead_letter_interval, watch),
     ]
 
 

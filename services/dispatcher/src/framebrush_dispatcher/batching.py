@@ -1,4 +1,4 @@
-"""Packs to score batches."""
+"""Cuts packs into score batches."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,10 @@ from framebrush.contracts import BatchReady, FrameRange, PackReady
 
 
 def batches(pack: PackReady, size: int) -> Iterator[BatchReady]:
-    """Cut a pack into batches of ``size`` frames, the last with what is left; each is a byte range of the pack."""
+    """Cut a pack into batches of ``size`` frames, and yield them. The last one has the frames that are left.
+
+    Each batch is a range of bytes of the pack.
+    """
     for begin in range(0, pack.frames.count, size):
         count = min(size, pack.frames.count - begin)
         start, stop = pack.offsets[begin], pack.offsets[begin + count]

@@ -1,12 +1,12 @@
 """Watches the dead-letter queues for messages that the broker itself gave up, after too many deliveries.
 
-A dead letter keeps the sequence number that its message had when it was sent. So new ones appear anywhere in their
-queue, and only a look at all of them finds all. Such a sweep costs a credit for each dead letter, of which a namespace
-of the Standard tier has 1,000 in a second: the more there are, the slower the sweeps. Between them the watch looks
-only behind the highest number that it has seen, where most of the new ones are.
+A dead letter keeps the sequence number that its message got when it was sent. New ones therefore appear anywhere in
+their queue, and only a look at all dead letters finds all new ones. Such a sweep costs a credit for each dead letter,
+and a namespace of the Standard tier has 1,000 credits in a second. So the more dead letters there are, the slower the
+sweeps. Between sweeps the watch looks only behind the highest number that it has seen, where most new ones are.
 
-What a dispatcher has handled it does not handle again, but nothing depends on that: a new dispatcher, or a second one,
-handles all of them anew, and no dead letter of a run that has ended or was reopened since changes anything.
+A dispatcher handles a dead letter once, but nothing depends on that. A new dispatcher, or a second one, handles all of
+them anew, and a dead letter of a run that has ended or was reopened since changes nothing.
 """
 
 import logging
@@ -35,13 +35,13 @@ from framebrush.messaging import (
 log = logging.getLogger(__name__)
 
 RATE = 20.0
-"""Dead letters of one queue to peek in a second, on average, sweep after sweep."""
+"""The average number of dead letters of one queue that sweeps look at in a second."""
 STEP = 100
-"""Dead letters of one queue that a sweep looks at in one turn, before the other queues have theirs."""
+"""The number of dead letters of one queue that a sweep looks at in one turn, before it is the turn of other queues."""
 STEPS_BEHIND = 10
-"""So many times as many are looked at in one turn if they lie behind the highest that was seen: each is new."""
+"""The number of such steps in one turn behind the highest number that was seen, where each dead letter is new."""
 REMEMBERED = 100_000
-"""Handled dead letters of one queue to remember; those beyond it are handled anew in every sweep."""
+"""The number of handled dead letters of one queue to remember. Those beyond it are handled anew in every sweep."""
 
 _letters = Gauge("framebrush_dead_letters", "Dead letters that lie in a queue, as of the last sweep.", ["queue"])
 
@@ -54,34 +54,34 @@ class Sweep:
     following: int = 1
     """The sequence number at which the sweep goes on."""
     due: float = 0.0
-    """When it goes on, in seconds of the monotonic clock."""
+    """When the sweep goes on, in seconds of the monotonic clock."""
     count: int = 0
-    """Dead letters that this sweep has come by."""
+    """The number of dead letters that this sweep has seen."""
     total: int = 0
-    """Dead letters that the last sweep came by, and those that were found behind them since."""
+    """The number of dead letters that the last sweep saw, with those that were found behind them since."""
     highest: int = 0
     """The highest sequence number that was seen."""
     handled: set[int] = field(default_factory=set)
     """The sequence numbers of dead letters that need not be handled again."""
     met: set[int] = field(default_factory=set)
-    """Those of them that this sweep has come by: what a person took away is forgotten after it."""
+    """Those of them that this sweep has seen. What a person took away is forgotten after the sweep."""
 
     def remember(self, sequence: int) -> None:
-        """Do not handle this one again, as long as it lies there."""
+        """Note that this one need not be handled again, as long as it lies there."""
         if len(self.met) < REMEMBERED:
             self.met.add(sequence)
         if len(self.handled) < REMEMBERED:
             self.handled.add(sequence)
 
     def begin_again(self) -> None:
-        """Start the next sweep, as this one has reached the end."""
+        """Begin the next sweep, since this one has reached the end."""
         self.handled, self.met = self.met, set()
         self.highest, self.following = self.following - 1, 1
         self.total, self.count = self.count, 0
 
 
 class DeadLetterWatch:
-    """Handles every dead letter once; leaves it where it is, for a person to see and to replay."""
+    """Handles every dead letter once. The dead letter stays where it is, for a person to see and to replay."""
 
     def __init__(self, settings: BrokerSettings, handle: Callable[[ItemFailed], Iterable[Message]]) -> None:
         self._settings, self._handle = settings, handle
@@ -94,7 +94,7 @@ class DeadLetterWatch:
         """Look for dead letters that were not handled yet, and handle them.
 
         Raises:
-            Unavailable: the broker or storage is away; what was not handled is found again later.
+            Unavailable: The broker or storage is away. What was not handled is found again later.
         """
         try:
             sender = self._sender or self._connect()
@@ -123,7 +123,7 @@ class DeadLetterWatch:
         _letters.labels(sweep.queue).set(max(sweep.total, sweep.count))
 
     def _sweep(self, sweep: Sweep, sender: MessageSender, now: float) -> bool:
-        """Go on with the sweep by one step; return whether it reached the end."""
+        """Go on with the sweep by one step; return whether it has reached the end."""
         left = STEP
         while left:
             page = peek_page(self._receivers[sweep.queue], sweep.queue, sweep.following, left)
@@ -139,7 +139,7 @@ class DeadLetterWatch:
         return False
 
     def _look_behind(self, sweep: Sweep, sender: MessageSender) -> None:
-        """Look at what has come behind everything that was seen so far."""
+        """Look at the dead letters behind all that were seen so far."""
         for _ in range(STEPS_BEHIND):
             page = peek_page(self._receivers[sweep.queue], sweep.queue, sweep.highest + 1, STEP)
             if not page:
@@ -148,10 +148,10 @@ class DeadLetterWatch:
                 self._visit(sweep, letter, sender)
 
     def _visit(self, sweep: Sweep, letter: DeadLetterMessage, sender: MessageSender) -> None:
-        """Handle a dead letter unless that was done; whatever may be wrong with it, it costs itself only.
+        """Handle a dead letter unless that was done. Whatever is wrong with it, others are handled all the same.
 
-        If a backend is away the letter is not remembered, and the next sweep comes by it again. It does not wait for
-        the letter: one that meets an error like this for ever must not keep others from being seen.
+        If a backend is away the dead letter is not remembered, and the next sweep sees it again. This sweep does not
+        wait for it: a dead letter that meets such an error for ever must not keep others from being seen.
         """
         if letter.sequence > sweep.highest:
             sweep.highest = letter.sequence
@@ -167,7 +167,7 @@ class DeadLetterWatch:
         sweep.remember(letter.sequence)
 
     def _report(self, letter: DeadLetterMessage, sender: MessageSender) -> None:
-        """Let the letter's run fail, or go on without what the letter stands for."""
+        """Let the run of a dead letter fail, or go on without the message."""
         run_id = letter.run_id
         if run_id is None or letter.received.subject == ITEM_FAILED:
             return

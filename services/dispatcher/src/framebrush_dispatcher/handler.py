@@ -1,7 +1,7 @@
 """The dispatcher's steps: hand out a pack, notice what is complete, deal with what failed.
 
-The blobs that exist tell what is complete. Two dispatchers may notice the same at the same time: both then send a
-message of the same id, of which the broker keeps one. Were both kept, the second one would find its work done.
+The blobs that exist tell what is complete. Two dispatchers may notice the same thing at the same time. Both then send a
+message with the same id, of which the broker keeps one. If it kept both, the second one would find its work done.
 """
 
 import logging
@@ -47,7 +47,11 @@ class Dispatcher:
         self._work = Work(self._runs, keep_frames=settings.keep_frames)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
-        """Do one step."""
+        """Do the step that a message asks for, and yield the messages that follow.
+
+        Raises:
+            TypeError: The message is not one of the dispatcher's.
+        """
         match message:
             case PackReady():
                 yield from self._dispatch(message)
@@ -82,7 +86,7 @@ class Dispatcher:
         A run that was reopened after the item was sent goes on: the item is being made again, or was sent again.
         """
         if failed.source == "triggers" and failed.reason in (RunExists.reason, InvalidMessage.reason):
-            return  # it names a run that is not its own, or might
+            return  # The message names a run that is not its own, or may not be.
         item = self._item(failed)
         if isinstance(item, BatchReady) and self._options(failed.run_id).bad_frames != "fail":
             refs = self._styled(item)
@@ -93,8 +97,8 @@ class Dispatcher:
         generation = max(failed.generation, find_generation(failed.body.encode()))
         try:
             ended = self._runs.fail(failed.run_id, failure, generation=generation)
-        except BlobNotFound:  # there is no status yet, or never was such a run
-            ended = isinstance(item, Trigger) and self._runs.create(_stillborn(failed, item, failure))
+        except BlobNotFound:  # There is no status yet, or there never was such a run.
+            ended = isinstance(item, Trigger) and self._runs.create(_failed_before_planning(failed, item, failure))
         if ended:
             log.warning("run failed: %s: %s", failure.reason, failure.description)
 
@@ -108,14 +112,14 @@ class Dispatcher:
         return self._runs.manifest(run_id).options
 
     def _styled(self, batch: BatchReady) -> list[BlobRef]:
-        """The styled packs of a batch, one for each rendition."""
+        """Return the styled packs of a batch, one for each rendition."""
         blobs, renditions = self._runs.blobs(batch.run_id), self._runs.manifest(batch.run_id).renditions
         return [blobs.styled(batch.segment, batch.frames, rendition.number) for rendition in renditions]
 
     def _replace(self, batch: BatchReady, failed: ItemFailed) -> Iterator[BatchScored]:
-        """Write what a scorer would have written, had it found every frame of the batch to be bad.
+        """Write what a scorer writes if every frame of a batch is bad, and yield the event.
 
-        A scorer that did its work before its message was lost has the first word.
+        What a scorer wrote before its message was lost stays as it is.
         """
         started, blobs = datetime.now(UTC), self._runs.blobs(batch.run_id)
         options = self._options(batch.run_id)
@@ -133,7 +137,7 @@ class Dispatcher:
         yield BatchScored(run_id=batch.run_id, generation=batch.generation, segment=batch.segment, frames=batch.frames)
 
 
-def _stillborn(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:
+def _failed_before_planning(failed: ItemFailed, item: Trigger, failure: Failure) -> Status:
     request, now = item.requests[0], datetime.now(UTC)
     return Status(
         run_id=failed.run_id,

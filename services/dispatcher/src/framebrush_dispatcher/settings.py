@@ -8,7 +8,7 @@ from framebrush.service import Settings
 
 
 class DispatcherSettings(Settings):
-    """How often the dispatcher looks around."""
+    """How often the dispatcher measures runs and looks for dead letters."""
 
     track_interval: Annotated[float, Field(gt=0)] = 1.0
     """Seconds between two updates of the active runs' progress."""

@@ -1,4 +1,4 @@
-"""Keeps the status of the active runs up to date, and says how many there are and whether they move."""
+"""Keeps the statuses of active runs up to date, and exports how many there are and whether they make progress."""
 
 import logging
 import time
@@ -22,24 +22,25 @@ _unreadable = Gauge("framebrush_runs_unreadable", "Runs whose progress cannot be
 
 
 class Tracker:
-    """Measures the active runs, all of them on every call, so that a restart loses nothing.
+    """Measures all active runs on every call, so that a restart loses nothing.
 
-    Long runs have many blobs to list: at most a tenth of the time is spent on it.
+    Long runs have many blobs to list. At most a tenth of the time is spent on that.
     """
 
     def __init__(self, runs: Runs) -> None:
         self._runs, self._due = runs, 0.0
         self._unreadable = dict[str, str]()
         """What is wrong with the runs that cannot be read; it is logged when it changes."""
-        self._tell([])
+        self._export([])
 
     def __call__(self) -> None:
         """Bring the progress of every active run up to date, unless that was done just now.
 
-        A run that cannot be read costs itself only.
+        A run that cannot be read does not keep others from being tracked.
 
         Raises:
-            Unavailable: storage is away.
+            Unavailable: Storage is away.
+            Unfit: Storage refuses our credentials, or there is no work container.
         """
         started = time.monotonic()
         if started < self._due:
@@ -49,14 +50,14 @@ class Tracker:
             if state is None or not state.ended:
                 try:
                     found.append(self._look(run_id, state))
-                except BlobNotFound as error:  # deleted while we looked
+                except BlobNotFound as error:  # It was deleted meanwhile.
                     log.info("not tracked: %s", error)
                 except (Unavailable, Unfit):
                     raise
                 except Exception as error:  # noqa: BLE001 - whatever its blobs hold, others are tracked
                     unreadable[run_id] = f"{type(error).__name__}: {error}"
-        self._complain(unreadable)
-        self._tell([status for status in found if not status.state.ended])
+        self._log_unreadable(unreadable)
+        self._export([status for status in found if not status.state.ended])
         self._due = time.monotonic() + 9 * (time.monotonic() - started)
 
     def _look(self, run_id: str, state: State | None) -> Status:
@@ -65,7 +66,7 @@ class Tracker:
             state = self._runs.status(run_id).state
         return self._track(run_id) if state is State.RUNNING else self._runs.status(run_id)
 
-    def _complain(self, unreadable: dict[str, str]) -> None:
+    def _log_unreadable(self, unreadable: dict[str, str]) -> None:
         for run_id, problem in unreadable.items():
             if self._unreadable.get(run_id) != problem:
                 with run_context(run_id):
@@ -73,7 +74,7 @@ class Tracker:
         self._unreadable = unreadable
         _unreadable.set(len(unreadable))
 
-    def _tell(self, active: list[Status]) -> None:
+    def _export(self, active: list[Status]) -> None:
         for state in (State.PLANNING, State.RUNNING):
             _active.labels(state).set(sum(status.state is state for status in active))
         oldest = min((status.updated for status in active), default=datetime.now(UTC))

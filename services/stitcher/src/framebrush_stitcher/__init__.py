@@ -1,1 +1,1 @@
-"""The framebrush stitcher."""
+"""The stitcher: it encodes segments, and joins them into the output."""

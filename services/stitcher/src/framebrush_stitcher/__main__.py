@@ -7,7 +7,7 @@ from framebrush_stitcher.settings import StitcherSettings
 
 
 def make(settings: StitcherSettings, store: Store) -> Handler:
-    """The handler."""
+    """Return the handler of the stitcher's queue."""
     from framebrush.sandbox import Sandbox
     from framebrush_stitcher.handler import Stitcher
 

@@ -1,4 +1,4 @@
-"""Encoding one segment."""
+"""Encodes one segment."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -13,10 +13,10 @@ from framebrush.media import add_encoder, muxer_options
 
 
 def choice_of(manifest: Manifest) -> Choice:
-    """What the run's segments are encoded with.
+    """Return the encoder and the pixel format of a run's segments.
 
     Raises:
-        PermanentError: nothing; the plan has made sure.
+        PermanentError: There is none for this size, which the plan has already ruled out.
     """
     video = manifest.video
     choice = manifest.options.choose(video.width, video.height)
@@ -31,8 +31,8 @@ def encode_segment(
     """Encode a segment's frames with their times into a file of the encoder's ``segment`` format.
 
     Returns:
-        How many places a packet comes before its turn in order of presentation, at most: the join needs it to
-        choose decoding times.
+        The largest number of places that a packet comes before its turn in the order of presentation. The join needs
+        it to choose decoding times.
     """
     time_base, pts = Fraction(*manifest.video.time_base), list[int]()
     file_format = choice.encoder.segment

@@ -1,4 +1,4 @@
-"""A segment's styled frames, in order, out of its packs."""
+"""Reads a segment's styled frames, in order, out of its packs."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,43 +12,43 @@ from framebrush.storage import Store
 
 
 class NoFrames(PermanentError):
-    """Not one frame of a segment could be scored: there is nothing to hold."""
+    """No frame of a segment could be scored, so that there is nothing to show in their place."""
 
     reason = "no_frames"
 
 
 class FrameDecoder:
-    """Turns images into frames for the encoder; may be called by several threads."""
+    """Turns images into frames for the encoder. Several threads may call it."""
 
     def __init__(self, video: VideoProperties, pixel_format: str) -> None:
         self._video, self._format, self._converter = video, pixel_format, Converter(video)
 
     def __call__(self, data: bytes) -> VideoFrame:
-        """One frame.
+        """Return the frame of an encoded image.
 
         Raises:
-            InvalidImage: not an image, or of another size than the video.
+            InvalidImage: The bytes are no image, or an image of another size than the video.
         """
         image = decode_image(data, self._video.height, self._video.width)
         return self._converter.to_frame(image, self._format)
 
 
 class StyledFrames:
-    """Iterates over a segment's frames, a few of them and a few packs in memory.
+    """Iterates over a segment's frames, with a few frames and a few packs in memory.
 
-    A frame that is not in its pack repeats the one before it; at the beginning, the first one that there is.
+    Where a frame is not in its pack, the frame before it is repeated; at the beginning, the first frame that exists.
     """
 
     def __init__(self, store: Store, packs: Sequence[BlobRef], count: int, decoder: FrameDecoder, threads: int) -> None:
         self._store, self._packs, self._count, self._decoder, self._threads = store, packs, count, decoder, threads
         self.failures: dict[int, FrameFailure] = {}
-        """Frames that are not styled, and why; complete after the iteration."""
+        """The frames that are not styled, by index, with the reasons. They are complete after the iteration."""
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """As many frames as the segment has; a repeated one is the same object again.
+        """Yield as many frames as the segment has. A repeated frame is the same object again.
 
         Raises:
-            NoFrames: the segment has none.
+            NoFrames: The segment has no frame that could be scored.
         """
         due, held = 0, None
         for index, frame in ordered_map(self._decode, self._images(), self._threads):

@@ -52,13 +52,17 @@ class Stitcher:
         self._encoders = threading.BoundedSemaphore(settings.encoders)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
-        """Do one step, if the run still wants it."""
+        """Do the step that a message asks for, if its run is active, and yield the messages that follow.
+
+        Raises:
+            TypeError: The message is not one of the stitcher's.
+        """
         if not isinstance(message, RunMessage):
             raise TypeError(f"not for the stitcher: {type(message).__name__}")
         yield from self._work.step(message.run_id, lambda: self._made(message), self._step(message))
 
     def _made(self, message: RunMessage) -> Iterable[str]:
-        """What the names begin with of the blobs that nobody needs once the run has succeeded."""
+        """Return the prefixes of the names of blobs that nobody needs once the run has succeeded."""
         blobs = self._runs.blobs(message.run_id)
         match message:
             case SegmentScored(segment=segment):
@@ -71,7 +75,7 @@ class Stitcher:
     def _step(self, message: RunMessage) -> Iterator[Message]:
         match message:
             case BatchScored() | SegmentEncoded():
-                yield message  # from a pod of version 0.1, for the dispatcher
+                yield message  # A pod of version 0.1 sent it here; it is for the dispatcher.
             case SegmentScored():
                 yield self._encode(message)
             case RunEncoded():
@@ -98,15 +102,15 @@ class Stitcher:
         with self._scratch.folder() as folder:
             path = folder / "segment"
             reorder = encode_segment(frames, timeline, manifest, choice, path, settings.encode_threads)
-            told = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
-            write_once(self._store, blobs.encoded_report(segment, rendition), told.encode())
+            record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
+            write_once(self._store, blobs.encoded_report(segment, rendition), record.encode())
             with path.open("rb") as file:
                 write_once(self._store, blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
-        trim()  # the next encoder may run in another thread, with another arena
+        trim()  # The next encoder may run in another thread, with another arena.
         return timeline.frames
 
     def _join(self, run_id: str) -> None:
-        """Make the outputs and the report, unless they are there, and end the run; its step then clears up."""
+        """Make the outputs and the report unless they exist, and end the run. The step of the run then clears up."""
         manifest, ref = self._runs.manifest(run_id), self._runs.blobs(run_id).report
         if not self._runs.exists(ref):
             started = datetime.now(UTC)
@@ -125,21 +129,22 @@ class Stitcher:
     def _join_rendition(
         self, manifest: Manifest, timelines: list[Timeline], rendition: Rendition
     ) -> tuple[tuple[FailedFrame, ...], tuple[Check, ...]]:
-        """Write one of the outputs; what is not styled in it, and what came of reading it back."""
+        """Write one of the outputs. Return its frames that are not styled, and the checks of the output."""
         blobs, number, segments = self._runs.blobs(manifest.run_id), rendition.number, range(len(manifest.segments))
         model = rendition.model if manifest.more_outputs else None
-        told = [EncodedSegment.decode(self._store.read(blobs.encoded_report(segment, number))) for segment in segments]
-        self._outputs.claim(manifest.run_id, rendition.output)  # which another run may have while this one was failed
+        reports = [blobs.encoded_report(segment, number) for segment in segments]
+        records = [EncodedSegment.decode(self._store.read(ref)) for ref in reports]
+        self._outputs.claim(manifest.run_id, rendition.output)  # another run may have got it while this one was failed
         with self._scratch.folder() as folder:
             paths = [self._download(blobs.encoded(segment, number), folder / f"{segment}") for segment in segments]
             output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
-            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in told), output)
+            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in records), output)
             with output.open("rb") as file:
                 self._outputs.write(manifest.run_id, rendition.output, file)
         firsts = accumulate((segment.frames for segment in manifest.segments), initial=0)
         failed = tuple(
             FailedFrame(index=first + failure.frame, error=failure.error, model=model)
-            for first, segment in zip(firsts, told, strict=False)
+            for first, segment in zip(firsts, records, strict=False)
             for failure in segment.failures
         )
         return failed, tuple(check.model_copy(update={"model": model}) for check in checks)

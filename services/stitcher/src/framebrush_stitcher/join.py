@@ -1,4 +1,4 @@
-"""Joining encoded segments, and the input's other streams, into the output."""
+"""Joins encoded segments and the input's other streams into the output."""
 
 import heapq
 from array import array
@@ -38,11 +38,15 @@ class JoinFailed(PermanentError):
 
 
 def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
-    """Decoding times for frames with these presentation times (increasing), ``reorder`` places ahead.
+    """Return the decoding times of packets whose presentation times, in increasing order, are ``pts``.
 
     The packet in place *i* of the decoding order is never shown before the frame in place *i - reorder* of the order
-    of presentation; so that frame's time is early enough, whichever packet it is. Segments thus join without a gap
+    of presentation. So the time of that frame is early enough, whichever packet it is. Segments thus join without a gap
     or an overlap in decoding times, whatever the frame rate does at their borders.
+
+    Args:
+        pts: Presentation times in ticks, strictly increasing.
+        reorder: The largest number of places that a packet comes before its turn in the order of presentation.
     """
     step = pts[1] - pts[0] if len(pts) > 1 else 1
     return [pts[0] - step * (reorder - place) for place in range(min(reorder, len(pts)))] + list(
@@ -53,10 +57,10 @@ def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
 def video_packets(
     segments: Iterable[Path], timelines: Sequence[Timeline], reorder: int, time_base: Fraction, stream: VideoStream
 ) -> Iterator[AnyPacket]:
-    """The packets of all segments in decoding order, with the timelines' times.
+    """Yield the packets of all segments in decoding order, with the timelines' times.
 
     Raises:
-        JoinFailed: a segment has other frames than its timeline, or other codec parameters than the first.
+        JoinFailed: A segment has other frames than its timeline, or other codec parameters than the first.
     """
     pts = [time for timeline in timelines for time in timeline.pts]
     durations = dict(zip(pts, (d for timeline in timelines for d in timeline.durations), strict=True))
@@ -91,13 +95,13 @@ def join(
     output: Path,
     format_name: str,
 ) -> MediaInfo:
-    """Write the output: the segments' video packets, and the copied streams' packets of ``source`` as they are.
+    """Write the output: the segments' video packets, and the packets of the copied streams of ``source`` as they are.
 
     Returns:
-        What reading the output must give.
+        The media info that reading the output must give.
 
     Raises:
-        JoinFailed: the segments do not fit together.
+        JoinFailed: The segments do not fit together.
     """
     time_base = Fraction(*manifest.video.time_base)
     tracks = {s.index: Track.of(s) for s in source.streams if s.index in manifest.copied_streams}
@@ -125,7 +129,7 @@ def join(
 def _add_streams(
     container: OutputContainer, encoded: VideoStream, source: InputContainer, manifest: Manifest
 ) -> tuple[VideoStream, dict[int, Stream]]:
-    """The output's streams in the input's order: the video stream, and the copies by the input's index."""
+    """Add the output's streams in the input's order. Return the video stream, and the copies by the input's index."""
     copies = dict[int, Stream]()
     for stream in source.streams:
         if stream.index == manifest.video.stream:
@@ -168,10 +172,10 @@ def check(output: Path, wanted: MediaInfo) -> tuple[Check, ...]:
     """Read the output back and compare it with what it must be.
 
     Returns:
-        All checks; names of languages and the like may have been lost.
+        All checks. Those of labels, such as languages, may have failed.
 
     Raises:
-        JoinFailed: frames, times, sound, subtitles, size or colours differ; says which.
+        JoinFailed: Frames, times, sound, subtitles, size or colours differ. The text says which.
     """
     with av.open(str(output)) as container:
         found = read_media_info(container)

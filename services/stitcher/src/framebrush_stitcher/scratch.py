@@ -1,4 +1,4 @@
-"""Folders for the files of one message, which do not outlive their process for long."""
+"""Folders for the files of one message. They are removed with the message, or at the next start."""
 
 import fcntl
 import os
@@ -12,17 +12,17 @@ PREFIX = "framebrush-stitcher-"
 
 
 class Scratch:
-    """Makes folders that hold a lock.
+    """Makes folders, and holds a lock on each.
 
-    The lock ends with the process, however it ends. Folders that nobody holds were left by a process that was killed:
-    a container that is started again finds its volumes as they were.
+    A lock ends with its process, however that ends. A folder that nobody holds was left by a process that was killed: a
+    container that is started again finds its volumes as they were.
     """
 
     def __init__(self, parent: Path | None = None) -> None:
         """Remove the folders that nobody holds.
 
         Args:
-            parent: Where the folders are; the system's folder for temporary files if None.
+            parent: The folder in which the folders are; the system's folder for temporary files if None.
         """
         self._parent = parent or Path(tempfile.gettempdir())
         for path in self._parent.glob(f"{PREFIX}*"):
@@ -35,7 +35,7 @@ class Scratch:
     def folder(self) -> Iterator[Path]:
         """Make an empty folder, which is removed at the end of the block."""
         held = None
-        while held is None:  # a process that starts at this moment may remove it before it is held
+        while held is None:  # A process that starts at this moment may remove it before it is held.
             path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._parent))
             held = _hold(path)
         try:

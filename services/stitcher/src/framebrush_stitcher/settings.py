@@ -12,15 +12,15 @@ class StitcherSettings(Settings):
     """How segments are encoded and joined."""
 
     encoders: Annotated[int, Field(ge=1, le=64)] = 1
-    """Segments encoded at a time, each with some 200 MB at 1280x720; further ones wait."""
+    """The number of segments encoded at a time. Each takes some 200 MB at 1280x720; further ones wait."""
     encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads of one encoder. The encoded bytes depend on the number, so it does not follow the machine."""
+    """The threads of one encoder. The encoded bytes depend on this number, so it does not follow the machine."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads that decode JPEG, per segment."""
+    """The threads that decode JPEG, for each segment."""
     max_join_time: Annotated[float, Field(gt=0)] = 1200.0
     """Seconds of work, in which storage is not waited for, to join a run's segments with the input's sound."""
     decoder_memory: Annotated[int, Field(ge=256)] | None = None
     """Megabytes that a process may take that opens an input: one for each message in hand. A quarter of the container's
     limit, or of the machine's memory, when unset."""
     scratch: Path | None = None
-    """Folder for the files of one message, the size of the output; the system's temporary folder when unset."""
+    """The folder for the files of one message, of the size of the output; the system's temporary folder when unset."""

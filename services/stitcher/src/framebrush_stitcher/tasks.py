@@ -1,4 +1,4 @@
-"""What is done with a caller's file, in the sandbox: copy its sound and subtitles into the output."""
+"""The work with a caller's file in the sandbox: copying its sound and subtitles into the output."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from framebrush.sandbox import SandboxedFile
 from framebrush_stitcher.join import JoinFailed, check, join
 
 CHECKS = TypeAdapter(tuple[Check, ...])
-"""What :func:`write_output` yields, as JSON."""
+"""Reads and writes what :func:`write_output` yields, which is JSON."""
 
 
 def write_output(
@@ -22,23 +22,23 @@ def write_output(
     reorder: int,
     output: Path,
 ) -> Iterator[bytes]:
-    """Write the output to a file, and yield what came of reading it back.
+    """Write the output to a file, and yield the checks of the output as JSON, once.
 
     Args:
         source: The input.
-        manifest: Of the run.
-        segments: The encoded ones, in order.
-        timelines: Theirs.
-        reorder: How many places a packet comes before its turn, at most.
-        output: The file to write.
+        manifest: The manifest of the run.
+        segments: The files of the encoded segments, in order.
+        timelines: The timelines of these segments.
+        reorder: The largest number of places that a packet comes before its turn in the order of presentation.
+        output: The file to write. Its extension tells the container.
 
     Raises:
-        JoinFailed: segments and input do not make the output that they should.
+        JoinFailed: The segments and the input do not make the output that they should.
     """
     format_name = FORMATS[output.suffix.lower()]
     try:
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             wanted = join(segments, timelines, reorder, manifest, container, output, format_name)
-    except (av.ArgumentError, av.InvalidDataError) as error:  # others, as of a full disk, are not the file's fault
+    except (av.ArgumentError, av.InvalidDataError) as error:  # Others, as of a full disk, are not its fault.
         raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error.strerror}") from error
     yield CHECKS.dump_json(check(output, wanted))

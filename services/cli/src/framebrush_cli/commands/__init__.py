@@ -1,1 +1,1 @@
-"""The commands of ``framebrush``, a module each: what they take, and what they print."""
+"""The commands of ``framebrush``, one module for each: what they take, and what they print."""

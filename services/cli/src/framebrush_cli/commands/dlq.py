@@ -40,7 +40,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line per dead letter.")] = False,
 ) -> None:
     """List dead letters."""
-    from framebrush_cli.installation import peek  # a second to import, as below
+    from framebrush_cli.installation import peek  # It takes a second to import, as below.
 
     found = peek(connection.settings, _selection(connection, queue, run))
     if as_json:
@@ -108,7 +108,7 @@ def replay(
         ):
             for letter in progress.track(letters, total, description="sending again"):
                 sent[letter.queue, letter.run_id] += 1
-    finally:  # also of a replay that was interrupted
+    finally:  # This also counts a replay that was interrupted.
         for (name, run_id), count in sent.items():
             of = f" of run {run_id}" if run_id else ""
             out.print(f"{name}: {count} message{'s' * (count > 1)}{of} sent again")
@@ -120,7 +120,7 @@ def replay(
 
 
 def _progress() -> "Progress":
-    """Return a bar on standard error, if that is a terminal."""
+    """Return a progress bar on standard error, which shows only if that is a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -16,7 +16,7 @@ from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
 
 CHUNK = 8 * 2**20
-"""Bytes per request."""
+"""The number of bytes per request."""
 
 
 @connected
@@ -53,24 +53,25 @@ def get(
 
 
 def _targets(outputs: Sequence[BlobRef], wanted: Path | None) -> dict[BlobRef, Path]:
-    """Where each output goes: its blob's last name in a folder, or the one file."""
+    """Return the path of each output: the last part of its blob's name in a folder, or the one file."""
     wanted = wanted or Path()
     if len(outputs) == 1 and not wanted.is_dir():
         return {outputs[0]: wanted}
     if wanted.exists() and not wanted.is_dir():
         raise CommandFailed(f"{wanted} is a file, and the run has {len(outputs)} outputs: -o names a folder")
-    return {output: wanted / PurePosixPath(output.name).name for output in outputs}  # names, not paths of ours
+    # Names of blobs are not paths on this machine.
+    return {output: wanted / PurePosixPath(output.name).name for output in outputs}
 
 
 def download(store: Store, source: BlobRef, target: Path, run_id: str) -> int:
-    """Write the output of a run to a file, which appears when it is complete; return the number of bytes.
+    """Write the output of a run to a file, which appears once it is complete; return the number of bytes.
 
     Raises:
         CommandFailed: The blob is another run's.
         Conflict: The blob was replaced meanwhile.
     """
     info = store.stat(source)
-    owner = info.metadata.get(OUTPUT_OF, run_id)  # outputs of version 0.1 name no run
+    owner = info.metadata.get(OUTPUT_OF, run_id)  # Outputs of version 0.1 name no run.
     if owner != run_id:
         raise CommandFailed(f"{source} was replaced by an output of the run {owner}")
     draft = target.with_name(f".{target.name}.part")

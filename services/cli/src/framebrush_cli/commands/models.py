@@ -9,7 +9,7 @@ import typer
 from framebrush_cli.errors import CommandFailed
 
 PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-"""Every argument is the other command's, ``--help`` included."""
+"""Settings that pass every argument on to the other command, ``--help`` included."""
 
 
 def train(context: typer.Context) -> None:
@@ -29,7 +29,7 @@ def quality(context: typer.Context) -> None:
 
 
 def become(module: str, arguments: list[str]) -> None:
-    """Go on as ``python -m module``; does not return.
+    """Replace this process by ``python -m module``. This function does not return.
 
     Raises:
         CommandFailed: The scorer is not installed.

@@ -29,7 +29,7 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
     if not found:
         out.print("No runs yet: [bold]framebrush submit VIDEO[/]")
         return
-    # Ids are there to be copied and states to be read: on a narrow terminal the others give way.
+    # On a narrow terminal other columns give way: ids are there to be copied, and states to be read.
     id_width = max(len(status.run_id) for status in found)
     table = Table(
         Column("run", min_width=id_width),
@@ -57,7 +57,7 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
 
 
 def _statuses(connection: Connection) -> Iterator[Status]:
-    """Yield the status of every run; one that cannot be read is named, and does not hide the others."""
+    """Yield the status of every run. A status that cannot be read is reported, and does not hide the others."""
 
     def read(run_id: str) -> Status | PermanentError:
         try:
@@ -70,7 +70,7 @@ def _statuses(connection: Connection) -> Iterator[Status]:
         for run_id, found in zip(ids, pool.map(read, ids), strict=True):
             if isinstance(found, Status):
                 yield found
-            elif not isinstance(found, BlobNotFound):  # else it was deleted while we looked
+            elif not isinstance(found, BlobNotFound):  # Otherwise it was deleted meanwhile.
                 err.print(f"{run_id}: its status cannot be read: {escape(str(found))}")
 
 
@@ -79,7 +79,7 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
     """Show how a run stands, and what its stages took."""
     run_id = resolve(connection.runs, run)
     found = connection.runs.status(run_id)
-    if not found.state.ended:  # its blobs know more than the status, which is written from time to time
+    if not found.state.ended:  # The blobs tell more than the status, which is written from time to time.
         progress, stages = measure(connection.runs, run_id)
         found = found.model_copy(update={"progress": progress, "stages": stages})
     if as_json:
@@ -95,18 +95,18 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
         seconds = (timing.ended - timing.started).total_seconds() if timing else 0.0
         note = f"in {duration(seconds)}, {duration(timing.busy)} of work" if timing else ""
         table.add_row(stage, f"{done} of {found.frames or '?'} frames  [dim]{note}[/]")
-    for name, text in _told(connection, found):
+    for name, text in _report_rows(connection, found):
         table.add_row(name, escape(text))
     out.print(table)
 
 
-def _told(connection: Connection, status: Status) -> Iterator[tuple[str, str]]:
-    """What the report of a run that succeeded says of its output."""
+def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, str]]:
+    """Yield rows for what the report of a run that succeeded says about its output."""
     if status.state is not State.SUCCEEDED:
         return
     try:
         report = Report.decode(connection.store.read(connection.runs.blobs(status.run_id).report))
-    except BlobNotFound:  # somebody has cleared up
+    except BlobNotFound:  # Somebody has deleted the report.
         return
     failed = [check for check in report.checks if not check.ok]
     yield "verified", f"{len(report.checks) - len(failed)} of {len(report.checks)} checks"

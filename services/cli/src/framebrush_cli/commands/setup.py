@@ -16,7 +16,7 @@ from framebrush_cli.local import QUEUES_FILE
 
 T = TypeVar("T")
 PAUSE, REPEAT = 2.0, 15.0
-"""Seconds between two attempts, and between two lines that say the same."""
+"""Seconds between two attempts, and between two equal lines."""
 
 
 @connected
@@ -24,7 +24,7 @@ def setup(
     connection: Connection,
     queues: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Queues and their options, JSON or TOML.  [default: the five of framebrush]"),
+        typer.Option(metavar="FILE", help="Queues and their options, JSON or TOML.  [default: those of framebrush]"),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for backends that do not answer yet.")] = 120,
 ) -> None:
@@ -32,7 +32,7 @@ def setup(
 
     Needs the right to manage queues: the role Azure Service Bus Data Owner, or a policy with the Manage claim.
     """
-    from framebrush_cli.installation import Namespace, differences, read_queues  # a second to import
+    from framebrush_cli.installation import Namespace, differences, read_queues  # It takes a second to import.
 
     declared, settings, end = read_queues(queues or QUEUES_FILE), connection.settings, time.monotonic() + timeout
     namespace = Namespace(settings)
@@ -47,10 +47,10 @@ def setup(
 
 
 def _patiently(attempt: Callable[[], T], end: float) -> T:
-    """Try until the backend answers; whoever waits reads why.
+    """Try until the backend answers, and print why it does not answer yet.
 
     Raises:
-        CommandFailed: it did not until ``end``, on the monotonic clock, or never will.
+        CommandFailed: It did not answer until ``end``, on the monotonic clock, or it will never do so.
     """
     said, when = "", 0.0
     while True:

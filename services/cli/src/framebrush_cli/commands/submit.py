@@ -137,7 +137,7 @@ def submit(
     first, *more = dict.fromkeys(style or model or [settings.default_model])
     options: dict[str, Any] = {"model": first, "more_models": tuple(more)}
     options |= {name: value for name, value in given.items() if value is not None}
-    # Before anything is uploaded, so that a mistake in the options costs nothing.
+    # This comes before the upload, so that a mistake in the options costs nothing.
     request = _request(settings, PurePath(video).name, options, output, run_id)
     source = find_input(connection.store, settings.input_container, video)
     request = _identified(request, source)
@@ -146,10 +146,10 @@ def submit(
 
 
 def bits_per_second(text: str | None) -> int | None:
-    """A bitrate as people write it, 4M or 800k or 1500000.
+    """Return the bits per second of a bitrate as people write it: 4M, 800k or 1500000.
 
     Raises:
-        CommandFailed: it is none.
+        CommandFailed: The text is no bitrate.
     """
     if text is None:
         return None
@@ -174,13 +174,13 @@ def _request(
 
 
 def _identified(request: RunRequest, source: BlobInfo) -> RunRequest:
-    """The request for this input, with the id that the splitter would give it."""
+    """Return the request for this input, with the id that the splitter would give it."""
     run_id = request.run_id or derive_run_id(source.ref, source.etag, request.options, request.output)
     return request.model_copy(update={"input": source.ref, "run_id": run_id})
 
 
 def _send(connection: Connection, request: RunRequest) -> bool:
-    """Send the request unless its run exists."""
+    """Send a request unless its run exists; return whether it was sent."""
     from framebrush.messaging import MessageSender, connect, translated
 
     assert request.run_id  # noqa: S101 - given or derived above

@@ -1,22 +1,22 @@
-"""How fast a stage is, and when a run will be done."""
+"""Measures how fast a stage is, and estimates when a run will be done."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 WINDOW = 60.0
-"""Seconds of the past that count."""
+"""The seconds of the past that count."""
 
 
 class Throughput:
-    """Frames per second over the last minute, a pause included."""
+    """Measures frames per second over the last minute, with pauses."""
 
     def __init__(self, window: float = WINDOW) -> None:
         self._window = window
         self._samples: deque[tuple[float, int]] = deque()
 
     def record(self, time: float, frames: int) -> None:
-        """``frames`` in all were through at ``time`` (seconds of any clock that only goes forward)."""
+        """Note that ``frames`` frames in all were done at ``time``, in seconds of a clock that only goes forward."""
         self._samples.append((time, frames))
         # The newest sample before the window stays: from there the window's first frames are counted.
         while len(self._samples) > 2 and self._samples[1][0] <= time - self._window:
@@ -24,7 +24,7 @@ class Throughput:
 
     @property
     def rate(self) -> float | None:
-        """Frames per second; None while not one frame has been seen to pass."""
+        """Return the frames per second; None until a frame was done."""
         if not self._samples:
             return None
         (start, before), (end, after) = self._samples[0], self._samples[-1]
@@ -40,9 +40,9 @@ class StageProgress:
 
 
 def estimate(frames: int, stages: Mapping[str, StageProgress]) -> float | None:
-    """Seconds until the slowest stage is through with ``frames``, or None as long as nobody can know.
+    """Return the seconds until the slowest stage is done with ``frames``, or None as long as that is unknown.
 
-    The stages work at the same time, so the run takes as long as its slowest. Frames are encoded a segment at a time:
+    The stages work at the same time, so the run takes as long as the slowest. Frames are encoded a segment at a time:
     until the first one, the encoder is taken to keep pace with the stages before it.
     """
     remaining = {name: frames - stage.done for name, stage in stages.items() if stage.done < frames}

@@ -20,7 +20,7 @@ from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import DEFAULT, GRACE, Follower, Home, Part, acquire, plan_stack, probe, tail
 
 MOST_STARTS = 3
-"""Starts after which a part that is still not ready is given up."""
+"""The number of starts after which a part that is still not ready is given up."""
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the stack's state, data and logs.  [default: .framebrush]")
 ]
@@ -42,7 +42,7 @@ def up(
         out.print(_table(home.read().parts))
         out.print("Runs already. To start anew: [bold]framebrush down && framebrush up[/]")
         return
-    stop(home)  # what a killed supervisor left behind
+    stop(home)  # A killed supervisor may have left this behind.
     with _stopped_on_failure(home):
         _launch(home, scorers)
         _wait(home, timeout)
@@ -71,10 +71,10 @@ def down(
 
 
 def stop(home: Home) -> None:
-    """End every process of the stack; returns when they are gone."""
+    """End every process of the stack, and return when they are gone."""
     if not home.running():
         return
-    # As long as a member of the group lives, which the lock tells, its number belongs to nobody else.
+    # The lock tells whether a member of the group lives. As long as one does, the group's number is not used again.
     group = home.group()
     if group is None:
         raise CommandFailed(f"another `framebrush up` is starting in {home.path}: try again in a moment")
@@ -106,7 +106,7 @@ def _stopped_on_failure(home: Home) -> Iterator[None]:
 
 
 def _launch(home: Home, scorers: int) -> None:
-    """Start the supervisor; it and its children hold the lock from before this returns."""
+    """Start the supervisor. It and its children hold the lock before this function returns."""
     try:
         locks = [acquire(home.lock), acquire(home.supervisor_lock)]
     except BlockingIOError:
@@ -118,7 +118,7 @@ def _launch(home: Home, scorers: int) -> None:
             log.unlink()
         for lock in locks:
             os.set_inheritable(lock, True)
-        # Not subprocess: this process will outlive us, and a Popen object wants to be waited for.
+        # This is not a subprocess.Popen, which has to be waited for: the process outlives this one.
         supervisor = os.posix_spawn(
             sys.executable,
             [sys.executable, "-m", "framebrush_cli.local.supervisor", str(home.path), str(locks[0])],
@@ -138,10 +138,10 @@ def _launch(home: Home, scorers: int) -> None:
 
 
 def _wait(home: Home, timeout: float) -> None:
-    """Until every part is ready.
+    """Wait until every part is ready.
 
     Raises:
-        CommandFailed: naming the part that is not, with the end of its log.
+        CommandFailed: A part is not ready. The text names it and has the end of its log.
     """
     started = time.monotonic()
     ready: dict[str, float] = {}
@@ -179,7 +179,10 @@ def _not_ready(home: Home, name: str, why: str) -> CommandFailed:
 
 
 def _table(parts: tuple[Part, ...], ready: dict[str, float] | None = None, problems: object = None) -> Table:
-    """Parts with their state; ``ready`` maps names to the seconds that it took, None asks the parts."""
+    """Return a table of the parts with their states.
+
+    ``ready`` maps the names of parts to the seconds that each took to become ready. If it is None, the parts are asked.
+    """
     table = Table(box=None, show_header=False, pad_edge=False)
     texts = problems if isinstance(problems, dict) else {}
     for part in parts:

@@ -71,7 +71,7 @@ def _show(checks: tuple[Check, ...], likeness: dict[str, Any]) -> None:
 
 
 def _likeness(before: Path, after: Path, facts: "list[MediaInfo]") -> dict[str, Any]:
-    """PSNR and SSIM of the frames, in RGB as their tags mean it; of the first ones if one file has more."""
+    """Return the PSNR and SSIM of the frames, in RGB by their tags. Frames that one file alone has do not count."""
     from framebrush.media import psnr, ssim
 
     values = [
@@ -79,7 +79,7 @@ def _likeness(before: Path, after: Path, facts: "list[MediaInfo]") -> dict[str, 
     ]
     result = dict[str, Any]()
     for name, of_frames in zip(("psnr", "ssim"), zip(*values, strict=True), strict=True):
-        # JSON has no infinity: frames that are equal have no PSNR.
+        # JSON has no infinity, so equal frames have no PSNR there.
         finite = [value for value in of_frames if value != float("inf")]
         mean, least = (sum(finite) / len(finite), min(finite)) if finite else (None, None)
         result |= {f"{name}_mean": mean and round(mean, 4), f"{name}_min": least and round(least, 4)}

@@ -18,9 +18,9 @@ from framebrush_cli.installation import Connection, RunArgument, connected, reso
 
 STAGES = ("split", "scored", "encoded")
 INTERVAL = 1.0
-"""Seconds between two looks, when looking is fast."""
+"""Seconds between two looks, where a look is fast."""
 PATIENCE = 60.0
-"""Seconds in which storage may be away."""
+"""The seconds for which storage may be away."""
 
 
 @connected
@@ -31,7 +31,11 @@ def watch(connection: Connection, run: RunArgument) -> None:
 
 
 def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
-    """Show progress until the run ends, and how it ended; a run that no splitter has taken up yet is waited for."""
+    """Show progress until the run ends, and how it ended. If no splitter has taken up the run yet, wait for that.
+
+    Returns:
+        The last status of the run.
+    """
     view = _View(run_id)
     last_seen = time.monotonic()
     try:
@@ -52,7 +56,7 @@ def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
                 live.update(view.render())
                 if not console.is_terminal:
                     view.print_line(console)
-                # A listing of a long run takes its time: look less often then.
+                # A listing of a long run takes its time, so look less often then.
                 time.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
     except KeyboardInterrupt:
         console.print(f"The run goes on: [bold]framebrush watch {run_id}[/], [bold]framebrush cancel {run_id}[/]")
@@ -82,7 +86,7 @@ class _View:
         self._tasks: dict[str, TaskID] = {}
 
     def update(self, status: Status, runs: Runs) -> None:
-        """Look at the blobs: they tell more than the status, which is written from time to time."""
+        """Measure progress by the blobs, which tell more than the status: that is written from time to time."""
         self.note = state(status.state)
         if not status.frames:
             return
@@ -104,11 +108,11 @@ class _View:
             self.note += f", about {duration(left)} left"
 
     def render(self) -> Group:
-        """The lines of a terminal."""
+        """Return the lines for a terminal."""
         return Group(Text.from_markup(f"[bold]{self.run_id}[/]: {self.note}"), self._bars)
 
     def print_line(self, console: Console) -> None:
-        """Where no terminal is: a line, at most every 5 s."""
+        """Print a line at most every 5 s, for where there is no terminal."""
         now = time.monotonic()
         if now - self._line_at >= 5:
             self._line_at = now

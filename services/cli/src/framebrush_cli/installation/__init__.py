@@ -1,4 +1,4 @@
-"""The installation that a command talks to: how it is reached, which run is meant, its queues and its dead letters."""
+"""The installation that a command talks to: how it is reached, how its runs are found, its queues, its dead letters."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Which installation a command talks to: flags, else FRAMEBRUSH_* variables, else the local stack."""
+"""Finds the installation that a command talks to: by flags, else by FRAMEBRUSH_* variables, else the local stack."""
 
 import inspect
 import os
@@ -30,18 +30,26 @@ FLAGS = {
 
 @dataclass
 class Connection:
-    """The installation."""
+    """A connection to an installation, by what the flags say."""
 
     flags: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def storage(self) -> StorageSettings:
-        """Where the blobs are."""
+        """Return the settings of storage.
+
+        Raises:
+            CommandFailed: A setting is missing or malformed.
+        """
         return settings_from(StorageSettings, self._environment(), self._overrides())
 
     @cached_property
     def settings(self) -> Settings:
-        """Where blobs and queues are."""
+        """Return all settings, of storage and of the broker.
+
+        Raises:
+            CommandFailed: A setting is missing or malformed.
+        """
         found = settings_from(Settings, self._environment(), self._overrides())
         secret = found.servicebus_connection_string
         if secret and "endpoint=sb://" not in secret.get_secret_value().lower():
@@ -50,17 +58,17 @@ class Connection:
 
     @cached_property
     def store(self) -> "AzureBlobs":
-        """The blobs."""
-        from framebrush.storage import AzureBlobs  # a second to import
+        """Return the store of blobs."""
+        from framebrush.storage import AzureBlobs  # It takes a second to import.
 
         try:
             return AzureBlobs(self.storage)
-        except ValueError as error:  # what the SDK says of a connection string
+        except ValueError as error:  # The SDK raises this for a malformed connection string.
             raise CommandFailed(f"storage: {error}") from None
 
     @cached_property
     def runs(self) -> "Runs":
-        """The runs."""
+        """Return the runs."""
         from framebrush.runs import Runs
 
         return Runs(self.store, self.storage.work_container)
@@ -73,13 +81,13 @@ class Connection:
         return home.read().environment if home else {}
 
     def _overrides(self) -> dict[str, str | None]:
-        """The flags; a flag also overrules the variable of the other way to reach the same backend."""
+        """Return the values of flags. A flag also overrules the variable of the other way to reach the same backend."""
         backends = {name.partition("_")[0] for name in self.flags}
         return {name: self.flags.get(name) for name in FLAGS if name.partition("_")[0] in backends}
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the connection flags; what they say becomes its first argument, a :class:`Connection`."""
+    """Return a command with the connection flags. They become its first argument, a :class:`Connection`."""
 
     @wraps(command)
     def wrapper(**arguments: Any) -> None:

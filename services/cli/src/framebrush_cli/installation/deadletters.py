@@ -1,4 +1,4 @@
-"""Dead letters: which are meant, and how they go back to work."""
+"""Selects dead letters, and sends them again."""
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -30,18 +30,18 @@ from framebrush.messaging import (
 from framebrush.runs import Runs
 
 LOCKED = 100
-"""Dead letters to lock at a time: few enough that all of them are settled long before their locks run out."""
+"""The number of dead letters to lock at a time. It is small, so that all are settled before their locks run out."""
 STALE = {ATTEMPTS, COPIES, DELIVERIES, GENERATION, "DeadLetterReason", "DeadLetterErrorDescription"}
-"""Application properties that belong to the life that ended in the dead-letter queue."""
+"""The application properties that a message loses when it is sent again: they belong to its life before."""
 
 T = TypeVar("T")
 Found: TypeAlias = Mapping[str, Mapping[int, str | None]]
-"""For each queue the sequence numbers of dead letters, and the run that each belongs to."""
+"""For each queue the sequence numbers of dead letters, and the id of the run that each belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which dead letters are meant; a field that is None or empty excludes nothing."""
+    """A selection of dead letters. A field that is None or empty excludes nothing."""
 
     queue: str | None = None
     run_id: str | None = None
@@ -49,18 +49,18 @@ class Selection:
 
     @property
     def queues(self) -> tuple[str, ...]:
-        """The queues to look at."""
+        """Return the names of the queues to look at."""
         return (self.queue,) if self.queue else QUEUES
 
     def matches(self, letter: DeadLetterMessage) -> bool:
-        """Return whether this one is meant."""
+        """Return whether a dead letter is selected."""
         return (self.run_id is None or letter.run_id == self.run_id) and (
             not self.sequences or letter.sequence in self.sequences
         )
 
 
 def peek(settings: BrokerSettings, selection: Selection) -> list[DeadLetterMessage]:
-    """Return the dead letters, queue by queue, the lowest sequence number first; they stay as they are.
+    """Return the selected dead letters, queue by queue, the lowest sequence number first. They stay where they are.
 
     Raises:
         Unavailable: the broker is away.
@@ -69,7 +69,7 @@ def peek(settings: BrokerSettings, selection: Selection) -> list[DeadLetterMessa
 
 
 def find(settings: BrokerSettings, selection: Selection) -> Found:
-    """Return where the dead letters are and whose, without what they hold; they stay as they are.
+    """Return the places and the runs of the selected dead letters, without their bodies. They stay where they are.
 
     Raises:
         Unavailable: the broker is away.
@@ -88,7 +88,7 @@ def _peek_queues(
         with translated(), connect(settings) as client, dead_letter_receiver(client, queue) as receiver:
             return collect(filter(selection.matches, peek_all(receiver, queue)))
 
-    # To open and close a link takes the SDK a second: all queues at a time, each with a client of its own.
+    # The SDK takes a second to open and close a link. So all queues are read at a time, each with a client of its own.
     with ThreadPoolExecutor(len(QUEUES)) as pool:
         return dict(zip(selection.queues, pool.map(peek_queue, selection.queues), strict=True))
 
@@ -96,9 +96,9 @@ def _peek_queues(
 def replay(settings: BrokerSettings, runs: Runs, found: Found) -> Generator[DeadLetterMessage, None, None]:
     """Reopen the runs of dead letters, send these to their queues again, and yield each as it is done.
 
-    A dead letter is removed after its copy was sent. What interrupts this function, at any time, leaves behind dead
-    letters that can be sent again, and at worst copies of one id, of which the broker keeps one or services pass over
-    the second. A dead letter that somebody else holds at the moment is not yielded, and stays.
+    A dead letter is removed after its copy was sent. If this function is interrupted, at any time, what is left can be
+    sent again. At worst there are two copies with one id: the broker keeps one, or services pass over
+    the second. A dead letter that another process holds at the moment is not yielded, and stays.
 
     Raises:
         Unavailable: the broker or storage is away, or locks run out as soon as they are taken.
@@ -122,7 +122,7 @@ def replay(settings: BrokerSettings, runs: Runs, found: Found) -> Generator[Dead
 
 
 def _reopen(settings: BrokerSettings, runs: Runs, run_ids: Iterable[str | None]) -> Mapping[str | None, int]:
-    """Let runs go on: messages of a failed run would be passed over, and were while it was failed.
+    """Let failed runs go on, since messages of a failed run are passed over.
 
     Returns:
         How often each run has been reopened by now.
@@ -130,7 +130,7 @@ def _reopen(settings: BrokerSettings, runs: Runs, run_ids: Iterable[str | None])
     generations = defaultdict[str | None, int](int)
     with translated(), connect(settings) as client, MessageSender(client) as messages:
         for run_id in sorted(filter(None, run_ids)):
-            # Not planned yet, deleted, or with a status that nobody can read: its messages go back all the same.
+            # The run is not planned yet, deleted, or its status cannot be read. Its messages go back all the same.
             with suppress(PermanentError):
                 messages.send_all(runs.reopen(run_id))
             with suppress(PermanentError):
@@ -139,7 +139,7 @@ def _reopen(settings: BrokerSettings, runs: Runs, run_ids: Iterable[str | None])
 
 
 def _copy(letter: DeadLetterMessage, generation: int) -> ServiceBusMessage:
-    # The id is new, or duplicate detection would swallow the copy; and it follows from the dead letter, so that a
+    # The id is new, since duplicate detection would drop the copy otherwise. It follows from the dead letter, so that a
     # second copy after a crash is a duplicate. The "+" keeps ids of later retries, `base~1`, apart from earlier ones.
     base = letter.message_id.partition("~")[0].partition("+")[0]
     properties: dict[str | bytes, Any] = {name: value for name, value in letter.properties.items() if name not in STALE}
@@ -157,25 +157,25 @@ def _copy(letter: DeadLetterMessage, generation: int) -> ServiceBusMessage:
 class _Hold:
     """The dead letters of one queue that are locked here.
 
-    Those that are wanted are locked, sent and removed in small portions. Others may stand before them: these stay
-    locked until the end, or would come again and again.
+    Those that are wanted are locked, sent and removed in small portions. Others may stand before them, which
+    stay locked until the end, since they would come again and again otherwise.
     """
 
     def __init__(self, queue: str, receiver: ServiceBusReceiver, wanted: set[int]) -> None:
         self._queue, self._receiver, self._wanted = queue, receiver, wanted
         self._held: dict[int, ServiceBusReceivedMessage] = {}
         self._renew_at = datetime.now(UTC)
-        """When half of the life of the last portion's locks is over."""
+        """The moment at which half of the life of the last portion's locks is over."""
         self._passed: dict[int, int] = {}
-        """How many were wanted when another one was last passed over, by its sequence number."""
+        """How many dead letters were wanted when another one was last passed over, by that one's sequence number."""
         self._before: int | None = None
-        """How many were wanted when the last portion was taken."""
+        """How many dead letters were wanted when the last portion was taken."""
 
     def take(self) -> list[DeadLetterMessage]:
-        """Lock a portion of those that are wanted; there are none if all are done or locked by somebody else.
+        """Lock and return a portion of those that are wanted; none if all are done or locked by another process.
 
         Raises:
-            Unavailable: the locks of the last portion ran out before one of it was removed.
+            Unavailable: The locks of the last portion ran out before one dead letter of it was removed.
         """
         if len(self._wanted) == self._before:
             raise Unavailable(f"{self._queue}: locks run out as soon as they are taken: is this machine's clock right?")
@@ -191,27 +191,27 @@ class _Hold:
                 self._held[letter.sequence] = letter.received
                 if letter.sequence in self._wanted:
                     page.append(letter)
-                else:  # its lock has run out if it comes again; without progress since, that would go on for ever
+                else:  # Its lock has run out if it comes again; without progress this would go on for ever.
                     again |= self._passed.get(letter.sequence) == len(self._wanted)
                     self._passed[letter.sequence] = len(self._wanted)
         self._before = len(self._wanted) if page else None
         return page
 
     def complete(self, letter: DeadLetterMessage) -> bool:
-        """Remove one; return whether it was. If its lock has run out, it will be taken again."""
+        """Remove a dead letter; return whether that was possible. If its lock has run out, it is taken again later."""
         try:
             if datetime.now(UTC) > self._renew_at:
                 self._receiver.renew_message_lock(letter.received)
             self._receiver.complete_message(letter.received)
         except MessageLockLostError:
-            self._held.pop(letter.sequence, None)  # it may be in the portion twice
+            self._held.pop(letter.sequence, None)  # It may be in the portion twice.
             return False
         self._held.pop(letter.sequence, None)
         self._wanted.discard(letter.sequence)
         return True
 
     def release(self) -> None:
-        """Hand back what is still locked, so that others need not wait for the locks to run out."""
+        """Hand back all that are still locked, so that other processes need not wait for the locks to run out."""
         for received in self._held.values():
             try:
                 self._receiver.abandon_message(received)

@@ -1,4 +1,4 @@
-"""Queues as a file declares them, and as Service Bus has them; the file is the local broker's, too."""
+"""Queues as a file declares them, and as Service Bus has them. The local broker reads the same file."""
 
 import json
 import re
@@ -25,20 +25,20 @@ from framebrush_cli.errors import CommandFailed
 
 
 class QueueOptions(Model):
-    """One queue; Service Bus itself refuses durations that are too short for it."""
+    """The options of one queue. Service Bus itself refuses durations that are too short for it."""
 
     lock_duration_s: Annotated[float, Field(gt=0, le=300)] = 60.0
-    """Seconds that a receiver holds a message."""
+    """The seconds for which a receiver has a message locked."""
     max_delivery_count: Annotated[int, Field(ge=1)] = 10
-    """Failed deliveries after which a message is dead-lettered."""
+    """The number of failed deliveries after which a message is dead-lettered."""
     duplicate_detection_window_s: Annotated[float, Field(gt=0)] | None = None
-    """Seconds that a message id is remembered; None is no duplicate detection."""
+    """The seconds for which a message id is remembered; None means no duplicate detection."""
     default_time_to_live_s: Annotated[float, Field(gt=0)] | None = None
-    """Seconds after which a message expires; None is never."""
+    """The seconds after which a message expires; None means never."""
     dead_lettering_on_message_expiration: bool = False
-    """Whether an expired message goes to the dead letters."""
+    """Whether a message that expires becomes a dead letter."""
     max_size_mb: Annotated[int, Field(ge=1)] = 1024
-    """Size of all messages above which sends are refused."""
+    """The size of all messages of the queue, in megabytes, above which sends are refused."""
 
 
 class _File(Model):
@@ -46,10 +46,10 @@ class _File(Model):
 
 
 def read_queues(path: Path) -> dict[str, QueueOptions]:
-    """The queues that a file declares, JSON or TOML by its suffix.
+    """Return the queues that a file declares, as JSON or TOML by its suffix.
 
     Raises:
-        CommandFailed: it cannot be read; the text names the file and the field.
+        CommandFailed: The file cannot be read. The text names the file and the field.
     """
     try:
         text = path.read_text("utf-8")
@@ -61,14 +61,14 @@ def read_queues(path: Path) -> dict[str, QueueOptions]:
 
 
 class Namespace:
-    """A Service Bus namespace, through its admin API; that speaks HTTPS only.
+    """A Service Bus namespace, through its admin API, which speaks HTTPS only.
 
     Raises:
-        CommandFailed: the settings lead to no admin API.
+        CommandFailed: The settings lead to no admin API.
     """
 
     def __init__(self, settings: BrokerSettings) -> None:
-        # Waiting is the caller's.
+        # The caller waits.
         options: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 30}
         if settings.servicebus_connection_string is not None:
             secret = settings.servicebus_connection_string.get_secret_value()
@@ -79,10 +79,10 @@ class Namespace:
                 )
             try:
                 self._client = ServiceBusAdministrationClient.from_connection_string(secret, **options)
-            except ValueError as error:  # what the SDK says of a connection string
+            except ValueError as error:  # The SDK raises this for a malformed connection string.
                 raise CommandFailed(f"service bus: {error}") from None
         else:
-            from azure.identity import DefaultAzureCredential  # half a second to import, and only needed here
+            from azure.identity import DefaultAzureCredential  # It takes half a second, and only here.
 
             assert settings.servicebus_namespace is not None  # noqa: S101 - the settings' validator has seen to it
             self._client = ServiceBusAdministrationClient(
@@ -91,11 +91,14 @@ class Namespace:
         self.host = self._client.fully_qualified_namespace
 
     def create(self, name: str, options: QueueOptions) -> QueueProperties | None:
-        """Create a queue; the properties of the one that exists already, which stays as it is.
+        """Create a queue, unless it exists.
+
+        Returns:
+            The properties of the queue that exists already, which stays as it is; None if this call created it.
 
         Raises:
-            Unavailable: nobody answers yet.
-            CommandFailed: the answer is no.
+            Unavailable: Service Bus does not answer yet.
+            CommandFailed: Service Bus refuses the request.
         """
         with self._translated(name):
             try:
@@ -104,7 +107,7 @@ class Namespace:
                 pass
             try:
                 self._client.create_queue(name, **_as_keywords(options))
-            except ResourceExistsError:  # somebody else was faster
+            except ResourceExistsError:  # Another process was faster.
                 return self._client.get_queue(name)
         return None
 
@@ -113,13 +116,13 @@ class Namespace:
         try:
             yield
         except ClientAuthenticationError as error:
-            if error.status_code is None:  # no token, so nobody was asked
+            if error.status_code is None:  # There is no token, so Service Bus was not asked.
                 raise CommandFailed(f"service bus: {_reason(error)}") from error
             raise CommandFailed(
                 f"service bus: {self.host} does not let us manage queues ({_reason(error)}): this needs the role "
                 "Azure Service Bus Data Owner, or a policy with the Manage claim"
             ) from error
-        except AzureError as error:  # without a status: no connection or no answer
+        except AzureError as error:  # It has no status if there was no connection or no answer.
             found = refusal(getattr(error, "status_code", None), f"service bus: {self.host}: {_reason(error)}")
             if isinstance(found, Unavailable):
                 raise found from error
@@ -127,7 +130,7 @@ class Namespace:
 
 
 def differences(declared: QueueOptions, found: QueueProperties) -> list[str]:
-    """What is not as declared, each in a few words."""
+    """Return the differences between a queue and its declaration, each in a few words."""
     result = list[str]()
     window = declared.duplicate_detection_window_s
     if bool(found.requires_duplicate_detection) != (window is not None):
@@ -148,7 +151,7 @@ def _compare(what: str, found: object, seconds: float) -> list[str]:
 
 
 def _as_keywords(options: QueueOptions) -> dict[str, Any]:
-    """For the SDK, which takes durations as timedelta."""
+    """Return the options as the SDK's keyword arguments, with durations as timedelta."""
     keywords: dict[str, Any] = {
         "lock_duration": timedelta(seconds=options.lock_duration_s),
         "max_delivery_count": options.max_delivery_count,
@@ -164,8 +167,8 @@ def _as_keywords(options: QueueOptions) -> dict[str, Any]:
 
 
 def _reason(error: AzureError) -> str:
-    """What Service Bus says, or the first line of the error, without the object that urllib3 begins its own with."""
-    response: Any = getattr(error, "response", None)  # the SDK reads the detail of some errors only
+    """Return what Service Bus says, or the first line of the error, without the object with which urllib3 begins."""
+    response: Any = getattr(error, "response", None)  # The SDK reads the detail of some errors only.
     if response is not None and (found := re.search(r"<Detail>(.+?)</Detail>", response.text(), re.DOTALL)):
         return " ".join(found[1].split())
     return re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", first_line(error))

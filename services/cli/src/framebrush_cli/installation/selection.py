@@ -1,4 +1,4 @@
-"""Which run is meant."""
+"""Finds the run that a person means."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -17,10 +17,10 @@ RunArgument: TypeAlias = Annotated[
 
 
 def resolve(runs: "Runs", text: str) -> str:
-    """The run whose id is, or alone begins with, ``text``.
+    """Return the id of the run whose id is ``text``, or alone begins with it.
 
     Raises:
-        CommandFailed: none or several do.
+        CommandFailed: There is no such run, or there are several.
     """
     if not re.fullmatch(RUN_ID_PATTERN, text):
         raise CommandFailed(f"{text!r} is no run id: `framebrush runs` lists them")

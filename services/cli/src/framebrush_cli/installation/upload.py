@@ -1,4 +1,4 @@
-"""A local video on its way into the input container."""
+"""Uploads a local video into the input container."""
 
 import hashlib
 from pathlib import Path, PurePosixPath
@@ -12,14 +12,14 @@ from framebrush_cli.display import err
 from framebrush_cli.errors import CommandFailed
 
 DIGEST = "sha256"
-"""Name of the metadata that holds the content's digest, so that a file is not uploaded twice."""
+"""The key of the metadata that has the digest of the content, so that a file is not uploaded twice."""
 
 
 def find_input(store: Store, container: str, video: str) -> BlobInfo:
-    """The input blob for ``video``: a local file, uploaded unless it is there, or the name of a blob.
+    """Return the input blob for ``video``: a local file, which is uploaded unless it was before, or the name of a blob.
 
     Raises:
-        CommandFailed: there is no such file or blob, or it is empty.
+        CommandFailed: There is no such file or blob, or it is empty.
     """
     path = Path(video)
     if path.is_file():
@@ -36,7 +36,7 @@ def find_input(store: Store, container: str, video: str) -> BlobInfo:
 
 
 def progress_bar() -> Progress:
-    """For transfers; on standard error, so that standard output stays clean."""
+    """Return a progress bar for transfers. It is on standard error, so that standard output stays clean."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
@@ -50,14 +50,14 @@ def _upload(store: Store, container: str, path: Path) -> BlobInfo:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto
         except OSError as error:
             raise CommandFailed(f"{path} cannot be read: {error.strerror}") from None
-        # Runs read their input as long as they last: another video under the same name gets a name of its own.
+        # Runs read their input as long as they last. So another video with the same name gets a name of its own.
         for name in (path.name, f"{path.stem}-{digest[:12]}{path.suffix}"):
             ref = BlobRef(container=container, name=PurePosixPath(name).name)
             if _content(store, ref) is None:
                 try:
                     with progress.open(path, "rb", description="uploading") as file:
                         store.write(ref, file, metadata={DIGEST: digest, SUBMITTED: "true"}, if_absent=True)
-                except Conflict:  # somebody else was faster; with the same video, most likely
+                except Conflict:  # Another process was faster, most likely with the same video.
                     pass
             if _content(store, ref) == digest:
                 return store.stat(ref)
@@ -65,7 +65,7 @@ def _upload(store: Store, container: str, path: Path) -> BlobInfo:
 
 
 def _content(store: Store, ref: BlobRef) -> str | None:
-    """The digest of a blob, empty if nobody recorded it; None if there is no blob."""
+    """Return the digest of a blob, which is empty if nobody recorded it; None if there is no blob."""
     try:
         return store.stat(ref).metadata.get(DIGEST, "")
     except BlobNotFound:

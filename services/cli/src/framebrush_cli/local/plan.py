@@ -1,4 +1,4 @@
-"""What a local stack consists of."""
+"""Plans the parts of a local stack."""
 
 import importlib.util
 import os
@@ -12,15 +12,15 @@ from framebrush_cli.local import azurite
 from framebrush_cli.local.stack import Home, Part, Stack
 
 QUEUES_FILE = Path(__file__).with_name("queues.json")
-#: Variables of the caller that would lead the stack's services away from it.
+#: The caller's variables that would lead the stack's services away from it.
 FOREIGN = ("FRAMEBRUSH_STORAGE_ACCOUNT_URL", "FRAMEBRUSH_SERVICEBUS_NAMESPACE", "FRAMEBRUSH_HTTP_PORT")
 
 
 def plan_stack(home: Home, scorers: int) -> Stack:
-    """Azurite, the broker and the four services on free ports, none of them started.
+    """Return a stack of Azurite, the broker and the four services on free ports. None of them is started.
 
     Raises:
-        CommandFailed: a part is not installed.
+        CommandFailed: A part is not installed.
     """
     services = ["splitter", "dispatcher", *_scorers(scorers), "stitcher"]
     blob, amqp, admin, *http = free_ports(3 + len(services))
@@ -78,7 +78,7 @@ def _url(port: int, path: str = "/") -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free now; all are held until the last is found, so that they differ."""
+    """Return ports that are free now. All are held until the last one is found, so that they differ."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -1,4 +1,4 @@
-"""The local stack as a file, ``.framebrush/stack.json``: what runs, where, and how to reach it."""
+"""The local stack as a file, ``.framebrush/stack.json``: its parts, their addresses, and how clients reach them."""
 
 import fcntl
 import http.client
@@ -21,12 +21,12 @@ class Part(Model):
 
     name: str
     kind: Literal["backend", "service"]
-    """Backends are ready before services start, and end after them."""
+    """The kind of the part. Backends are ready before services start, and end after them."""
     command: tuple[str, ...]
     environment: dict[str, str] = Field(default_factory=dict)
-    """On top of the supervisor's own."""
+    """The environment variables of the part, in addition to the supervisor's."""
     probe: str
-    """An http URL that answers, and not with 503, when the part is ready."""
+    """An http URL. The part is ready when it answers, and not with 503."""
     pid: int | None = None
     starts: int = 0
 
@@ -35,12 +35,12 @@ class Stack(Document):
     """The parts, and the settings with which a client reaches them."""
 
     environment: dict[str, str]
-    """``FRAMEBRUSH_*`` variables."""
+    """The ``FRAMEBRUSH_*`` variables by which clients reach the stack."""
     parts: tuple[Part, ...]
 
 
 class Home:
-    """The folder of a stack: state, logs, data."""
+    """The folder of a stack, with its state, its logs and its data."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
@@ -50,7 +50,7 @@ class Home:
 
     @classmethod
     def find(cls) -> "Home | None":
-        """The stack of the current folder or of the nearest one above."""
+        """Return the home of the stack in the current folder or in the nearest folder above; None if there is none."""
         here = Path.cwd()
         for folder in (here, *here.parents):
             if (folder / DEFAULT / STATE).is_file():
@@ -58,14 +58,14 @@ class Home:
         return None
 
     def log(self, name: str) -> Path:
-        """The log file of a part, or of the supervisor."""
+        """Return the log file of a part, or of the supervisor."""
         return self.logs / f"{name}.log"
 
     def read(self) -> Stack:
-        """The stack as it was last written.
+        """Return the stack as it was last written.
 
         Raises:
-            CommandFailed: there is none.
+            CommandFailed: There is no stack here.
         """
         try:
             return Stack.decode(self.state.read_bytes())
@@ -73,31 +73,31 @@ class Home:
             raise CommandFailed(f"no stack in {self.path}: run `framebrush up`") from None
 
     def write(self, stack: Stack) -> None:
-        """Replace the file in one step; only its owner can read it, since it holds connection strings."""
+        """Replace the file in one step. Only its owner can read it, since it has connection strings."""
         draft = self.state.with_suffix(".tmp")
         draft.touch(mode=0o600)
         draft.write_text(stack.model_dump_json(indent=2) + "\n")
         draft.replace(self.state)
 
     def running(self) -> bool:
-        """Whether any process of the stack lives: each of them has inherited the lock."""
+        """Return whether any process of the stack lives: each of them has inherited the lock."""
         return _held(self.lock)
 
     def supervised(self) -> bool:
-        """Whether the supervisor lives."""
+        """Return whether the supervisor lives."""
         return _held(self.supervisor_lock)
 
     def group(self) -> int | None:
-        """The process group of supervisor and parts, None before it is known; means nothing unless they are running."""
+        """Return the process group of supervisor and parts; None before it is known. It is valid while they run."""
         text = self.lock.read_text() if self.lock.exists() else ""
         return int(text) if text.isdecimal() else None
 
 
 def acquire(path: Path) -> int:
-    """Take a lock that the returned file descriptor holds, and every process that inherits it, until all are gone.
+    """Take a lock, and return the file descriptor that holds it. Processes that inherit the descriptor hold it, too.
 
     Raises:
-        BlockingIOError: somebody has it.
+        BlockingIOError: Another process has the lock.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -113,13 +113,13 @@ def _held(path: Path) -> bool:
         os.close(acquire(path))
     except BlockingIOError:
         return True
-    except FileNotFoundError:  # no such folder
+    except FileNotFoundError:  # There is no such folder.
         return False
     return False
 
 
 def probe(url: str, timeout: float = 2.0) -> str | None:
-    """What keeps a part from being ready; None when it is."""
+    """Return what keeps a part from being ready; None if it is ready."""
     place = urlsplit(url)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=timeout)
     try:

@@ -19,15 +19,15 @@ from framebrush_cli.settings import settings_from
 log = logging.getLogger(__name__)
 
 GRACE = {"service": 40.0, "backend": 10.0}
-"""Seconds between SIGTERM and SIGKILL; services hand back their messages within 35."""
+"""The seconds between SIGTERM and SIGKILL. Services hand back their messages within 35 s."""
 LONGEST_PAUSE = 10.0
-"""Most seconds before a part that keeps dying is started again."""
+"""The largest number of seconds before a part that keeps dying is started again."""
 HEALTHY = 30.0
-"""Seconds of life after which a death counts as the first."""
+"""The seconds of life after which a death counts as the first one."""
 
 
 class Child:
-    """A part and the process that plays it."""
+    """A part of the stack, and its process."""
 
     def __init__(self, part: Part) -> None:
         self.part = part
@@ -36,7 +36,7 @@ class Child:
         self._pause = 0.0
 
     def mend(self, home: Home, environment: dict[str, str], lock: int) -> bool:
-        """Start the process if it is not there and its pause is over; True if the part changed."""
+        """Start the process if there is none and its pause is over; return whether the part changed."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             self._pause = 0.0 if now - self._started > HEALTHY else min(LONGEST_PAUSE, 2 * self._pause + 0.5)
@@ -71,7 +71,7 @@ class Supervisor:
         self._stop = threading.Event()
 
     def run(self) -> None:
-        """Start backends, then services; restart what dies; end services, then backends."""
+        """Start backends, then services. Restart what dies. In the end, end services, then backends."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
         backends = [child for child in self._children if child.part.kind == "backend"]
@@ -105,7 +105,7 @@ class Supervisor:
             try:
                 AzureBlobs(settings).create_containers(names)
                 return
-            except Unavailable as error:  # Azurite was killed meanwhile
+            except Unavailable as error:  # Azurite was killed meanwhile.
                 log.warning("%s", error)
                 self._keep([child for child in self._children if child.part.name == "azurite"], until_ready=True)
 

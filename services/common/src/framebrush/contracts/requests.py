@@ -169,8 +169,8 @@ class Trigger(Model):
 
 def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
     """Return the id of a run: a readable stem and 48 bits of SHA-256. Equal arguments give equal ids."""
-    said = options.model_dump(exclude_defaults=True)  # Thus an option that is added later changes no id.
-    key = json.dumps([str(source), etag.strip('"'), said, output and str(output)], sort_keys=True)
+    chosen = options.model_dump(exclude_defaults=True)  # Thus an option that is added later changes no id.
+    key = json.dumps([str(source), etag.strip('"'), chosen, output and str(output)], sort_keys=True)
     stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 

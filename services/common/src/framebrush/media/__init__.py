@@ -1,7 +1,7 @@
 """Video and images: reading what a file holds, comparing it, converting colours, encoding, and packs of frames.
 
-Needs the extra ``framebrush[images]`` (OpenCV), and for everything that reads or writes video ``framebrush[video]``
-(PyAV). A name is imported when it is first used, so that a service without PyAV can use the images.
+This package needs the extra ``framebrush[images]`` (OpenCV). All that reads or writes video needs ``framebrush[video]``
+(PyAV), too. A name is imported when it is first used, so that a service without PyAV can use the images.
 """
 
 import lazy_loader

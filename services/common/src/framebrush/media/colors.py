@@ -1,4 +1,4 @@
-"""A video's frames to images and back. Needs the extras ``framebrush[images,video]``."""
+"""Converts a video's frames to images and back. It needs the extras ``framebrush[images,video]``."""
 
 import threading
 from typing import Any
@@ -11,10 +11,10 @@ from framebrush.media.hdr import HLG, PQ, to_bt709
 from framebrush.media.images import BgrImage
 
 CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""How swscale converts. Its default is fast and 1.6 levels too dark per round trip; this is 0.03 levels off."""
+"""How swscale converts. Its default is fast, and 1.6 levels too dark per round trip; this one is 0.03 levels off."""
 
 DEEP = "gbrp16le"
-"""What HDR is converted to. (To bgr48, swscale with FULL_CHR_H_INT loses channels of 4:2:0.)"""
+"""The pixel format to which HDR is converted. With bgr48 and FULL_CHR_H_INT swscale loses channels of 4:2:0."""
 
 _MATRICES = {
     1: Colorspace.ITU709,
@@ -24,59 +24,66 @@ _MATRICES = {
     7: Colorspace.SMPTE240M,
     9: Colorspace.BT2020,
 }
-"""By the code points of ITU-T H.273, table 4."""
+"""The matrices of swscale by the code points of ITU-T H.273, table 4."""
 
 
 def matrix(video: VideoProperties) -> int:
-    """The matrix that the tags name; without a tag what players assume, BT.709 from 720 lines up and BT.601 below."""
+    """Return swscale's matrix for a video: the one that its tags name, or what players assume if they name none.
+
+    Players assume BT.709 from 720 lines up, and BT.601 below.
+    """
     untagged = Colorspace.ITU709 if video.height >= 720 else Colorspace.ITU601
     return _MATRICES.get(video.color_space, untagged)
 
 
 def full_range(video: VideoProperties) -> int:
-    """The range of the samples: full if tagged so or in a format that means it, limited otherwise."""
+    """Return swscale's range of the samples: full if the tags or the pixel format say so, limited otherwise."""
     full = video.color_range == ColorRange.JPEG or video.pixel_format.startswith("yuvj")
     return ColorRange.JPEG if full else ColorRange.MPEG
 
 
 def is_hdr(video: VideoProperties) -> bool:
-    """Whether the transfer is one of high dynamic range."""
+    """Return whether the transfer characteristic is one of high dynamic range."""
     return video.color_trc in (PQ, HLG)
 
 
 def is_rgb(pixel_format: str) -> bool:
-    """Whether a pixel format of FFmpeg holds red, green and blue."""
+    """Return whether a pixel format of FFmpeg holds red, green and blue."""
     return pixel_format.startswith(("rgb", "bgr", "gbr"))
 
 
 def styled(video: VideoProperties, pixel_format: str) -> VideoProperties:
-    """The colours of an output in ``pixel_format``: those of the input where that can be.
+    """Return the video with the colours of its output in ``pixel_format``: the input's colours where that is possible.
 
-    What the model sees has eight bits, so that there is no high dynamic range.
+    The model sees eight bits, so that an output has no high dynamic range.
     """
     if is_hdr(video):
         video = video.model_copy(update={"color_space": 1, "color_trc": 1, "color_primaries": 1, "color_range": 1})
     if is_rgb(pixel_format):
         return video.model_copy(update={"color_space": 0, "color_range": int(ColorRange.JPEG)})
-    if video.color_space == 0:  # RGB has no matrix; tagged with the one that is used
+    if video.color_space == 0:  # RGB has no matrix, so the output is tagged with the one that was used.
         return named(video.model_copy(update={"color_space": 2}))
     return video
 
 
 def named(video: VideoProperties) -> VideoProperties:
-    """The video with the code of its matrix: of an untagged one what players assume, of two that are equal one."""
+    """Return the video with the code of its matrix.
+
+    A video without a tag gets the matrix that players assume. The codes 5 and 6 mean one matrix, and
+    become 6.
+    """
     if video.color_space in (2, 5):
         return video.model_copy(update={"color_space": 1 if matrix(video) == Colorspace.ITU709 else 6})
     return video
 
 
 class Converter:
-    """Converts between a video's frames and images, with the same matrix and range both ways; for several threads."""
+    """Converts between a video's frames and images, with one matrix and range both ways. Many threads may use it."""
 
     def __init__(self, video: VideoProperties) -> None:
         self._video, self._matrix, self._range = video, matrix(video), full_range(video)
         self._transfer = video.color_trc if is_hdr(video) else None
-        self._local = threading.local()  # a reformatter keeps FFmpeg's scaling context, and serves one thread
+        self._local = threading.local()  # A reformatter keeps FFmpeg's scaling context, and serves one thread.
 
     def _reformat(self, frame: VideoFrame, pixel_format: str, **colors: int) -> VideoFrame:
         if not hasattr(self._local, "reformatter"):
@@ -85,7 +92,7 @@ class Converter:
         return reformatter.reformat(frame, format=pixel_format, interpolation=CONVERSION, threads=1, **colors)
 
     def to_image(self, frame: VideoFrame) -> BgrImage:
-        """A frame as an image (H, W, 3), blue first; of high dynamic range tone-mapped to BT.709."""
+        """Return a frame as an image (H, W, 3) of uint8, blue first. High dynamic range is tone-mapped to BT.709."""
         image = self._reformat(
             frame,
             DEEP if self._transfer else "bgr24",
@@ -93,11 +100,11 @@ class Converter:
             src_color_range=self._range,
             dst_color_range=ColorRange.JPEG,
         )
-        pixels: Any = image.to_ndarray()  # uint8 or uint16, by the format
+        pixels: Any = image.to_ndarray()  # The format makes it uint8 or uint16.
         return to_bt709(pixels, self._transfer) if self._transfer else pixels
 
     def to_frame(self, image: BgrImage, pixel_format: str) -> VideoFrame:
-        """An image (H, W, 3), blue first, as a frame."""
+        """Return an image (H, W, 3) of uint8, blue first, as a frame in ``pixel_format``."""
         frame = self._reformat(
             VideoFrame.from_ndarray(image, format="bgr24"),
             pixel_format,
@@ -105,6 +112,6 @@ class Converter:
             dst_colorspace=self._matrix,
             dst_color_range=self._range,
         )
-        # ProRes tells what its frames say, not what its encoder is told.
+        # The encoder of ProRes takes tags from the frames, and not from its own options.
         frame.color_trc, frame.color_primaries = self._video.color_trc, self._video.color_primaries
         return frame

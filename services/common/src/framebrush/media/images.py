@@ -1,4 +1,4 @@
-"""Encoded frames and arrays. Needs the extra ``framebrush[images]``."""
+"""Encodes arrays as images, and decodes them. It needs the extra ``framebrush[images]``."""
 
 import cv2
 import numpy as np
@@ -7,19 +7,19 @@ import numpy.typing as npt
 from framebrush.errors import PermanentError
 
 BgrImage = npt.NDArray[np.uint8]
-"""(height, width, 3), blue first, as OpenCV has it."""
+"""An image (height, width, 3) of uint8, blue first, as OpenCV has it."""
 
-cv2.setNumThreads(1)  # the services run a thread per frame; OpenCV's own pool would only compete with them
+cv2.setNumThreads(1)  # The services run a thread per frame; OpenCV's own pool would only compete with them.
 
 
 class InvalidImage(PermanentError):
-    """Bytes that are no image, or one of another size than expected."""
+    """The bytes are no image, or an image of another size than expected."""
 
     reason = "invalid_image"
 
 
 def encode_jpeg(image: BgrImage, quality: int) -> bytes:
-    """Encode without chroma subsampling: colours come back as they went in, within JPEG's rounding."""
+    """Return an image as JPEG without chroma subsampling, so that colours come back within JPEG's rounding."""
     parameters = [
         cv2.IMWRITE_JPEG_QUALITY, quality,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
@@ -28,7 +28,7 @@ def encode_jpeg(image: BgrImage, quality: int) -> bytes:
 
 
 def encode_png(image: BgrImage) -> bytes:
-    """Encode without loss, as fast as PNG can: no search for repetitions, which video frames have few of."""
+    """Return an image as PNG, as fast as that can be: without the search for repetitions, which frames have few of."""
     parameters = [
         cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP,
         cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY,
@@ -37,7 +37,7 @@ def encode_png(image: BgrImage) -> bytes:
 
 
 def encode_image(image: BgrImage, codec: str, quality: int) -> bytes:
-    """Encode with a run's ``pack_codec``; ``quality`` is JPEG's, 1..100."""
+    """Return an image encoded with a run's ``pack_codec``; ``quality``, 1..100, is that of JPEG."""
     return encode_png(image) if codec == "png" else encode_jpeg(image, quality)
 
 
@@ -49,10 +49,10 @@ def _encode(extension: str, image: BgrImage, parameters: list[int]) -> bytes:
 
 
 def decode_image(data: bytes, height: int, width: int) -> BgrImage:
-    """Decode JPEG or PNG to (height, width, 3).
+    """Decode JPEG or PNG to an image (height, width, 3).
 
     Raises:
-        InvalidImage: not an image, or of another size.
+        InvalidImage: The bytes are no image, or an image of another size.
     """
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:

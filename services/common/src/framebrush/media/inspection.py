@@ -1,4 +1,4 @@
-"""What must survive a run, read from a media file. Needs the extra ``framebrush[video]``."""
+"""Reads what must survive a run from a media file. It needs the extra ``framebrush[video]``."""
 
 import hashlib
 import struct
@@ -19,25 +19,25 @@ from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
 
 COPIED = ("audio", "subtitle")
-"""Types of streams whose packets go into the output as they are."""
+"""The types of streams whose packets go into the output as they are."""
 ALIASES = {"mp2": "mp3"}
-"""MPEG audio, of which MP4 does not tell the layer."""
+"""Names of codecs that mean the same here: MP4 does not tell the layer of MPEG audio."""
 TITLES = ("title", "artist", "album", "comment", "copyright", "date", "description", "genre")
 """The metadata of a container that every format we write can carry."""
 
 
 def codec_name(stream: Stream) -> str:
-    """The codec, not the decoder that FFmpeg prefers for it; of a stream without one its type."""
+    """Return the name of a stream's codec, and not of FFmpeg's decoder for it; the stream's type if it has no codec."""
     context = cast(Any, stream.codec_context)
     name = str(context.codec.canonical_name) if context is not None else stream.type
     return ALIASES.get(name, name)
 
 
 def choose_video(container: InputContainer) -> VideoStream:
-    """The stream to style: the one a player would show, never cover art.
+    """Return the stream to style: the one that a player would show, and never cover art.
 
     Raises:
-        InvalidVideo: there is none.
+        InvalidVideo: There is no such stream.
     """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
@@ -48,7 +48,7 @@ def choose_video(container: InputContainer) -> VideoStream:
 
 @dataclass
 class Track:
-    """A stream's packets, in the order of storage."""
+    """What is kept of a stream's packets, in the order in which they are stored."""
 
     kind: str
     codec: str
@@ -56,22 +56,22 @@ class Track:
     language: str
     disposition: Disposition
     hashed: bool
-    """Whether the packets must be the same."""
+    """Whether the packets of the output must be the same."""
     times: "array[int]" = field(default_factory=lambda: array("q"))
-    """Presentation times in ticks."""
+    """The presentation times of the packets, in ticks."""
     digest: Any = field(default_factory=hashlib.sha256)
-    """SHA-256 over the lengths and contents of all packets."""
+    """The SHA-256 over the lengths and contents of all packets."""
 
     @classmethod
     def of(cls, stream: Stream) -> "Track":
-        """The empty track of a stream."""
+        """Return the track of a stream, still without packets."""
         language = stream.metadata.get("language", "und")
         hashed = stream.type in COPIED or is_picture(stream)
         base = stream.time_base or Fraction(1)
         return cls(stream.type, codec_name(stream), base, language, stream.disposition, hashed)
 
     def add(self, packet: "Packet[Any]") -> None:
-        """Take in a packet."""
+        """Add a packet to the times and the hash."""
         self.times.append(packet.pts if packet.pts is not None else packet.dts or 0)
         if self.hashed:
             data = bytes(packet)
@@ -81,35 +81,35 @@ class Track:
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What must survive."""
+    """What must survive a run."""
 
     video: VideoProperties
     times: "array[int]"
-    """Presentation times of the video's frames in ticks, increasing."""
+    """The presentation times of the video's frames in ticks, strictly increasing."""
     tracks: tuple[Track, ...]
-    """Audio, subtitles and cover art."""
+    """The tracks of audio, subtitles and cover art."""
     chapters: tuple[tuple[Fraction, str], ...]
-    """Starts in seconds, and titles."""
+    """The chapters: the start of each in seconds, and its title."""
     metadata: dict[str, str]
     attachments: tuple[str, ...]
-    """Names and SHA-256 of fonts and the like."""
+    """The attachments, such as fonts: the name of each and its SHA-256."""
 
 
 def is_extra(stream: Stream) -> bool:
-    """Whether a stream is a picture or a font beside the film: kept if the output's container can."""
+    """Return whether a stream is cover art or a font. It is kept if the output's container can carry it."""
     return stream.type == "attachment" or is_picture(stream)
 
 
 def is_picture(stream: Stream) -> bool:
-    """Whether a stream is cover art."""
+    """Return whether a stream is cover art."""
     return bool(stream.disposition & Disposition.attached_pic)
 
 
 def strictly_increasing(times: Sequence[int]) -> "array[int]":
     """Return times that do not decrease as times that increase, as 64-bit integers.
 
-    Of frames that share a time, each gets a time one tick after the frame before. Where the ticks of a container are
-    coarse, frames share a tick, but encoders and players need an order.
+    If frames share a time, each gets a time one tick after the frame before. Frames share a tick where the ticks of a
+    container are coarse, but encoders and players need an order.
     """
     result = array("q", times)
     for index in range(1, len(result)):
@@ -118,20 +118,20 @@ def strictly_increasing(times: Sequence[int]) -> "array[int]":
 
 
 def is_gap(packet: "Packet[Any]", codec: str) -> bool:
-    """Whether a packet is the silence between two texts, which the muxer of MP4 writes by itself."""
+    """Return whether a packet is the gap between two texts, which the muxer of MP4 writes by itself."""
     return codec == "mov_text" and bytes(packet)[:2] == b"\0\0"
 
 
 def read_media_info(container: InputContainer, video: VideoStream | None = None) -> MediaInfo:
-    """Read a whole file once; one frame of its video is decoded.
+    """Read a whole file once, and decode one frame of its video.
 
     Args:
-        container: opened and not yet read from.
-        video: the stream that is styled; by default the one that players choose.
+        container: The file, opened and not yet read from.
+        video: The stream that is styled; by default the one that players choose.
 
     Raises:
-        InvalidVideo: it has no video.
-        av.FFmpegError: it cannot be read.
+        InvalidVideo: The file has no video.
+        av.FFmpegError: The file cannot be read.
     """
     stream, frame = video or choose_video(container), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
@@ -151,7 +151,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
 def labels_of(
     container: InputContainer, streams: Container[int] | None = None
 ) -> tuple[tuple[tuple[Fraction, str], ...], dict[str, str], tuple[str, ...]]:
-    """Chapters, metadata and attachments, the latter only of ``streams`` if given."""
+    """Return the chapters, the metadata, and the attachments, only those in ``streams`` if that is given."""
     chapters = (
         (chapter["start"] * (chapter["time_base"] or Fraction(1)), chapter["metadata"].get("title", ""))
         for chapter in container.chapters()
@@ -166,7 +166,7 @@ def labels_of(
 
 
 def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
-    """The properties of a stream, given its first decoded frame: only decoding tells the tags for sure."""
+    """Return the properties of a stream, given its first decoded frame: only decoding tells the tags for sure."""
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if stream.time_base is None:
         raise InvalidVideo("the video stream has no time base")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from framebrush.contracts import FrameFailure
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png"}
-"""Of the members, by the run's ``pack_codec``."""
+"""The extensions of the members' names, by the run's ``pack_codec``."""
 
 
 class PackWriter:
@@ -21,15 +21,15 @@ class PackWriter:
         self._buffer = io.BytesIO()
         self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.USTAR_FORMAT)
         self.offsets = [0]
-        """Where each member begins, in bytes; the last is where the members end."""
+        """The offset of each member, in bytes. The last offset is where the members end."""
 
     def _add(self, name: str, data: bytes) -> None:
-        info = tarfile.TarInfo(name)  # no times, no owner: the same frames give the same bytes
+        info = tarfile.TarInfo(name)  # There are no times and no owner, so that the same frames give the same bytes.
         info.size = len(data)
         self._tar.addfile(info, io.BytesIO(data))
 
     def add_frame(self, index: int, image: bytes) -> None:
-        """Add an encoded frame."""
+        """Add an encoded frame, which has the number ``index`` in its segment."""
         self._add(f"{index:08}.{self._extension}", image)
         self.offsets.append(self._tar.offset)
 
@@ -38,16 +38,16 @@ class PackWriter:
         self._add(f"{failure.frame:08}.error.json", failure.encode())
 
     def finish(self) -> bytes:
-        """The pack's bytes."""
+        """Return the bytes of the pack."""
         self._tar.close()
         return self._buffer.getvalue()
 
 
 def read_pack(data: bytes) -> tuple[dict[int, bytes], list[FrameFailure]]:
-    """The frames by index, and the failures, of a pack or of whole members cut out of one.
+    """Return the encoded frames by their index, and the failures, of a pack or of whole members cut out of one.
 
     Raises:
-        tarfile.TarError: this is not a pack.
+        tarfile.TarError: This is not a pack.
     """
     frames, failures = dict[int, bytes](), list[FrameFailure]()
     for name, content in _members(data):

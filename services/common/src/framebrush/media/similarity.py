@@ -1,4 +1,4 @@
-"""How alike two pictures are. Needs the extra ``framebrush[images]``."""
+"""Measures how alike two images are. It needs the extra ``framebrush[images]``."""
 
 import cv2
 import numpy as np
@@ -14,20 +14,20 @@ C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
 def psnr(a: Values, b: Values) -> float:
-    """Return the peak signal-to-noise ratio of two pictures over all their channels, in dB.
+    """Return the peak signal-to-noise ratio of two images over all their channels, in dB.
 
-    Equal pictures have infinity. Pictures with a value that is not a number have one that is not a number.
+    It is infinite for equal images, and not a number if a value of an image is not a number.
 
     Args:
         a: Values in 0..255, of any type and shape.
-        b: The same of the other picture, in the same shape.
+        b: The values of the other image, in the same shape.
     """
     error = float(np.mean((a.astype(np.float32) - b) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
 
 
 def ssim(a: BgrImage, b: BgrImage) -> float:
-    """Return the mean structural similarity of the lumas of two pictures (H, W, 3), which is 1 for equal ones.
+    """Return the mean structural similarity of the lumas of two images (H, W, 3), which is 1 for equal ones.
 
     Wang et al. 2004, "Image Quality Assessment: From Error Visibility to Structural Similarity", equation 13.
     """

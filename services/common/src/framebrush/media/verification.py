@@ -1,4 +1,4 @@
-"""Whether an output is its input but for the look of its pixels. Needs the extra ``framebrush[video]``."""
+"""Compares an output with its input, in all but the look of its pixels. It needs the extra ``framebrush[video]``."""
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -14,12 +14,12 @@ IDENTITY = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 
 
 def compare(wanted: MediaInfo, found: MediaInfo) -> tuple[Check, ...]:
-    """Every check, passed or not, of what was found against what must be."""
+    """Return every check, passed or not, of what was found against what was wanted."""
     return (*content(wanted, found), *_labels(wanted, found))
 
 
 def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
-    """Of what is seen and heard."""
+    """Yield the checks of what is seen and heard."""
     yield _same("video frames", len(wanted.times), len(found.times))
     yield _times("video times", wanted, wanted.times, _base(wanted), found, found.times, _base(found))
     a, b = wanted.video, found.video
@@ -34,7 +34,7 @@ def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
 
 
 def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
-    """Of what is said about it."""
+    """Yield the checks of labels: metadata, chapters, languages, dispositions and attachments."""
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} language", one.language, other.language)
         yield _same(f"{name} disposition", _disposition(one, wanted), _disposition(other, found))
@@ -52,9 +52,9 @@ def _pairs(wanted: MediaInfo, found: MediaInfo) -> Iterator[tuple[str, Track, Tr
         yield f"{one.kind} {number}", one, other
 
 
-def _disposition(track: Track, facts: MediaInfo) -> str:
-    """Players take the first track of a kind for the default one if none is marked, and MP4 marks it so."""
-    alike = [other for other in facts.tracks if other.kind == track.kind]
+def _disposition(track: Track, info: MediaInfo) -> str:
+    """Return a track's disposition in words. If no track of a kind is the default one, the first is, as for players."""
+    alike = [other for other in info.tracks if other.kind == track.kind]
     first = alike[0] is track and not any(other.disposition & Disposition.default for other in alike)
     value = track.disposition | (Disposition.default if first else Disposition(0))
     return ", ".join(str(flag.name) for flag in Disposition if flag & value) or "none"
@@ -64,12 +64,12 @@ def _same(name: str, wanted: object, found: object) -> Check:
     return Check(name=name, wanted=str(wanted), found=str(found), ok=wanted == found)
 
 
-def _start(facts: MediaInfo) -> Fraction:
-    return facts.times[0] * _base(facts)
+def _start(info: MediaInfo) -> Fraction:
+    return info.times[0] * _base(info)
 
 
-def _base(facts: MediaInfo) -> Fraction:
-    return Fraction(*facts.video.time_base)
+def _base(info: MediaInfo) -> Fraction:
+    return Fraction(*info.video.time_base)
 
 
 def _times(
@@ -77,11 +77,12 @@ def _times(
     wanted: MediaInfo, wanted_times: Sequence[int], wanted_base: Fraction,
     found: MediaInfo, found_times: Sequence[int], found_base: Fraction,
 ) -> Check:  # fmt: skip
-    """The largest drift, in ticks of the coarser time base.
+    """Compare times, and return the check of their largest drift, in ticks of the coarser time base.
 
-    Times count from the first video frame: Matroska has no negative ones and shifts all streams alike. One tick is the
-    rounding of both ends, where the output's ticks are not a part of the input's, and of sound whose packets were
-    timed more coarsely than samples: a container that counts samples knows better.
+    Times count from the first video frame, since Matroska has no negative times and shifts all streams alike. A drift
+    of one tick is allowed where the output's ticks are not a part of the input's, which rounds both ends. It is also
+    allowed for sound whose packets were timed more coarsely than samples, since a container that counts samples
+    corrects that.
     """
     tick = max(wanted_base, found_base)
     exact = (wanted_base / found_base).denominator == 1 and (wanted_base == found_base or wanted_times is wanted.times)
@@ -104,7 +105,7 @@ def _aspect(video: VideoProperties) -> str:
 
 
 def _colors(video: VideoProperties) -> str:
-    """Matrix, transfer, primaries (H.273), range."""
+    """Return the matrix, the transfer, the primaries (code points of H.273) and the range."""
     span = "full" if full_range(video) == 2 else "limited"
     return f"{named(video).color_space}/{video.color_trc}/{video.color_primaries} {span}"
 
@@ -117,5 +118,5 @@ def _packets(track: Track) -> str:
     return f"{len(track.times)} ({track.digest.hexdigest()[:16]})"
 
 
-def _chapters(facts: MediaInfo) -> str:
-    return ", ".join(f"{float(start):.3f} {title}" for start, title in facts.chapters) or "none"
+def _chapters(info: MediaInfo) -> str:
+    return ", ".join(f"{float(start):.3f} {title}" for start, title in info.chapters) or "none"

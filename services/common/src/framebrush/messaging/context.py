@@ -1,4 +1,4 @@
-"""Which run the message in hand belongs to."""
+"""The run that the message in hand belongs to, for log lines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +8,18 @@ _run: ContextVar[str | None] = ContextVar("run", default=None)
 
 
 def current_run() -> str | None:
-    """The run that the current thread works for."""
+    """Return the id of the run that the current thread works for, None if it works for none."""
     return _run.get()
 
 
 def bind_run(run_id: str | None) -> None:
-    """Say which run the current message belongs to, as soon as it is known."""
+    """Set the run that the current message belongs to, as soon as it is known."""
     _run.set(run_id)
 
 
 @contextmanager
 def run_context(run_id: str | None) -> Iterator[None]:
-    """Every log line within the block carries the run's id."""
+    """Give every log line within the block the run's id."""
     token = _run.set(run_id)
     try:
         yield

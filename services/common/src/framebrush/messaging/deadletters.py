@@ -1,4 +1,4 @@
-"""Dead letters: where they are peeked, paged and decoded."""
+"""Dead letters: this module alone peeks at them, pages through them and decodes them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,15 +14,15 @@ from framebrush.messaging.transport import ANSWER
 from framebrush.messaging.wire import RUN, body_of, generation_of, text_of
 
 PAGE = 100
-"""Dead letters to peek with one request. Azure may answer with fewer, and charges a credit for each."""
+"""The number of dead letters to peek with one request. Azure may answer with fewer, and charges a credit for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterMessage:
     """A message in a queue's dead-letter queue.
 
-    Everything is decoded when it is asked for: a message of strangers may hold anything, and what cannot be decoded
-    must not keep others from being read.
+    Each part is decoded only when it is asked for. A stranger may have put anything into a message, and a part that
+    cannot be decoded must not keep the other parts from being read.
     """
 
     queue: str
@@ -31,49 +31,49 @@ class DeadLetterMessage:
 
     @property
     def sequence(self) -> int:
-        """Its sequence number, unique within the queue; it is the one that the message had when it was sent."""
+        """Return its sequence number: unique within the queue, and unchanged since the message was sent."""
         return self.received.sequence_number or 0
 
     @property
     def message_id(self) -> str:
-        """Its message id; empty if it has none."""
+        """Return its message id; the id is empty if it has none."""
         return str(text_of(self.received.message_id) or "")
 
     @property
     def body(self) -> bytes:
-        """Its body, whatever that was sent as."""
+        """Return its body as bytes, whatever type it was sent as."""
         return body_of(self.received)
 
     @property
     def properties(self) -> dict[str, Any]:
-        """Its application properties, with text where the SDK gives bytes."""
+        """Return its application properties, with text where the SDK gives bytes."""
         found = self.received.application_properties or {}
         return {str(text_of(name)): text_of(value) for name, value in found.items()}
 
     @property
     def run_id(self) -> str | None:
-        """The run that it belongs to; None if it names none."""
+        """Return the id of the run that it belongs to; None if it names none."""
         run_id = self.properties.get(RUN)
         return run_id if is_run_id(run_id) else find_run_id(self.body)
 
     @property
     def generation(self) -> int:
-        """How often its run had been reopened when it was sent."""
+        """Return how often its run had been reopened when it was sent."""
         return generation_of(self.received)
 
     @property
     def reason(self) -> str:
-        """A code that tells why it was put aside; empty if none was given."""
+        """Return the code that tells why it was put aside; empty if none was given."""
         return str(self.properties.get("DeadLetterReason") or "")
 
     @property
     def description(self) -> str:
-        """Why it was put aside, for a person; empty if nothing was given."""
+        """Return the text that tells a person why it was put aside; empty if none was given."""
         return str(self.properties.get("DeadLetterErrorDescription") or "")
 
     @property
     def enqueued(self) -> datetime | None:
-        """When it was sent."""
+        """Return when it was sent, None if the broker does not say."""
         return self.received.enqueued_time_utc
 
 
@@ -88,13 +88,14 @@ def peek_page(receiver: ServiceBusReceiver, queue: str, first: int, count: int =
     """Return some dead letters, the lowest sequence number first, and leave them where they are.
 
     Args:
-        receiver: Of the queue's dead letters.
+        receiver: The receiver of the queue's dead letters.
         queue: The queue's name.
         first: The lowest sequence number to return.
-        count: Return at most so many.
+        count: The largest number of dead letters to return.
 
     Returns:
-        Nothing if there are none from ``first`` on. Fewer than ``count`` do not mean that there are no more.
+        The dead letters. The list is empty if there are none from ``first`` on. Fewer than ``count`` do not mean that
+        there are no more.
 
     Raises:
         Unavailable: the broker is away.

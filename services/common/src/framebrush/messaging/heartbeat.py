@@ -1,4 +1,4 @@
-"""Notices that the broker has fallen silent.
+"""Notices that the broker has become silent.
 
 A receiver whose connection is dead, but was never closed, looks like one whose queue is empty.
 """
@@ -15,12 +15,12 @@ INTERVAL = 20.0
 
 
 class Heartbeat:
-    """One receiver's signs of life."""
+    """Watches one receiver for signs of life of the broker."""
 
     def __init__(self, receiver: ServiceBusReceiver) -> None:
         self._receiver, self._felt = receiver, time.monotonic()
 
-    def felt(self) -> None:
+    def note(self) -> None:
         """Note that the broker has just said something over the receiver's connection."""
         self._felt = time.monotonic()
 
@@ -34,4 +34,4 @@ class Heartbeat:
             return
         with translated():
             self._receiver.peek_messages(1, timeout=ANSWER)
-        self.felt()
+        self.note()

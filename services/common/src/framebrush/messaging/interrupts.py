@@ -10,13 +10,13 @@ from types import FrameType
 from framebrush.errors import Interrupt
 
 PAUSE = 0.001
-"""Seconds until the next look at a thread that is starting another one, which takes far less."""
+"""Seconds until the next look at a thread that is starting another one. To start one takes far less."""
 PATIENCE = 1.0
 """Seconds for which an interrupt is held back while its thread takes or leaves a lock of the standard library."""
 
 
 def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
-    """Raise ``kind`` in a thread when it next runs Python code; a thread that is stuck in C is what /livez is for.
+    """Raise ``kind`` in a thread when it next runs Python code. A thread that is stuck in C is noticed by ``/livez``.
 
     Until a new thread runs, CPython 3.11 keeps its state under the identifier of the thread that starts it
     (``PyThreadState_New``), and ``PyThreadState_SetAsyncExc`` takes the newest state of an identifier. So an interrupt
@@ -28,7 +28,7 @@ def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
 
     Args:
         thread: The identifier of the thread, see :func:`threading.get_ident`.
-        kind: What to raise.
+        kind: The exception to raise.
     """
     guard = getattr(threading, "_active_limbo_lock", threading.Lock())
     end = time.monotonic() + PATIENCE
@@ -50,5 +50,5 @@ def _starts_another(frame: FrameType | None) -> bool:
 
 
 def _holds_a_lock(frame: FrameType | None) -> bool:
-    """Return whether the thread is in code that may have taken a lock which others need, and not noted it yet."""
+    """Return whether the thread is in code that may have taken a lock, and not yet noted that it has to release it."""
     return frame is not None and frame.f_code.co_filename in (threading.__file__, logging.__file__)

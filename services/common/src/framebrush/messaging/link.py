@@ -1,4 +1,4 @@
-"""One queue's connection for sending, which is made anew when it is broken or silent."""
+"""The connection to one queue for sending, which is made anew when it is broken or silent."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -16,13 +16,13 @@ from azure.servicebus.exceptions import (
 
 T = TypeVar("T")
 BATCH = 128 * 1024
-"""Bytes that the messages of one request may have together. Service Bus takes twice as much or more; but the SDK, left
-to itself, fills a batch to the limit and forgets what the envelope adds."""
+"""The largest size of all messages of one request together, in bytes. Service Bus takes twice as much or more. But the
+SDK fills a batch to the limit if it may, and forgets what the envelope adds."""
 BROKEN = (OperationTimeoutError, ServiceBusCommunicationError, ServiceBusConnectionError)
 
 
 class SendingLink:
-    """Sends to one queue. The SDK keeps a connection that did not answer in time; this one does not."""
+    """Sends to one queue. The SDK would keep a connection that did not answer in time; this class closes it."""
 
     def __init__(self, client: ServiceBusClient, queue: str) -> None:
         self._client, self._queue = client, queue
@@ -38,7 +38,9 @@ class SendingLink:
         self._close()
 
     def send_messages(self, message: ServiceBusMessage | ServiceBusMessageBatch) -> None:
-        """Send a message or a batch, if need be a second time over a new connection: the broker knows the ids.
+        """Send a message or a batch. If that fails, send it once more over a new connection.
+
+        The broker drops what arrived twice, by its message ids.
 
         Raises:
             ServiceBusError: the broker refuses the message, or does not answer.
@@ -46,7 +48,7 @@ class SendingLink:
         self._try(lambda sender: sender.send_messages(message))
 
     def schedule_messages(self, message: ServiceBusMessage, time: datetime) -> None:
-        """Send a message like :meth:`send_messages`; it arrives in the queue at a time, which has a time zone."""
+        """Send a message like :meth:`send_messages`. It arrives in the queue at ``time``, which has a time zone."""
         self._try(lambda sender: sender.schedule_messages(message, time))
 
     def send_batches(self, messages: Iterable[ServiceBusMessage]) -> None:
@@ -56,7 +58,7 @@ class SendingLink:
             if not _fits(batch, message):
                 self.send_messages(batch)
                 batch = self._batch()
-                if not _fits(batch, message):  # a message may be larger than a batch may be
+                if not _fits(batch, message):  # A single message may be larger than a batch may be.
                     self.send_messages(message)
         self.send_messages(batch)
 
@@ -84,7 +86,7 @@ class SendingLink:
     def _close(self) -> None:
         sender, self._sender = self._sender, None
         if sender is not None:
-            with suppress(Exception):  # it is given up, whatever it says
+            with suppress(Exception):  # The connection is given up, so its errors do not matter.
                 sender.close()
 
 

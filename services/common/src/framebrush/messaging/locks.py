@@ -2,8 +2,8 @@
 
 The SDK's AutoLockRenewer renews once, 10 s before the end, does not try again when that fails, and stops after its
 own time limit without a word. Here one thread renews at half of the lock's life, tries again every second, and tells
-the handler when the message is no longer ours. Renewals run side by side, so that one that gets no answer does not
-cost other messages their locks.
+the handler when the message is no longer ours. Renewals run side by side, so that a renewal that gets no
+answer does not cost other messages their locks.
 """
 
 import logging
@@ -23,33 +23,33 @@ from framebrush.messaging.interrupts import interrupt_thread
 log = logging.getLogger(__name__)
 
 RENEWALS = 16
-"""Renewals at a time; more messages than that wait for each other."""
+"""The number of renewals at a time. Where there are more messages, some wait for others."""
 AGAIN = 10.0
-"""Seconds until a handler that was interrupted and goes on is interrupted again. Python ignores an exception that
-strikes within a destructor or a callback of the garbage collector."""
+"""Seconds after which a handler that was interrupted and goes on is interrupted again. Python ignores an exception that
+is raised within a destructor or a callback of the garbage collector."""
 
 
 class Lockable(Protocol):
-    """A received message."""
+    """A received message, as far as its lock is concerned."""
 
     @property
     def locked_until_utc(self) -> datetime | None: ...  # noqa: D102
 
 
 class Renewer(Protocol):
-    """A receiver."""
+    """A receiver, as far as locks are concerned."""
 
     def renew_message_lock(self, message: Lockable, *, timeout: float | None = None) -> datetime: ...  # noqa: D102
 
 
 class MessageLock:
-    """One message in one handler's hands."""
+    """The lock of one message, while a handler works on the message."""
 
     def __init__(self, receiver: Renewer, message: Lockable, deadline: float) -> None:
         self._receiver, self._message = receiver, message
         self._thread = threading.get_ident()
         self.deadline = deadline
-        """On the monotonic clock, seconds."""
+        """The moment at which the handler's time is over, in seconds of the monotonic clock."""
         self._guard = threading.Lock()
         self._over = False
         self._reason: type[Interrupt] | None = None
@@ -61,8 +61,8 @@ class MessageLock:
         return (until - datetime.now(UTC)).total_seconds() if until is not None else 60.0
 
     def check(self, now: float) -> None:
-        """Renew if it is time; interrupt if it is too late."""
-        with self._guard:  # the receiver's connection belongs to one thread at a time
+        """Renew the lock if it is time; interrupt the handler if it is too late."""
+        with self._guard:  # The receiver's connection belongs to one thread at a time.
             if self._over:
                 return
             if self._reason is not None:
@@ -84,7 +84,7 @@ class MessageLock:
             self._renew_at = time.monotonic() + self._life() / 2
 
     def interrupt(self, kind: type[Interrupt]) -> None:
-        """Raise ``kind`` in the handler's thread, unless the handler is through."""
+        """Raise ``kind`` in the handler's thread, unless the handler has ended."""
         with self._guard:
             if not self._over and self._reason is None:
                 self._interrupt(kind)
@@ -94,7 +94,7 @@ class MessageLock:
         interrupt_thread(self._thread, kind)
 
     def release(self) -> None:
-        """The handler is through: from here on nothing is renewed or raised."""
+        """Note that the handler has ended: from here on nothing is renewed or raised."""
         with self._guard:
             self._over = True
 
@@ -115,11 +115,11 @@ class LockKeeper:
         self._thread.start()
 
     def alive(self) -> bool:
-        """Whether the thread looks after locks."""
+        """Return whether the thread that looks after locks is alive."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread that looks after locks."""
         self._stop.set()
 
     @contextmanager
@@ -132,7 +132,7 @@ class LockKeeper:
             Draining: :meth:`drain` was called, before the block or within it.
         """
         lock = MessageLock(receiver, message, time.monotonic() + self._timeout)
-        try:  # from the moment that the thread knows the lock, it may interrupt at any line
+        try:  # From the moment at which the thread knows the lock, it may interrupt at any line.
             with self._guard:
                 self._locks.add(lock)
                 draining = self._draining
@@ -142,7 +142,7 @@ class LockKeeper:
         finally:
             try:
                 lock.release()
-            finally:  # an interrupt on its way strikes in release() at the latest
+            finally:  # An interrupt that is on its way is raised in release() at the latest.
                 with self._guard:
                     self._locks.discard(lock)
 
@@ -154,7 +154,7 @@ class LockKeeper:
             lock.interrupt(Draining)
 
     def overdue(self, margin: float) -> bool:
-        """Whether a handler did not react within ``margin`` seconds after its deadline."""
+        """Return whether a handler is still at work ``margin`` seconds after its deadline."""
         now = time.monotonic()
         return any(now > lock.deadline + margin for lock in self._snapshot())
 

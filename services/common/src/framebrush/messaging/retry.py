@@ -21,32 +21,32 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class HandBack:
-    """Give the message to another process; this was no attempt."""
+    """Give the message to another process. This does not count as an attempt."""
 
     delay: float
     """Seconds until it may be received again."""
     suspect: bool = False
-    """Whether the message may have made the process unfit, so that this counts as a delivery without an end."""
+    """Whether the message may have made the process unfit. Then this counts as a delivery without an end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """The broker has given the message to somebody else."""
+    """Leave the message alone: the broker has given it to another process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The message comes again later."""
+    """Let the message come again later."""
 
     delay: float
     """Seconds until it may be received again."""
     counted: bool
-    """Whether this was an attempt of the message's own."""
+    """Whether this counts as an attempt of the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """The message is put aside, with what a person needs to know."""
+    """Put the message aside, with what a person needs to know."""
 
     reason: str
     description: str
@@ -60,19 +60,19 @@ class RetryPolicy:
     """How often and how fast a message is tried again."""
 
     max_attempts: int = 5
-    """Failed attempts after which a message is put aside."""
+    """The number of failed attempts after which a message is put aside."""
     max_deliveries: int = 8
-    """Deliveries that came to no end, after which a message is put aside unread."""
+    """The number of deliveries without an end after which a message is put aside unread."""
     base: float = 1.0
     """Seconds before the second attempt."""
     cap: float = 60.0
-    """Most seconds between two attempts."""
+    """The largest number of seconds between two attempts."""
     outage: float = 5.0
     """Seconds to wait for a backend that is away, or for a process that is fit."""
 
 
 def compute_backoff(attempt: int, policy: RetryPolicy, random: float) -> float:
-    """Seconds to wait after failed attempt number ``attempt`` (1, 2, …): exponential with equal jitter.
+    """Return the seconds to wait after failed attempt number ``attempt`` (1, 2, …): exponential with equal jitter.
 
     ``random`` in 0..1 picks a point in the upper half of the interval ("Exponential Backoff And Jitter", AWS
     Architecture Blog, 2015).
@@ -84,14 +84,14 @@ def compute_backoff(attempt: int, policy: RetryPolicy, random: float) -> float:
 def decide(error: BaseException | None, attempt: int, policy: RetryPolicy, random: float) -> Decision:
     """Return what becomes of a message whose attempt number ``attempt`` (1, 2, …) ended with ``error``.
 
-    Only errors of the message's own count: neither an outage nor the end or unfitness of a process ever puts a message
-    aside, however often that happens.
+    Only the message's own errors count. An outage, or the end or unfitness of a process, never puts a message aside,
+    however often it happens.
 
     Args:
         error: What the handler raised; None when it came to its end.
         attempt: One more than the failed attempts before this one.
-        policy: How often and how fast.
-        random: In 0..1, spreads the pauses.
+        policy: How often and how fast the message is tried again.
+        random: A number in 0..1 that spreads the pauses.
     """
     match error:
         case None:
@@ -100,7 +100,7 @@ def decide(error: BaseException | None, attempt: int, policy: RetryPolicy, rando
             return Leave()
         case Draining():
             return HandBack(0.0)
-        case Unfit():  # a pause, or another process that is about to be unfit takes it at once
+        case Unfit():  # Without the pause, another process that is about to be unfit would take the message at once.
             return HandBack(policy.outage * (0.5 + random), suspect=error.suspect)
         case PermanentError():
             return DeadLetter(error.reason, str(error))
@@ -116,14 +116,15 @@ def check_deliveries(deliveries: int, policy: RetryPolicy) -> None:
     """Refuse a message that was delivered too often without an end, before it is handled again.
 
     A delivery has no end when the process died, stood still until the lock was lost, or became unfit over it. The
-    broker counts these, too, but its own limit gives neither the dispatcher a notice nor a person a description.
+    broker counts these deliveries, too. But at its own limit the dispatcher gets no notice, and a person gets no
+    description.
 
     Args:
         deliveries: How often that happened.
-        policy: How often it may.
+        policy: How often it may happen.
 
     Raises:
-        TooManyDeliveries: that often.
+        TooManyDeliveries: It happened as often as the policy allows.
     """
     if deliveries >= policy.max_deliveries:
         raise TooManyDeliveries(

@@ -1,4 +1,4 @@
-"""Sending messages to the queues that they belong to."""
+"""Sends messages to the queues that they belong to."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from framebrush.messaging.wire import ATTEMPTS, COPIES, DELIVERIES, RUN, body_of
 
 
 class MessageSender:
-    """Sends messages to the queues they belong to, over one connection per queue."""
+    """Sends messages to the queues that they belong to, over one connection per queue. It serves one thread."""
 
     def __init__(self, client: ServiceBusClient) -> None:
         self._client, self._stack = client, ExitStack()
@@ -43,7 +43,7 @@ class MessageSender:
                 self._sender(queue)
 
     def send(self, message: Message) -> None:
-        """Send one message; it is the broker's when this returns.
+        """Send one message. The broker has stored it when this returns.
 
         Raises:
             Unavailable: the broker is away; the message may or may not have arrived.
@@ -53,7 +53,7 @@ class MessageSender:
             self._sender(message.queue).send_messages(_wire(message))
 
     def send_all(self, messages: Iterable[Message]) -> None:
-        """Send many messages with few requests; all are the broker's when this returns.
+        """Send many messages with few requests. The broker has stored all of them when this returns.
 
         Raises:
             Unavailable: the broker is away; some of the messages may have arrived.
@@ -63,31 +63,31 @@ class MessageSender:
             self.send_batches(queue, map(_wire, group))
 
     def send_batches(self, queue: str, messages: Iterable[ServiceBusMessage]) -> None:
-        """Send messages that are encoded already to one queue, otherwise as :meth:`send_all`."""
+        """Send messages that are encoded already to one queue. The errors are those of :meth:`send_all`."""
         with translated(f"messages to {queue}"):
             self._sender(queue).send_batches(messages)
 
     def send_copy(
         self, queue: str, received: ServiceBusReceivedMessage, *, delay: float, attempts: int, deliveries: int
     ) -> None:
-        """Send a copy of a received message to its queue; if ``delay`` is not 0 it arrives after so many seconds.
+        """Send a copy of a received message to its queue.
 
         The copy's id follows from the original's: if the process dies before the original is completed, the second
         copy is a duplicate for the broker.
 
         Args:
-            queue: Where the message came from.
+            queue: The queue that the message came from.
             received: The message.
-            delay: Seconds.
-            attempts: Failed attempts so far.
-            deliveries: Deliveries without an end so far.
+            delay: The seconds after which the copy arrives; it arrives at once if this is 0.
+            attempts: The number of failed attempts so far.
+            deliveries: The number of deliveries without an end so far.
 
         Raises:
             Unavailable: the broker is away; the copy may or may not have arrived.
             MessageTooLarge: the queue does not take the copy, whose properties are a little larger.
         """
         copies = number_property(received, COPIES) + 1
-        # A message without an id must not share its copies' ids with the next of that kind.
+        # Two messages without an id must not have copies with the same ids.
         base = str(received.message_id or f"sequence-{received.sequence_number}")
         if copies > 1:
             base = base.rpartition("~")[0] or base
@@ -97,7 +97,7 @@ class MessageSender:
             subject=received.subject,
             content_type=received.content_type,
             application_properties={
-                # Read as bytes; written back as such, "our" keys would stand twice in the map.
+                # The SDK gives keys as bytes. Written back as bytes, our own keys would stand in the map twice.
                 **{text_of(key): text_of(value) for key, value in (received.application_properties or {}).items()},
                 ATTEMPTS: attempts,
                 DELIVERIES: deliveries,

@@ -1,4 +1,4 @@
-"""Carries out what was decided about a message, counts it, and says it in the log once it has happened."""
+"""Carries out what was decided about a message, counts the outcome, and logs it once it has happened."""
 
 import logging
 import time
@@ -25,7 +25,7 @@ OUTCOMES = {
     DeadLetter: "dead_lettered",
 }
 UNSETTLED = "unsettled"
-"""The outcome of a message whose settlement the broker did not confirm: it comes again unless it had arrived."""
+"""The outcome where the broker confirmed no settlement. The message comes again unless the settlement arrived."""
 
 _messages = Counter("framebrush_messages_total", "Messages settled.", ["queue", "outcome"])
 _seconds = Histogram(
@@ -38,7 +38,7 @@ _last = Gauge("framebrush_last_message_timestamp_seconds", "When a message was l
 
 
 def export_zeros(queue: str) -> None:
-    """Export a queue's counts before there are any, so that rates exist from the start."""
+    """Export the counts of a queue as zeros, so that rates exist from the start."""
     for outcome in (*OUTCOMES.values(), UNSETTLED):
         _messages.labels(queue, outcome)
     _seconds.labels(queue)
@@ -50,9 +50,9 @@ class Settlement:
     def __init__(self, queue: str, received: ServiceBusReceivedMessage) -> None:
         self.queue, self.received, self._started = queue, received, time.monotonic()
         self.attempt = number_property(received, ATTEMPTS) + 1
-        """Number of this attempt: only failures of the message's own raise it."""
+        """The number of this attempt, from 1. Only the message's own failures raise it."""
         self.deliveries = number_property(received, DELIVERIES) + (received.delivery_count or 0)
-        """Earlier deliveries without an end; the broker counts those of this copy."""
+        """The number of earlier deliveries without an end. The broker counts those of this copy."""
 
     def settle(
         self, receiver: ServiceBusReceiver, sender: MessageSender, decision: Decision, error: BaseException | None
@@ -60,13 +60,13 @@ class Settlement:
         """Carry out a decision.
 
         Args:
-            receiver: Where the message came from.
-            sender: Sends copies and notices.
+            receiver: The receiver that the message came from.
+            sender: The sender of copies and notices.
             decision: What is to become of the message.
-            error: What led to it; None when the handler came to its end.
+            error: The error that led to the decision; None if the handler came to its end.
 
         Raises:
-            Exception: the broker did not confirm it.
+            Exception: The broker did not confirm the settlement.
         """
         try:
             outcome = self._carry_out(receiver, sender, decision)
@@ -76,7 +76,7 @@ class Settlement:
         self._report(outcome, error, [] if outcome == OUTCOMES[type(decision)] else ["the lock was lost meanwhile"])
 
     def _carry_out(self, receiver: ServiceBusReceiver, sender: MessageSender, decision: Decision) -> str:
-        """Tell the broker; return the outcome."""
+        """Tell the broker what becomes of the message; return the outcome."""
         received = self.received
         try:
             match decision:
@@ -100,20 +100,20 @@ class Settlement:
     ) -> None:
         """Replace the message by a copy.
 
-        Service Bus can hand a message back itself ("abandon"), but only without a delay, and counts it as a delivery: a
-        message that five drains have handed back would be half-way to its end. A copy begins at 0, and takes our own
-        counts with it.
+        Service Bus can hand a message back itself ("abandon"), but only without a delay, and it counts that as a
+        delivery. A message that five drains have handed back would be half-way to the broker's limit. A copy begins at
+        0 deliveries, and takes our own counts with it.
         """
         try:
-            # Copy first: a crash in between costs a duplicate, not the message.
+            # The copy comes first: a crash in between then makes a duplicate, and loses nothing.
             sender.send_copy(self.queue, self.received, delay=delay, attempts=attempts, deliveries=deliveries)
-        except MessageTooLarge:  # it just fits without our properties
+        except MessageTooLarge:  # The message fits only without our properties.
             receiver.abandon_message(self.received)
         else:
             receiver.complete_message(self.received)
 
     def _notify(self, sender: MessageSender, decision: DeadLetter) -> None:
-        """Tell the dispatcher, whom KEDA would not wake for a dead letter."""
+        """Send the dispatcher a notice of a dead letter, for which alone KEDA would not start one."""
         run_id = current_run()
         if run_id is not None and self.received.subject != ITEM_FAILED:
             sender.send(failure_notice(self.queue, self.received, run_id, decision.reason, decision.description))

@@ -1,8 +1,8 @@
 """The SDK's connection, with an end to every wait.
 
-The SDK bounds its waits when it is asked to (``try_timeout``), except for two: it does the TLS handshake, and reads the
-broker's first bytes, on a socket without a timeout. A broker, proxy or network that accepts a connection and then says
-nothing stops a thread there for ever.
+The SDK bounds its waits when it is asked to (``try_timeout``), except for two: the TLS handshake and the broker's first
+bytes come over a socket without a timeout. If a broker, proxy or network accepts a connection and then says nothing, a
+thread waits there for ever.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from azure.servicebus._pyamqp import _connection
 from azure.servicebus._pyamqp.sasl import SASLTransport
 
 ANSWER = 10.0
-"""Seconds within which a broker answers, whatever it is asked."""
+"""Seconds within which a broker must answer any request."""
 
 
 class BoundedTransport(SASLTransport):
@@ -22,7 +22,7 @@ class BoundedTransport(SASLTransport):
     sock: Any
 
     def _setup_transport(self) -> None:
-        self.sock.settimeout(ANSWER)  # for the TLS handshake
+        self.sock.settimeout(ANSWER)  # This bounds the TLS handshake.
         super()._setup_transport()  # type: ignore[no-untyped-call]
 
     def negotiate(self) -> None:
@@ -33,7 +33,7 @@ class BoundedTransport(SASLTransport):
         """
         try:
             super().negotiate()  # type: ignore[no-untyped-call]
-        except TypeError:  # the SDK unpacks the frame that did not come
+        except TypeError:  # The SDK unpacks a frame even if none came.
             raise TimeoutError(f"no answer within {ANSWER:g} s") from None
 
     @contextmanager

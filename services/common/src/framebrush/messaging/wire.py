@@ -1,4 +1,4 @@
-"""Messages as the SDK gives them: bodies, and the properties that are ours."""
+"""Messages as the SDK gives them: their bodies, and the properties that this project adds."""
 
 import hashlib
 from typing import Any
@@ -9,25 +9,26 @@ from azure.servicebus.amqp import AmqpMessageBodyType
 from framebrush.contracts import ItemFailed, find_generation
 
 ATTEMPTS = "framebrush-attempts"
-"""Failed attempts of this message's earlier copies."""
+"""The property with the number of failed attempts of this message's earlier copies."""
 
 
 COPIES = "framebrush-copies"
-"""How many copies came before; keeps each copy's message id its own."""
+"""The property with the number of copies that came before, so that each copy has a message id of its own."""
 
 
 DELIVERIES = "framebrush-deliveries"
-"""How often this message's earlier copies were delivered without an end, see
+"""The property with the number of deliveries without an end of this message's earlier copies, see
 :func:`~framebrush.messaging.retry.check_deliveries`."""
 
 RUN = "framebrush-run"
-"""The run that a message belongs to."""
+"""The property with the id of the run that a message belongs to."""
 
 GENERATION = "framebrush-generation"
-"""How often its run had been reopened when a dead letter was sent again; the body tells of an earlier time."""
+"""The property that tells how often a run had been reopened when its dead letter was sent again. The body of such a
+message has an older number."""
 
 LONGEST_ID = 128
-"""Characters that Service Bus accepts as a message id."""
+"""The number of characters that Service Bus accepts in a message id."""
 
 
 def derived_id(base: str, suffix: str) -> str:
@@ -37,8 +38,8 @@ def derived_id(base: str, suffix: str) -> str:
     the base gives way to a hash of all of it: a cut alone would make one id of all that agree up to there.
 
     Args:
-        base: The other message's id, of any length.
-        suffix: Which of the messages that are made from it this one is; at most 90 characters.
+        base: The id of the other message, of any length.
+        suffix: The part that tells the messages apart that are made from it; at most 90 characters.
     """
     room = LONGEST_ID - len(suffix)
     if len(base) > room:
@@ -48,17 +49,17 @@ def derived_id(base: str, suffix: str) -> str:
 
 
 def body_of(received: ServiceBusReceivedMessage) -> bytes:
-    """The body, whatever it was sent as."""
+    """Return the body as bytes, whatever type it was sent as."""
     body: Any = received.body
     if received.body_type is AmqpMessageBodyType.DATA:
         return b"".join(body)
-    return body if isinstance(body, bytes) else str(received).encode()  # a string arrives as bytes, too
+    return body if isinstance(body, bytes) else str(received).encode()  # A string arrives as bytes, too.
 
 
 def failure_notice(
     queue: str, received: ServiceBusReceivedMessage, run_id: str, reason: str, description: str
 ) -> ItemFailed:
-    """What the dispatcher is told of a message of a run that became a dead letter."""
+    """Return the notice to the dispatcher that a message of a run became a dead letter."""
     return ItemFailed(
         run_id=run_id,
         generation=generation_of(received),
@@ -71,7 +72,7 @@ def failure_notice(
 
 
 def generation_of(received: ServiceBusReceivedMessage) -> int:
-    """Return how often its run had been reopened when a message was sent."""
+    """Return how often the run of a received message had been reopened when the message was sent."""
     return max(number_property(received, GENERATION), find_generation(body_of(received)))
 
 
@@ -81,7 +82,7 @@ def text_of(value: Any) -> Any:
 
 
 def number_property(received: ServiceBusReceivedMessage, name: str) -> int:
-    """A counter of ours among the application properties, whose keys arrive as bytes; 0 when absent or foreign."""
+    """Return one of our counters among the application properties; 0 if it is missing or no number."""
     properties = received.application_properties or {}
     value = properties.get(name.encode(), properties.get(name, 0))
     return value if isinstance(value, int) else 0

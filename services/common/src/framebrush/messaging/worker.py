@@ -35,11 +35,11 @@ _wait = Histogram(
     buckets=(0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000),
 )
 REFUSALS = 3
-"""Connections in a row that the broker refuses us, until this process counts as unfit: it may be a mistake once."""
+"""The number of refused connections in a row after which this process counts as unfit. One may be a mistake."""
 
 Handler = Callable[[Incoming], Iterable[Message]]
-"""Does the work of one message, and yields the messages that follow from it as soon as they are due. They are sent as
-they come; the message itself is settled when the handler is through."""
+"""A handler does the work of one message, and yields each message that follows from it as soon as it is due. These are
+sent at once. The message itself is settled when the handler has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Consumer:
     queue: str
     handler: Handler
     concurrency: int = 1
-    """Messages that are handled at a time."""
+    """The number of messages that are handled at a time."""
 
 
 class Worker:
@@ -76,13 +76,13 @@ class Worker:
             slot.start()
 
     def start(self) -> None:
-        """Receive messages; connect first, unless that was done."""
+        """Receive messages. Connect first, unless that was done before."""
         if not self._locks.alive():
             self.connect()
         self._begin.set()
 
     def drain(self) -> bool:
-        """Take no more messages; finish those in hand within the grace period, hand back the others.
+        """Take no more messages. Finish those in hand within the grace period, and hand back the others.
 
         Returns:
             Whether every slot came to an end.
@@ -96,7 +96,7 @@ class Worker:
 
     @property
     def last_settled(self) -> float:
-        """When a message was last settled and counted, on the monotonic clock; minus infinity if none was."""
+        """Return when a message was last settled and counted, on the monotonic clock; minus infinity if none was."""
         return max((slot.last_settled for slot in self._slots), default=float("-inf"))
 
     def _join(self, seconds: float) -> None:
@@ -105,8 +105,8 @@ class Worker:
             if slot.ident is not None:
                 slot.join(max(0.0, end - time.monotonic()))
 
-    def condemn(self, reason: str) -> None:
-        """Receive no more: this process cannot do the work, for this reason. The first reason stands."""
+    def mark_unfit(self, reason: str) -> None:
+        """Note that this process cannot do its work, and receive no more. The first reason that was given stands."""
         if self._unfit is None:
             self._unfit = reason
             log.error("unfit: %s", reason)
@@ -115,24 +115,24 @@ class Worker:
     def unfit(self) -> str | None:
         """Return why this process cannot do the work, so that it should drain and end; None while it can."""
         if not self._stop.is_set() and (problem := self._dead()):
-            self.condemn(problem)
+            self.mark_unfit(problem)
         return self._unfit
 
     def _dead(self) -> str | None:
-        """Return which thread has died that should not have."""
+        """Return which thread has died that should be alive; None if none has."""
         begun = [slot for slot in self._slots if slot.ident is not None]
         if begun and not self._locks.alive():
             return "the thread that renews locks died"
         return None if all(slot.is_alive() for slot in begun) else "a consumer thread died"
 
     def live(self) -> str | None:
-        """Return what is wrong, if only a restart can mend it."""
+        """Return what is wrong if only a restart can mend it, else None."""
         if not self._stop.is_set() and (problem := self._dead()):
             return problem
         return "a handler does not end" if self._locks.overdue(margin=60) else None
 
     def ready(self) -> str | None:
-        """Return what keeps it from working."""
+        """Return what keeps the worker from receiving messages; None if nothing does."""
         if self._unfit is not None:
             return f"unfit: {self._unfit}"
         if self._stop.is_set():
@@ -150,7 +150,7 @@ class Worker:
 
 
 class _Slot(threading.Thread):
-    """One thread: one receiver, one message at a time."""
+    """A thread with one receiver, which handles one message at a time."""
 
     def __init__(
         self,
@@ -169,7 +169,7 @@ class _Slot(threading.Thread):
             metric.labels(consumer.queue)
 
     def run(self) -> None:
-        """Consume until told to stop; after a broken connection begin again, ever more slowly up to 10 s."""
+        """Consume until the worker stops. When a connection breaks begin again, after a pause that grows up to 10 s."""
         pause, refusals = 0.0, 0
         while not self._worker.wait_for_end(pause):
             try:
@@ -178,7 +178,7 @@ class _Slot(threading.Thread):
             except (Exception, Interrupt) as error:  # noqa: BLE001 - whatever a connection may raise, the slot must go on
                 refusals = 0 if self.connected or not isinstance(error, Unfit) else refusals + 1
                 if refusals == REFUSALS:
-                    self._worker.condemn(str(error))
+                    self._worker.mark_unfit(str(error))
                 pause = min(10.0, 2 * pause + 0.5) if not self.connected else 0.5
                 log.warning("%s: connection lost, again in %.1f s: %s", self.consumer.queue, pause, error)
             self.connected = False
@@ -190,14 +190,14 @@ class _Slot(threading.Thread):
             translated(),
             client.get_queue_receiver(self.consumer.queue, timeout=ANSWER) as receiver,
         ):
-            sender.open(FLOW[self.consumer.queue].sends)  # each takes the SDK half a second
+            sender.open(FLOW[self.consumer.queue].sends)  # The SDK takes half a second for each.
             self.connected, heartbeat = True, Heartbeat(receiver)
             while not self._worker.wait_to_begin(1.0):
                 if self._worker.wait_for_end(0.0):
                     return
             while not self._worker.wait_for_end(0.0):
                 for received in receiver.receive_messages(max_message_count=1, max_wait_time=1):
-                    heartbeat.felt()
+                    heartbeat.note()
                     if self._process(client, receiver, sender, received):
                         return
                 heartbeat.check()
@@ -211,15 +211,15 @@ class _Slot(threading.Thread):
     ) -> bool:
         """Handle and settle a message; return whether the sender's connections may be broken now."""
         queue, settlement = self.consumer.queue, Settlement(self.consumer.queue, received)
-        if received.enqueued_time_utc is not None:  # by the broker's clock, which may differ from ours
+        if received.enqueued_time_utc is not None:  # This is the broker's clock, which may differ from ours.
             _wait.labels(queue).observe(max(0.0, (datetime.now(UTC) - received.enqueued_time_utc).total_seconds()))
         with run_context(None), _in_progress.labels(queue).track_inprogress():
             error = self._handle(receiver, sender, received, settlement.deliveries)
             if isinstance(error, Unfit):
-                self._worker.condemn(str(error))
+                self._worker.mark_unfit(str(error))
             decision = decide(error, settlement.attempt, self._policy, random.random())  # noqa: S311 - jitter
             interrupted = isinstance(error, Interrupt)
-            # It may have struck while a message was half-way through the sender's connection.
+            # The interrupt may have come while a message was half-way through the sender's connection.
             with MessageSender(client) if interrupted else nullcontext(sender) as sound:
                 settlement.settle(receiver, sound, decision, error)
         self.last_settled = time.monotonic()
@@ -228,7 +228,7 @@ class _Slot(threading.Thread):
     def _handle(
         self, receiver: ServiceBusReceiver, sender: MessageSender, received: ServiceBusReceivedMessage, deliveries: int
     ) -> BaseException | None:
-        """Do the work of a message; return what kept it from coming to its end."""
+        """Do the work of a message. Return the error that kept it from its end, None if it came to its end."""
         body, done = body_of(received), False
         try:
             with self._locks.hold(receiver, received):  # type: ignore[arg-type]  # its timeout has no None
@@ -239,6 +239,6 @@ class _Slot(threading.Thread):
                     sender.send(outgoing)
                 done = True
         except (Exception, Interrupt) as error:  # noqa: BLE001 - every failure becomes a decision
-            # An interrupt that strikes behind the last line of work changes nothing, unless the lock is gone.
+            # An interrupt after the last line of work changes nothing, unless the lock is lost.
             return None if done and not isinstance(error, LockLost) else error
         return None

@@ -1,4 +1,4 @@
-"""Several attempts at a conditional write: between them others write, or storage refuses a condition that holds."""
+"""Repeats conditional writes. One may fail because others write, or storage refuses a condition that holds."""
 
 import random
 import time
@@ -9,13 +9,13 @@ from framebrush.errors import Unavailable
 
 ATTEMPTS = 12
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 1.0
-"""Seconds."""
+"""The first and the longest pause between two attempts, in seconds."""
 
 
 def attempts(ref: BlobRef) -> Iterator[int]:
     """Yield the numbers of the attempts, from 0, with a random pause between them that grows from 10 ms to 1 s.
 
-    Whoever iterates leaves the loop when an attempt succeeds, and reads again what is there when one fails.
+    The caller leaves the loop when an attempt succeeds, and reads again what is there when one fails.
 
     Raises:
         Unavailable: All attempts failed. Together they took some seconds.

@@ -32,7 +32,7 @@ class RunDocuments:
         return RunBlobs(self.container, run_id)
 
     def exists(self, ref: BlobRef) -> bool:
-        """Return whether a blob is there: a step that was done is not done again."""
+        """Return whether a blob exists. A step that was done is not done again."""
         try:
             self.store.stat(ref)
         except BlobNotFound:
@@ -59,21 +59,21 @@ class RunDocuments:
         return Status.decode(self.store.read(self.blobs(run_id).status))
 
     def state(self, run_id: str) -> State | None:
-        """Return the state of a run, None if there is no such run."""
+        """Return the state of a run; None if there is no such run."""
         try:
             return self.status(run_id).state
         except BlobNotFound:
             return None
 
     def active(self, run_id: str) -> bool:
-        """Return whether the run wants work done. Messages of other runs are passed over."""
+        """Return whether a run exists and has not ended. Messages of other runs are passed over."""
         state = self.state(run_id)
         return state is not None and not state.ended
 
     def ids(self, prefix: str = "") -> Iterator[tuple[str, State | None]]:
-        """Yield the runs whose ids begin with ``prefix``, and their states, without a look at their status.
+        """Yield the runs whose ids begin with ``prefix``, and their states, from a listing: no status is read.
 
-        A state is None where a listing does not tell it: somebody else wrote the status, or another version did.
+        A state is None where the listing does not tell it, since a stranger or another version wrote the status.
         """
         for blob in self.store.list(self.container, STATUS_PREFIX + prefix):
             found = blob.metadata.get("state")

@@ -11,22 +11,23 @@ from framebrush.runs.attempts import attempts
 from framebrush.runs.documents import RunDocuments
 
 _ended = Counter("framebrush_runs_ended_total", "Runs that this process ended.", ["state"])
-for _state in (State.SUCCEEDED, State.FAILED):  # a person cancels, from the command line
+for _state in (State.SUCCEEDED, State.FAILED):  # Only the command line cancels runs.
     _ended.labels(_state)
 
 
 class Runs(RunDocuments):
     """The runs of an installation.
 
-    Every change of a status is conditional. If storage refuses the condition, what is there now decides: an answer that
-    got lost on its way is a success, and a refusal without a reason is worth another attempt.
+    Every change of a status is conditional. If storage refuses the condition, the status that is there now decides. If
+    it is the one that was to be written, only the answer got lost, and the change has succeeded. Otherwise the change
+    is tried again.
     """
 
     def create(self, status: Status) -> bool:
         """Write the first status of a run.
 
         Returns:
-            False if the run exists already.
+            True if this call created the run, False if the run exists already.
 
         Raises:
             Unavailable: Storage refuses the write although there is no such run.
@@ -46,14 +47,15 @@ class Runs(RunDocuments):
         return True
 
     def update(self, run_id: str, change: Callable[[Status], Status | None]) -> Status:
-        """Read the status, change and write it; do so again if somebody else wrote in between.
+        """Read the status, change it and write it. Do so again if another process wrote in between.
 
         Args:
             run_id: The run.
-            change: Returns the new status, or None to leave it. It is called once for each attempt.
+            change: A function that returns the new status, or None to leave it as it is. It is called once for each
+                attempt.
 
         Returns:
-            The status as it is now. That of a run that has ended stays as it is.
+            The status as it is now. The status of a run that has ended does not change.
 
         Raises:
             BlobNotFound: There is no such run.
@@ -64,7 +66,7 @@ class Runs(RunDocuments):
             try:
                 etag = self.store.stat(ref).etag
                 status = Status.decode(self.store.read(ref, etag=etag))
-                if status == written:  # by the attempt before, whose answer was lost
+                if status == written:  # The attempt before wrote it, and its answer was lost.
                     break
                 new = change(status)
                 if status.state.ended or new is None or new == status:
@@ -77,14 +79,14 @@ class Runs(RunDocuments):
         return status
 
     def end(self, run_id: str, state: State, *, generation: int | None = None, **fields: object) -> bool:
-        """End a run, once: the first to say so decides.
+        """End a run, once. The first call that ends it decides how it ends.
 
         Args:
             run_id: The run.
-            state: How it ends.
+            state: The state in which it ends.
             generation: How often the run had been reopened when the cause of its end came about. If it was reopened
-                since, the cause is of the past and the run goes on. None ends it in any case.
-            fields: Further fields of the status.
+                since, the cause lies in the past and the run goes on. None ends the run in any case.
+            fields: The values of further fields of the status.
 
         Returns:
             Whether this call ended the run.
@@ -106,18 +108,18 @@ class Runs(RunDocuments):
         return won
 
     def fail(self, run_id: str, failure: Failure, *, generation: int | None = None) -> bool:
-        """End a run as failed, once; otherwise as :meth:`end`."""
+        """End a run as failed, with a reason. All else is as in :meth:`end`."""
         return self.end(run_id, State.FAILED, generation=generation, error=failure)
 
     def reopen(self, run_id: str) -> list[SegmentPlanned]:
         """Let a failed run go on where it stopped.
 
         While it was failed, its messages were passed over. The messages returned make all that is missing again; what
-        is there already is found and not done twice. Of several who reopen a run at the same time one writes, and all
-        get the same messages.
+        is there already is found and not done twice. If several reopen a run at the same time, one writes the
+        status, and all get the same messages.
 
         Returns:
-            Nothing before the run is planned, or if it has ended otherwise.
+            The messages, one for each segment. There are none before the run is planned, or if it has ended otherwise.
 
         Raises:
             BlobNotFound: There is no such run.

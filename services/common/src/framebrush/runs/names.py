@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from framebrush.contracts import BlobRef, FrameRange
 
 STATUS_PREFIX = "status/"
-"""What the names of all runs' status begin with."""
+"""The prefix of the names of all statuses."""
 
 
 _RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
@@ -14,7 +14,7 @@ _RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
 
 @dataclass(frozen=True, slots=True)
 class RunBlobs:
-    """The names of the blobs of a run. Ranges of frames stand in the names, so that a listing tells what is there."""
+    """The names of the blobs of a run. They contain the ranges of frames, so that a listing tells what exists."""
 
     container: str
     run_id: str

@@ -1,4 +1,4 @@
-"""The outputs of runs: no two runs share one, and none of them replaces a blob that is not its own."""
+"""The outputs of runs: no two runs share an output, and no run replaces a blob of others."""
 
 import hashlib
 import re
@@ -14,13 +14,13 @@ from framebrush.runs.lifecycle import Runs
 from framebrush.storage import BlobReader, write_once
 
 OUTPUT_OF = "framebrush_run"
-"""The metadata of an output that names the run that wrote it."""
+"""The key of an output's metadata that names the run that wrote it."""
 COMPARED = 2**20
-"""Bytes that are compared at a time."""
+"""The number of bytes that are compared at a time."""
 
 
 class Outputs:
-    """The names of outputs. A run claims each of its names by a blob in the work container, before it is planned."""
+    """Claims and writes outputs. Before it is planned, a run claims each name by a blob in the work container."""
 
     def __init__(self, runs: Runs) -> None:
         self._runs = runs
@@ -30,7 +30,7 @@ class Outputs:
 
         Args:
             run_id: The run.
-            wanted: The names it would have if it were alone.
+            wanted: The names that the outputs would have if there were no other run.
             requested: Whether a person asked for these names. Otherwise all of them get twelve digits of the run if
                 one of them is taken.
 
@@ -68,7 +68,7 @@ class Outputs:
         if info.metadata.get(OUTPUT_OF) == run_id:
             return
         file.seek(0)
-        there = BlobReader(store, output, info.size, info.etag)  # a stitcher of version 0.1 named no run
+        there = BlobReader(store, output, info.size, info.etag)  # Stitchers of version 0.1 named no run.
         while (part := file.read(COMPARED)) == there.read(COMPARED):
             if not part:
                 return
@@ -103,7 +103,7 @@ class Outputs:
                 continue
 
     def _is_given_up(self, claim: OutputClaim) -> bool:
-        """Whether the run that has a name will not need it: it failed or was cancelled, or its output was deleted."""
+        """Return whether a claim is free again: its run failed or was cancelled, or the output was deleted."""
         state = self._runs.state(claim.run_id)
         if state is State.SUCCEEDED:
             return not self._runs.exists(claim.output)
@@ -127,7 +127,7 @@ class Outputs:
                 continue
 
     def _blob(self, output: BlobRef) -> BlobRef:
-        """The blob that says whose an output is; one for all names that some file system takes for the same."""
+        """Return the blob of a claim. All names that some file system takes for the same share one blob."""
         name = unicodedata.normalize("NFC", f"{output.container}/{output.name}".replace("\\", "/")).casefold()
         plain = re.sub(r"\.+(?=/|$)", "", re.sub("/{2,}", "/", name))
         return BlobRef(
@@ -141,7 +141,7 @@ def _taken(output: BlobRef, owner: str | None) -> OutputTaken:
 
 
 def _with_digits(output: BlobRef, run_id: str) -> BlobRef:
-    """The name with the twelve digits by which a derived run id ends, or twelve of the id's own hash."""
+    """Return the name with the twelve digits at the end of a derived run id, or with twelve of the id's own hash."""
     match = re.search(r"-([0-9a-f]{12})$", run_id)
     digits = match[1] if match else hashlib.sha256(run_id.encode()).hexdigest()[:12]
     path = PurePosixPath(output.name)

@@ -1,4 +1,4 @@
-"""How far a run is, measured by the blobs that exist."""
+"""Measures how far a run is, by the blobs that exist."""
 
 import collections
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from framebrush.runs.names import frames_of, numbered
 from framebrush.storage import BlobInfo
 
 _STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
-"""The stage that writes into each folder."""
+"""The folders of a run, with the stage that writes into each."""
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
@@ -31,7 +31,7 @@ def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
 def is_scored(runs: RunDocuments, run_id: str, segment: int) -> bool:
     """Return whether all frames of a segment are scored, in all renditions.
 
-    A scorer makes the renditions of a batch in their order, so that a batch is scored once its last rendition is there.
+    A scorer makes the renditions of a batch in their order, so that a batch is scored once its last rendition exists.
     """
     manifest = runs.manifest(run_id)
     prefix = runs.blobs(run_id).styled_prefix(segment, manifest.renditions[-1].number)
@@ -42,7 +42,7 @@ def is_scored(runs: RunDocuments, run_id: str, segment: int) -> bool:
 def is_encoded(runs: RunDocuments, run_id: str) -> bool:
     """Return whether all segments of a run are encoded, in all renditions.
 
-    A stitcher makes the renditions of a segment in their order: a segment is encoded once its last one is there.
+    A stitcher makes the renditions of a segment in their order: a segment is encoded once its last one exists.
     """
     blobs, manifest = runs.blobs(run_id), runs.manifest(run_id)
     last = manifest.renditions[-1].number
@@ -53,7 +53,10 @@ def is_encoded(runs: RunDocuments, run_id: str) -> bool:
 def measure(runs: RunDocuments, run_id: str) -> tuple[Progress, dict[str, Timing]]:
     """Return how far the stages of a run are and how long they took, by the blobs that exist.
 
-    A frame is past a stage once its last rendition is.
+    A stage is done with a frame once it has made the last rendition of it.
+
+    Returns:
+        The numbers of frames, and for each stage that has begun its times, by the stage's name.
     """
     prefix, counts, timings = runs.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()
     for blob in runs.store.list(runs.container, prefix):

@@ -1,6 +1,6 @@
 """The process in which a caller's media is opened: ``python -m framebrush.sandbox.child FD FD BYTES [MODULE...]``.
 
-The other end of the two pipes is :mod:`framebrush.sandbox.host`, which says what for.
+The other end of the two pipes is :mod:`framebrush.sandbox.host`, which says what such a process is for.
 """
 
 import importlib
@@ -21,11 +21,11 @@ from framebrush.service import trim
 from framebrush.storage import SeekableFile
 
 NO_MEMORY = -4
-"""OpenCV's error code."""
+"""OpenCV's error code for a lack of memory."""
 
 
 class Line:
-    """To the service."""
+    """The two pipes to the service."""
 
     def __init__(self, listen: int, tell: int) -> None:
         self.listen = Connection(listen, writable=False).recv_bytes
@@ -40,11 +40,11 @@ class SandboxedFile(SeekableFile):
         self._line = line
 
     def alive(self) -> None:
-        """Tell the service that work goes on where it sees no item."""
+        """Tell the service that work goes on, although it gets no item."""
         self._line.tell(ALIVE)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer, or less; nothing at the end. Returns the number of bytes."""
+        """Fill the buffer or a part of it. Return the number of bytes, which is 0 at the end of the file."""
         if self._position >= self._size:
             return 0
         self._line.tell(READ + struct.pack(REQUEST, self._position, min(len(buffer), MAX_READ)))
@@ -55,7 +55,7 @@ class SandboxedFile(SeekableFile):
 
 
 def verdict(error: Exception, memory: int) -> bytes:
-    """What to tell of an exception."""
+    """Return the message to the service about an exception."""
     if isinstance(error, PermanentError):
         return REFUSED + _reason(error)
     if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY:
@@ -92,4 +92,4 @@ if __name__ == "__main__":
         importlib.import_module(module)
     with suppress(EOFError, ConnectionError):
         serve(Line(int(sys.argv[1]), int(sys.argv[2])), limit)
-    os._exit(0)  # threads of decoders may be in any state
+    os._exit(0)  # Threads of decoders may be in any state.

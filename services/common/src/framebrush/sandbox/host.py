@@ -1,8 +1,8 @@
 """Work on a caller's media in a process of its own, which may crash, hang or eat memory without harm to the service.
 
 The process (:mod:`framebrush.sandbox`) has bounded memory and none of the service's credentials. It reads the file
-through the service, and gives back bytes: nothing that it says is ever unpickled. One process works on one message at a
-time, and stays for the next one if it came to an end by itself; it dies with the service.
+through the service, and gives back bytes, which the service never unpickles. One process works on one message at a
+time. It stays for the next message if it came to an end by itself, and it dies with the service.
 """
 
 import fcntl
@@ -30,25 +30,26 @@ from framebrush.storage import BlobReader
 
 P = ParamSpec("P")
 Task = Callable[Concatenate[SandboxedFile, P], Iterable[bytes]]
-"""What is done to a file: a function of a module, whose further arguments can be pickled."""
+"""What is done with a file: a function of a module, whose further arguments can be pickled."""
 
 SLICE = 0.5
-"""Seconds after which a thread that waits runs Python code: an interrupt on its way strikes there."""
+"""Seconds after which a waiting thread runs Python code, where an interrupt can be raised in it."""
 START = 120.0
-"""Seconds for a process to start, which takes half a second where a CPU is free."""
+"""Seconds within which a process must start. It takes half a second where a CPU is free."""
 F_SETPIPE_SZ, PIPE = 1031, 2**20
-"""fcntl(2), and the bytes of a pipe that Linux allows everybody."""
+"""The command of fcntl(2), and the size of a pipe in bytes that Linux allows every user."""
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 """Signals by which a process ends itself. A file cannot make it send itself a SIGKILL: that comes from outside."""
 SECRETS = ("FRAMEBRUSH_", "AZURE_")
-"""Environment variables that the process does not get begin so."""
+"""The prefixes of the environment variables that the process does not get."""
 
 _spawner = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
-"""A process dies with the thread that started it (PR_SET_PDEATHSIG): this one lives as long as the service."""
+"""The thread that starts processes. A process dies with that thread (PR_SET_PDEATHSIG), which lives as long as the
+service."""
 
 
 class TaskFailed(Exception):
-    """A task raised what no task should; the text is its traceback."""
+    """A task raised an error that it should not raise; the text is its traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,20 @@ class Allowance:
 
     seconds: float
     setting: str
-    """Without ``FRAMEBRUSH_``."""
+    """The name of the setting of this time, without ``FRAMEBRUSH_``."""
     work: str
-    """What takes this time, for a person."""
+    """The work that takes this time, in a word for a person."""
 
 
 class Sandbox:
-    """The processes of a service: as many as messages are in hand."""
+    """The processes of a service. There are as many as messages are in hand."""
 
     def __init__(self, memory: int | None = None, *, modules: Iterable[str] = ()) -> None:
         """Make none yet.
 
         Args:
-            memory: Megabytes (10^6 bytes) that a process may take; by default a quarter of what there is.
-            modules: What a process imports before its first task.
+            memory: The megabytes (10^6 bytes) that a process may take; by default a quarter of what there is.
+            modules: The modules that a process imports before its first task.
         """
         self._memory = memory * 10**6 if memory else default_memory()
         self._modules = tuple(modules)
@@ -88,21 +89,22 @@ class Sandbox:
     def run(
         self, allowance: Allowance, source: BlobReader, task: Task[P], *arguments: P.args, **options: P.kwargs
     ) -> Iterator[memoryview]:
-        """Run a task on a file; what it yields, as it comes.
+        """Run a task on a file, and yield each item that it yields as soon as it comes.
 
         Args:
-            allowance: Starts anew with each item, and when the task says that it is alive.
+            allowance: The time for one item. It starts anew with each item, and when the task says that it is alive.
             source: The file.
-            task: Gets a :class:`~framebrush.sandbox.SandboxedFile` and the arguments.
-            arguments: Of the task.
-            options: Of the task.
+            task: The task, which gets a :class:`~framebrush.sandbox.SandboxedFile` and the arguments.
+            arguments: The further arguments of the task.
+            options: The keyword arguments of the task.
 
         Raises:
-            PermanentError: what the task raised.
-            InvalidVideo: the process crashed.
-            LimitExceeded: it took too long, or too much memory.
-            Crashed: it was killed, which need not be the file's fault.
-            Exception: what reading the file raised.
+            PermanentError: The task raised it.
+            InvalidVideo: The process crashed.
+            LimitExceeded: The process took too long, or too much memory.
+            Crashed: The process was killed, which need not be the file's fault.
+            TaskFailed: The task raised another error.
+            Exception: Reading the file raised it.
         """
         process = self._take()
         try:
@@ -125,13 +127,13 @@ class Sandbox:
 
 
 class _Process:
-    """One process, and the service's end of the line to it."""
+    """One process, and the service's end of the pipes to it."""
 
     def __init__(self, memory: int, modules: Iterable[str]) -> None:
         self.free, self._ready = True, False
         self._answers, tell = Pipe(duplex=False)
         listen, self._questions = Pipe(duplex=False)
-        with suppress(OSError):  # else it holds less: a process that waits for us to read does not decode meanwhile
+        with suppress(OSError):  # A smaller pipe would make the process wait for us, and it would not decode meanwhile.
             fcntl.fcntl(tell.fileno(), F_SETPIPE_SZ, PIPE)
         with listen, tell:
             ends = [listen.fileno(), tell.fileno()]
@@ -141,9 +143,10 @@ class _Process:
                 subprocess.Popen,
                 command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # the service's are log lines
+                stdout=subprocess.DEVNULL,  # The service's own standard output has log lines only.
                 pass_fds=ends,
-                env=environment | {"OPENBLAS_NUM_THREADS": "1"},  # or NumPy takes memory by the number of cores
+                # Without this variable NumPy takes memory in proportion to the number of cores.
+                env=environment | {"OPENBLAS_NUM_THREADS": "1"},
             )
             self._process = start.result()
 
@@ -157,7 +160,7 @@ class _Process:
         self._process.wait()
 
     def work(self, allowance: Allowance, source: BlobReader, job: Any) -> Iterator[memoryview]:
-        """Hand over a job and serve it to its end. See :meth:`Sandbox.run`."""
+        """Hand over a job, and serve it to its end; see :meth:`Sandbox.run`."""
         self.free, name = False, source.name
         if not self._ready:
             if self._receive(START, name) is None:
@@ -196,18 +199,18 @@ class _Process:
             raise self._ended(name) from None
 
     def _receive(self, seconds: float, name: str) -> memoryview | None:
-        """What comes next, None if nothing does in this time."""
+        """Return the next message of the process, None if there is none within this time."""
         end = time.monotonic() + seconds
         try:
             while not self._answers.poll(min(SLICE, max(0.0, end - time.monotonic()))):
                 if time.monotonic() >= end:
                     return None
             return memoryview(self._answers.recv_bytes())
-        except (EOFError, OSError):  # the latter in the middle of a message
+        except (EOFError, OSError):  # The latter happens in the middle of a message.
             raise self._ended(name) from None
 
     def _ended(self, name: str) -> FramebrushError:
-        """Why there is nobody at the other end."""
+        """Return the error that tells why the process has ended."""
         code = self._process.wait()
         if -code in CRASHES:
             return InvalidVideo(f"{name}: the decoder crashed ({signal.Signals(-code).name})")

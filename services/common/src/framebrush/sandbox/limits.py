@@ -1,4 +1,4 @@
-"""How much a decoder process may take, and what it cannot do."""
+"""Limits what a decoder process may take and do."""
 
 import ctypes
 import resource
@@ -9,10 +9,10 @@ from pathlib import Path
 from framebrush.service import available, bound_arenas
 
 PR_SET_PDEATHSIG = 1
-"""prctl(2)"""
+"""The operation of prctl(2) by which a process gets a signal when its parent dies."""
 SHARE, MIN_MEMORY = 0.25, 256 * 10**6
-"""The part of the memory that one process may take if no limit is given: there are two that decode, one that plans and
-the service itself. And the bytes that it may take in any case, of which the libraries need a third."""
+"""The part of the memory that one process may take if no limit is given: two processes decode, one plans, and the
+service needs its own. And the bytes that a process may take in any case, of which the libraries need a third."""
 
 
 def default_memory() -> int:
@@ -31,8 +31,9 @@ def confine(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    for number in (signal.SIGINT, signal.SIGTERM):  # for the service, which ends this process when it drains
+    # The service ends this process when it drains, so signals are for the service alone.
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    with suppress(OSError):  # if memory is short after all, rather this process than the service
+    with suppress(OSError):  # If memory is short after all, the kernel shall take this process and not the service.
         Path("/proc/self/oom_score_adj").write_text("1000")
     bound_arenas()

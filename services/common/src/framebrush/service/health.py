@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus, ``/livez`` and ``/readyz`` for Kubernetes."""
+"""Serves ``/metrics`` for Prometheus, and ``/livez`` and ``/readyz`` for Kubernetes."""
 
 import threading
 import time
@@ -7,12 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-Check = Callable[[], str | None]
-"""Returns None when all is well, else what is wrong in a few words."""
+HealthCheck = Callable[[], str | None]
+"""A function that returns None when all is well, and else what is wrong, in a few words."""
 
 
 class HealthServer(ThreadingHTTPServer):
-    """Remembers when it was last asked for metrics."""
+    """An HTTP server that remembers when it was last asked for metrics."""
 
     daemon_threads = True
 
@@ -21,7 +21,7 @@ class HealthServer(ThreadingHTTPServer):
         self._asked, self._read = float("-inf"), threading.Condition()
 
     def note_read(self, asked: float) -> None:
-        """Metrics that were asked for at this moment, on the monotonic clock, have been read."""
+        """Note that metrics were read that had been asked for at this moment of the monotonic clock."""
         with self._read:
             self._asked = max(self._asked, asked)
             self._read.notify_all()
@@ -36,11 +36,14 @@ class HealthServer(ThreadingHTTPServer):
             return self._read.wait_for(lambda: self._asked >= since, timeout)
 
 
-def serve_health(host: str, port: int, *, live: Check, ready: Check) -> HealthServer:
-    """Serve the three paths from a thread of their own; ``server_address`` of the result tells the port.
+def serve_health(host: str, port: int, *, live: HealthCheck, ready: HealthCheck) -> HealthServer:
+    """Serve the three paths from a thread of their own.
+
+    Returns:
+        The server, whose ``server_address`` tells the port.
 
     Raises:
-        OSError: the address is taken.
+        OSError: The address is taken.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,7 +62,7 @@ def serve_health(host: str, port: int, *, live: Check, ready: Check) -> HealthSe
                 case _:
                     self._answer(404, b"/metrics, /livez or /readyz\n")
 
-        def _probe(self, check: Check) -> None:
+        def _probe(self, check: HealthCheck) -> None:
             problem = check()
             self._answer(503 if problem else 200, f"{problem or 'ok'}\n".encode())
 
@@ -71,7 +74,7 @@ def serve_health(host: str, port: int, *, live: Check, ready: Check) -> HealthSe
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Probes come every few seconds: not worth a line each."""
+            """Log nothing, since probes come every few seconds."""
 
     server = HealthServer((host, port), Handler)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()

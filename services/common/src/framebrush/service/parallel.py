@@ -1,4 +1,4 @@
-"""Work on a stream of items with a few threads, in order and in bounded memory."""
+"""Works on a stream of items with a few threads, in order and in bounded memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,18 +11,18 @@ R = TypeVar("R")
 
 
 def ordered_map(function: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
-    """Results in the order of the items, computed by ``threads`` threads; at most one item more than that is in hand.
+    """Yield the results of a function in the order of the items. So many threads compute them.
 
-    The built-in ``Executor.map`` would take in all items at once.
+    At most one item more than there are threads is in hand. ``Executor.map`` would take all items at once.
 
     Raises:
-        Exception: what ``function`` raised, when its item's turn comes.
+        Exception: The function raised it. It is raised here in the turn of its item.
     """
     pending = deque[Future[R]]()
     with ThreadPoolExecutor(threads, thread_name_prefix="map") as pool:
         try:
             for item in items:
-                pending.append(pool.submit(copy_context().run, function, item))  # with the run in log lines
+                pending.append(pool.submit(copy_context().run, function, item))  # The copy keeps the run in log lines.
                 if len(pending) > threads:
                     yield pending.popleft().result()
             while pending:

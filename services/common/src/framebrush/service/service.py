@@ -1,4 +1,4 @@
-"""Runs a service: the part of ``__main__`` that is the same for all."""
+"""Runs a service: the part of ``__main__`` that is the same for all services."""
 
 import logging
 import signal
@@ -13,7 +13,7 @@ from framebrush.contracts import FLOW, Incoming, Message
 from framebrush.environment import load
 from framebrush.errors import FramebrushError, Unavailable
 from framebrush.messaging import Consumer, Handler, Worker
-from framebrush.service.health import Check, HealthServer, serve_health
+from framebrush.service.health import HealthCheck, HealthServer, serve_health
 from framebrush.service.settings import Settings
 from framebrush.service.telemetry import configure_logging
 from framebrush.storage import Store
@@ -22,8 +22,8 @@ S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
 
 
-class Periodic(threading.Thread):
-    """Calls a function again and again; a failure is logged and costs one turn."""
+class PeriodicTask(threading.Thread):
+    """A thread that calls a function again and again. A failure is logged, and costs one turn."""
 
     def __init__(self, name: str, interval: float, function: Callable[[], None]) -> None:
         super().__init__(name=name, daemon=True)
@@ -43,8 +43,8 @@ class Periodic(threading.Thread):
         self._stop_event.set()
 
 
-class Deferred:
-    """A handler that is made while the worker connects: what it imports takes as long as that, or longer."""
+class LazyHandler:
+    """A handler that is made while the worker connects, since its imports take as long as that or longer."""
 
     def __init__(self) -> None:
         self._made: Handler | None = None
@@ -53,7 +53,7 @@ class Deferred:
         """Make the handler, before the worker receives its first message.
 
         Raises:
-            Exception: what making it raised.
+            Exception: The function ``make`` raised it.
         """
         self._made = make()
 
@@ -64,7 +64,7 @@ class Deferred:
 
 
 class StorageProbe:
-    """Whether storage answers, asked at most every few seconds."""
+    """A health check of storage, which asks storage at most every few seconds."""
 
     def __init__(self, store: Store, interval: float = 5.0) -> None:
         self._store, self._interval, self._guard = store, interval, threading.Lock()
@@ -72,7 +72,7 @@ class StorageProbe:
         self._answer: str | None = None
 
     def __call__(self) -> str | None:
-        """What is wrong."""
+        """Return what is wrong with storage, None if it answers."""
         with self._guard:
             if time.monotonic() - self._asked >= self._interval:
                 try:
@@ -88,7 +88,7 @@ def run_service(
     name: str,
     settings_class: type[S],
     make: Callable[[S, Store], Handler],
-    background: Callable[[S, Store, Handler], Iterable[Periodic]] = lambda *_: (),
+    background: Callable[[S, Store, Handler], Iterable[PeriodicTask]] = lambda *_: (),
 ) -> None:
     """Consume the service's queues until SIGTERM or SIGINT, then drain, and linger until the last counts are read.
 
@@ -96,10 +96,10 @@ def run_service(
     before it has shown that it is fit: its handler is made, which loads what is needed, and storage is open to it.
 
     Args:
-        name: As logs show it, and as :data:`~framebrush.contracts.FLOW` has it.
-        settings_class: Read from the environment.
-        make: Makes the handler; imports what is slow to import itself, while the worker connects.
-        background: What else to do from time to time.
+        name: The name of the service in logs and in :data:`~framebrush.contracts.FLOW`.
+        settings_class: The settings, which are read from the environment.
+        make: A function that makes the handler. It imports what is slow to import, while the worker connects.
+        background: A function that returns the tasks to do from time to time.
 
     Raises:
         SystemExit: a setting is missing, the handler could not be made, the process became unfit, or a handler did not
@@ -110,13 +110,13 @@ def run_service(
         signal.signal(number, lambda received, _: signals.put(received))
     settings = load(settings_class)
     configure_logging(name, settings.log_level)
-    handler = Deferred()
+    handler = LazyHandler()
     consumers = [
         Consumer(queue, handler, step.slots or settings.concurrency)
         for queue, step in FLOW.items()
         if step.service == name
     ]
-    worker, checks = Worker(consumers, settings), list[Check]()
+    worker, checks = Worker(consumers, settings), list[HealthCheck]()
     checks += [worker.ready, lambda: None if loaded.is_set() else "loading"]
 
     def ready() -> str | None:
@@ -124,7 +124,7 @@ def run_service(
 
     server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
     worker.connect()
-    from framebrush.storage import AzureBlobs  # half a second to import: the worker connects meanwhile
+    from framebrush.storage import AzureBlobs  # It takes half a second to import; the worker connects meanwhile.
 
     store = AzureBlobs(settings)
     checks.append(StorageProbe(store))
@@ -156,10 +156,10 @@ def run_service(
 
 
 def _check_storage(store: Store) -> None:
-    """See that storage is open to us; if it is merely away, it is waited for with the first message.
+    """Check that storage is open to us. If storage is only away, the first message waits for it.
 
     Raises:
-        Unfit: it refuses our credentials, or there is no work container.
+        Unfit: Storage refuses our credentials, or there is no work container.
     """
     try:
         store.ping()
@@ -167,11 +167,12 @@ def _check_storage(store: Store) -> None:
         log.warning("%s", error)
 
 
-def _wait(signals: "SimpleQueue[int]", unfit: Check) -> None:
+def _wait(signals: "SimpleQueue[int]", unfit: HealthCheck) -> None:
     """Wait for a signal, or until this process is unfit.
 
-    In a queue, whose ``put`` may be interrupted by itself: an Event's ``set`` would wait for its own lock if a second
-    signal came within it. In turns: a signal that comes just before the thread falls asleep does not wake it.
+    Signals come in a queue, whose ``put`` may be interrupted by itself: an Event's ``set`` would wait for its own lock
+    if a second signal came within it. The wait is in turns, since a signal that comes just before the thread falls
+    asleep does not wake it.
     """
     while not unfit():
         with suppress(Empty):

@@ -24,11 +24,11 @@ _bytes = Counter("framebrush_blob_bytes_total", "Bytes read from and written to 
 _read, _written = _bytes.labels("read"), _bytes.labels("written")
 
 BLOCK = 8 * 2**20
-"""Bytes per block: above 4 MiB, where Azure's high-throughput path begins."""
+"""The size of a block in bytes. It is above 4 MiB, where Azure's high-throughput path begins."""
 
 
 class AzureBlobs:
-    """One account. Thread-safe: the SDK's clients share one pool of connections."""
+    """The blobs of one storage account. Many threads may use it: the SDK's clients share one pool of connections."""
 
     def __init__(self, settings: StorageSettings) -> None:
         self._work = settings.work_container
@@ -43,7 +43,7 @@ class AzureBlobs:
             secret = settings.storage_connection_string.get_secret_value()
             self._service = BlobServiceClient.from_connection_string(secret, **options)
         else:
-            from azure.identity import DefaultAzureCredential  # half a second to import, and only needed here
+            from azure.identity import DefaultAzureCredential  # It takes half a second, and only here.
 
             assert settings.storage_account_url is not None  # noqa: S101 - the settings' validator has seen to it
             self._service = BlobServiceClient(
@@ -54,7 +54,7 @@ class AzureBlobs:
         """See :meth:`framebrush.storage.Store.read`."""
         client = self._service.get_blob_client(ref.container, ref.name)
         with self._translated(ref):
-            # An empty blob has no bytes, so no range from 0 either.
+            # An empty blob has no bytes, so it has no range from 0 either.
             offset = None if start == 0 and length is None else start
             data: bytes = client.download_blob(offset, length, **_matching(etag)).readall()
         _read.inc(len(data))
@@ -94,7 +94,7 @@ class AzureBlobs:
         with self._translated(container):
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=100):
                 ref = BlobRef(container=container, name=found.name)
-                etag = '"' + found.etag.strip('"') + '"'  # listings leave the quotes out
+                etag = '"' + found.etag.strip('"') + '"'  # Listings leave the quotes out.
                 yield BlobInfo(ref, found.size, etag, found.last_modified, found.metadata or {})
 
     def delete(self, refs: Iterable[BlobRef]) -> None:
@@ -107,12 +107,12 @@ class AzureBlobs:
                 continue
 
     def create_containers(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Create containers that do not exist yet; the names of those."""
+        """Create the containers that do not exist yet; return the names of those that this call created."""
         created: tuple[str, ...] = ()
         for name in names:
             try:
                 with self._translated(name):
-                    # Asked first: who may use a container need not have the right to make one.
+                    # Look first: whoever may use a container need not have the right to create one.
                     if not self._service.get_container_client(name).exists():
                         self._service.create_container(name)
                         created += (name,)
@@ -123,21 +123,21 @@ class AzureBlobs:
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""
         with self._translated(self._work):
-            # A listing: whoever may only use this one container need not have the right to ask for its properties.
+            # List, since whoever may use this one container need not have the right to ask for its properties.
             next(iter(self._service.get_container_client(self._work).list_blobs(results_per_page=1)), None)
 
     @contextmanager
     def _translated(self, ref: BlobRef | str) -> Iterator[None]:
-        """Raise the SDK's errors within the block as ours, naming the blob or container.
+        """Raise the SDK's errors within the block as our own, which name the blob or container.
 
-        Whose fault a refusal is depends on the container. The installation's own ones must be there and open to us:
-        if not, this process is unfit. Which others there are, and which of them are open to us, is a matter of the
-        request that names them; so is an input container that does not exist.
+        Whose fault a refusal is depends on the container. The installation's own containers must exist and be open to
+        us: if not, this process is unfit. Whether another container exists and is open to us is a matter of the request
+        that names it. An input container that does not exist is such a matter, too.
         """
         container = ref if isinstance(ref, str) else ref.container
         try:
             yield
-        except AzureError as error:  # without a status: no connection, no answer, no credential
+        except AzureError as error:  # It has no status if there was no connection, no answer or no credential.
             if getattr(error, "error_code", None) in ("ContainerNotFound", "ContainerBeingDeleted"):
                 if container in self._own:
                     raise Unfit(f"storage: {ref}: there is no container {container}: create it") from error
@@ -147,14 +147,14 @@ class AzureBlobs:
             if isinstance(error, ResourceExistsError | ResourceModifiedError):
                 raise Conflict(f"{ref}: changed by somebody else") from error
             status = getattr(error, "status_code", None)
-            if status == 412:  # also for a lease that somebody holds on the blob
+            if status == 412:  # Storage also answers so if somebody holds a lease on the blob.
                 raise Conflict(f"{ref}: {first_line(error)}") from error
-            if status == 403 and container not in self._own and self._welcome():
+            if status == 403 and container not in self._own and self._has_access():
                 raise AccessDenied(f"{ref}: {first_line(error)}") from error
             raise refusal(status, f"storage: {ref}: {first_line(error)}") from error
 
-    def _welcome(self) -> bool:
-        """Whether our credentials are good for the work container."""
+    def _has_access(self) -> bool:
+        """Return whether our credentials are good for the work container."""
         try:
             self.ping()
         except Unfit:
@@ -163,5 +163,5 @@ class AzureBlobs:
 
 
 def _matching(etag: str | None) -> dict[str, Any]:
-    """The condition as keywords; the SDK does not take None for "no condition"."""
+    """Return the condition as keyword arguments. The SDK does not take None for "no condition"."""
     return {"etag": etag, "match_condition": MatchConditions.IfNotModified} if etag else {}

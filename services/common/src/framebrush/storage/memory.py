@@ -12,7 +12,7 @@ from framebrush.storage.store import BlobInfo
 
 
 class MemoryStore:
-    """A :class:`framebrush.storage.Store` that forgets; containers need not be created."""
+    """A :class:`framebrush.storage.Store` that lasts as long as its process. Containers need not be created."""
 
     def __init__(self) -> None:
         self._blobs: dict[BlobRef, tuple[BlobInfo, bytes]] = {}

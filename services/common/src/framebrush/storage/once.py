@@ -1,4 +1,4 @@
-"""Writing a blob that is written once: whoever comes first decides what it says."""
+"""Writes blobs that are written once: whoever comes first decides what a blob contains."""
 
 from collections.abc import Mapping
 from typing import BinaryIO
@@ -11,7 +11,7 @@ from framebrush.storage.store import Store
 def write_once(
     store: Store, ref: BlobRef, data: bytes | BinaryIO, *, metadata: Mapping[str, str] | None = None
 ) -> bool:
-    """Write a blob unless it exists. What exists stays as it is: its ETag does not change under those who read it.
+    """Write a blob unless it exists. A blob that exists stays as it is, and keeps its ETag for those who read it.
 
     Returns:
         True if this call wrote the blob, False if it was there before.

@@ -1,4 +1,4 @@
-"""A blob as a file: read by ranges, never as a whole."""
+"""A blob as a file, which is read by ranges and never as a whole."""
 
 from collections import OrderedDict
 
@@ -11,7 +11,7 @@ from framebrush.storage.store import Store
 class BlobReader(SeekableFile):
     """A seekable, read-only file over a blob pinned by its ETag.
 
-    Demuxers read forward in small steps and jump to the index at the end and back: a few chunks are kept.
+    Demuxers read forward in small steps, and jump to the index at the end and back. Therefore a few chunks are kept.
 
     Raises (while reading):
         BlobNotFound: The blob was deleted.
@@ -28,7 +28,7 @@ class BlobReader(SeekableFile):
         self._chunks: OrderedDict[int, bytes] = OrderedDict()
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer, less at the end of a chunk, nothing at the end of the blob; returns the number of bytes."""
+        """Fill the buffer as far as the current chunk has bytes. Return their number, which is 0 at the blob's end."""
         if self._position >= self._size:
             return 0
         number, offset = divmod(self._position, self._chunk)
@@ -52,7 +52,7 @@ class BlobReader(SeekableFile):
         return data
 
     def _why(self) -> InputChanged | Unavailable:
-        """What the storage's refusal means, by what is there now."""
+        """Return what a refusal of storage means, by the version that is there now."""
         if self._store.stat(self._ref).etag == self._etag:
             return Unavailable(f"{self._ref}: storage refused to read a version that is still there")
         return InputChanged(f"{self._ref} was overwritten during the run")

@@ -23,7 +23,7 @@ class SeekableFile(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position by ``offset`` bytes, from where ``whence`` says as in :mod:`io`; return it."""
+        """Move the position by ``offset`` bytes from where ``whence`` says, as in :mod:`io`; return the position."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position

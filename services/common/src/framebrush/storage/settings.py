@@ -1,4 +1,4 @@
-"""Where the blobs are."""
+"""The settings of storage."""
 
 from typing import Self
 
@@ -8,7 +8,7 @@ from framebrush.environment import Containers
 
 
 class StorageSettings(Containers):
-    """Where the blobs are."""
+    """The settings that say where the blobs are."""
 
     storage_connection_string: SecretStr | None = None
     """Connection string of the storage account; without it the account URL and Azure's default credential are used."""

@@ -1,4 +1,4 @@
-"""What the services ask of storage. :class:`AzureBlobs` does it in Azure, :class:`MemoryStore` in memory, for tests."""
+"""The interface of storage. :class:`AzureBlobs` implements it in Azure, :class:`MemoryStore` in memory, for tests."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,18 +10,18 @@ from framebrush.contracts import BlobRef
 
 @dataclass(frozen=True, slots=True)
 class BlobInfo:
-    """A blob without its content."""
+    """The properties of a blob, without its content."""
 
     ref: BlobRef
     size: int
-    """Bytes."""
+    """The size of the blob, in bytes."""
     etag: str
     modified: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store(Protocol):
-    """Blobs by reference.
+    """Reads and writes blobs by their references.
 
     Every method may raise :class:`~framebrush.errors.Unavailable` when storage is away,
     :class:`~framebrush.errors.Unfit` when it refuses our credentials or a container of the installation's own is
@@ -45,7 +45,7 @@ class Store(Protocol):
         if_match: str | None = None,
         if_absent: bool = False,
     ) -> str:
-        """Create or replace a blob, in one step for all readers; return its ETag.
+        """Create or replace a blob, in one step for all readers; return its new ETag.
 
         Raises:
             BlobNotFound: no such container, or nothing to match.
@@ -63,10 +63,10 @@ class Store(Protocol):
         """Yield the blobs whose names begin with ``prefix``, in the order of their names."""
 
     def delete(self, refs: Iterable[BlobRef]) -> None:
-        """Delete blobs; pass over those that do not exist."""
+        """Delete blobs. Those that do not exist are passed over."""
 
     def ping(self) -> None:
-        """Ask for the work container.
+        """Check that storage answers and that the work container is open to us.
 
         Raises:
             Unavailable: storage does not answer.

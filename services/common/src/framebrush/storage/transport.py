@@ -1,4 +1,4 @@
-"""An end to responses that go on for ever.
+"""Ends HTTP responses that would go on for ever.
 
 ``read_timeout`` ends a wait for the next byte. A response whose bytes come one at a time never reaches it.
 """
@@ -12,13 +12,13 @@ from typing import Any
 from azure.core.pipeline.transport import RequestsTransport
 
 GRACE = 60.0
-"""Seconds that every response may take."""
+"""Seconds that every response may take, whatever its size."""
 SPEED = 100_000
-"""Bytes per second that a response must have on top of that."""
+"""The speed in bytes per second that a response must have beyond that time."""
 
 
 class ResponseWatch(threading.Thread):
-    """Breaks the connections of responses that have been under way for too long."""
+    """A thread that breaks the connections of responses that have been under way for too long."""
 
     def __init__(self, interval: float = 1.0) -> None:
         super().__init__(name="responses", daemon=True)
@@ -26,13 +26,13 @@ class ResponseWatch(threading.Thread):
         self._begun = list[tuple[float, weakref.ref[Any]]]()
 
     def add(self, response: Any, *_: object, **__: object) -> None:
-        """Watch a response whose head has arrived; called by ``requests``."""
+        """Watch a response whose head has arrived. The library ``requests`` calls this."""
         length = int(response.headers.get("Content-Length", 0))
         with self._guard:
             self._begun.append((time.monotonic() + GRACE + length / SPEED, weakref.ref(response.raw)))
 
     def run(self) -> None:
-        """Look after responses for ever."""
+        """Look after responses, as long as the process lives."""
         while True:
             time.sleep(self._interval)
             now = time.monotonic()
@@ -41,12 +41,12 @@ class ResponseWatch(threading.Thread):
                 self._begun = [each for each in self._begun if now < each[0] and each[1]() is not None]
             for each in late:
                 if (response := each()) is not None:
-                    with suppress(ValueError, RuntimeError, OSError):  # it has ended meanwhile
+                    with suppress(ValueError, RuntimeError, OSError):  # The response has ended meanwhile.
                         response.shutdown()
 
 
 class WatchedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK loads it when it is asked for
-    """The SDK's HTTP transport, with a watch over its responses."""
+    """The SDK's HTTP transport, whose responses are watched."""
 
     def _init_session(self, session: Any) -> None:
         super()._init_session(session)
