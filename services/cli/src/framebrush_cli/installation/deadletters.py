@@ -63,7 +63,7 @@ def peek(settings: BrokerSettings, selection: Selection) -> list[DeadLetterMessa
     """Return the selected dead letters, queue by queue, the lowest sequence number first. They stay where they are.
 
     Raises:
-        Unavailable: the broker is away.
+        Unavailable: The broker is away.
     """
     return [letter for letters in _peek_queues(settings, selection, list).values() for letter in letters]
 
@@ -72,7 +72,7 @@ def find(settings: BrokerSettings, selection: Selection) -> Found:
     """Return the places and the runs of the selected dead letters, without their bodies. They stay where they are.
 
     Raises:
-        Unavailable: the broker is away.
+        Unavailable: The broker is away.
     """
 
     def places(letters: Iterable[DeadLetterMessage]) -> dict[int, str | None]:
@@ -101,7 +101,7 @@ def replay(settings: BrokerSettings, runs: Runs, found: Found) -> Generator[Dead
     the second. A dead letter that another process holds at the moment is not yielded, and stays.
 
     Raises:
-        Unavailable: the broker or storage is away, or locks run out as soon as they are taken.
+        Unavailable: The broker or storage is away, or locks run out as soon as they are taken.
     """
     generations = _reopen(settings, runs, {run_id for letters in found.values() for run_id in letters.values()})
     for queue, letters in found.items():

@@ -98,7 +98,7 @@ def peek_page(receiver: ServiceBusReceiver, queue: str, first: int, count: int =
         there are no more.
 
     Raises:
-        Unavailable: the broker is away.
+        Unavailable: The broker is away.
     """
     with translated():
         page = receiver.peek_messages(count, sequence_number=first, timeout=ANSWER)
@@ -109,7 +109,7 @@ def peek_all(receiver: ServiceBusReceiver, queue: str) -> Iterator[DeadLetterMes
     """Yield all dead letters, the lowest sequence number first, and leave them where they are.
 
     Raises:
-        Unavailable: the broker is away.
+        Unavailable: The broker is away.
     """
     following = 1
     while page := peek_page(receiver, queue, following):

@@ -28,7 +28,7 @@ class Heartbeat:
         """Ask the broker for a sign of life if there was none for ``INTERVAL`` seconds.
 
         Raises:
-            Unavailable: the broker did not answer.
+            Unavailable: The broker did not answer.
         """
         if time.monotonic() - self._felt < INTERVAL:
             return

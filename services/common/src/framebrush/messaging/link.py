@@ -43,7 +43,7 @@ class SendingLink:
         The broker drops what arrived twice, by its message ids.
 
         Raises:
-            ServiceBusError: the broker refuses the message, or does not answer.
+            ServiceBusError: The broker refuses the message, or does not answer.
         """
         self._try(lambda sender: sender.send_messages(message))
 

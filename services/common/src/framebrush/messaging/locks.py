@@ -127,8 +127,8 @@ class LockKeeper:
         """Keep the message's lock within the block, which may end with an Interrupt.
 
         Raises:
-            DeadlineExceeded: the block took longer than the timeout.
-            LockLost: the lock ran out and could not be renewed.
+            DeadlineExceeded: The block took longer than the timeout.
+            LockLost: The lock ran out and could not be renewed.
             Draining: :meth:`drain` was called, before the block or within it.
         """
         lock = MessageLock(receiver, message, time.monotonic() + self._timeout)

@@ -35,8 +35,8 @@ class MessageSender:
         """Connect to queues ahead of the first message.
 
         Raises:
-            Unavailable: the broker is away.
-            Unfit: the broker refuses our credentials, or a queue does not exist.
+            Unavailable: The broker is away.
+            Unfit: The broker refuses our credentials, or a queue does not exist.
         """
         with translated():
             for queue in queues:
@@ -46,8 +46,8 @@ class MessageSender:
         """Send one message. The broker has stored it when this returns.
 
         Raises:
-            Unavailable: the broker is away; the message may or may not have arrived.
-            MessageTooLarge: the queue does not take messages of this size.
+            Unavailable: The broker is away; the message may or may not have arrived.
+            MessageTooLarge: The queue does not take messages of this size.
         """
         with translated(f"a {message.kind} of {len(message.encode())} bytes"):
             self._sender(message.queue).send_messages(_wire(message))
@@ -56,8 +56,8 @@ class MessageSender:
         """Send many messages with few requests. The broker has stored all of them when this returns.
 
         Raises:
-            Unavailable: the broker is away; some of the messages may have arrived.
-            MessageTooLarge: the queue does not take one of the messages; some of the others may have arrived.
+            Unavailable: The broker is away; some of the messages may have arrived.
+            MessageTooLarge: The queue does not take one of the messages; some of the others may have arrived.
         """
         for queue, group in groupby(messages, attrgetter("queue")):
             self.send_batches(queue, map(_wire, group))
@@ -83,8 +83,8 @@ class MessageSender:
             deliveries: The number of deliveries without an end so far.
 
         Raises:
-            Unavailable: the broker is away; the copy may or may not have arrived.
-            MessageTooLarge: the queue does not take the copy, whose properties are a little larger.
+            Unavailable: The broker is away; the copy may or may not have arrived.
+            MessageTooLarge: The queue does not take the copy, whose properties are a little larger.
         """
         copies = number_property(received, COPIES) + 1
         # Two messages without an id must not have copies with the same ids.

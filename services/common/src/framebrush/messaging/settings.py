@@ -1,4 +1,4 @@
-"""Where the queues are, and how a worker treats their messages."""
+"""The settings that say where the queues are, and how a worker treats their messages."""
 
 from typing import Annotated, Self
 
@@ -8,7 +8,7 @@ from framebrush.environment import Containers, Environment
 
 
 class BrokerSettings(Environment):
-    """Where the queues are."""
+    """The settings that say where the queues are."""
 
     servicebus_connection_string: SecretStr | None = None
     """Connection string of the namespace; without it the namespace and Azure's default credential are used."""
@@ -23,16 +23,16 @@ class BrokerSettings(Environment):
 
 
 class WorkerSettings(BrokerSettings, Containers):
-    """How messages are handled."""
+    """The settings that say how messages are handled."""
 
     message_timeout: Annotated[float, Field(gt=0)] = 1800.0
-    """Seconds that one message may take; the longest is a segment of a video with few keyframes."""
+    """The seconds that one message may take. A segment of a video with few keyframes takes longest."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
-    """Failed attempts after which a message is dead-lettered."""
+    """The number of failed attempts after which a message is dead-lettered."""
     max_deliveries: Annotated[int, Field(ge=1)] = 8
-    """Deliveries without an end (the process died, or lost the lock), after which a message is dead-lettered; less than
-    the queue's maximum delivery count, at which the broker does so without a notice."""
+    """The number of deliveries without an end, after which a message is dead-lettered: those whose process died or lost
+    the lock. It must be less than the queue's maximum delivery count, at which the broker does so without a notice."""
     drain_grace: Annotated[float, Field(ge=0)] = 30.0
-    """Seconds after SIGTERM in which messages in hand are finished; then they are handed back."""
+    """The seconds after SIGTERM in which messages in hand are finished. Then they are handed back."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
-    """Messages handled at a time."""
+    """The number of messages that are handled at a time."""

@@ -29,7 +29,7 @@ class BoundedTransport(SASLTransport):
         """Agree with the broker on how to log in.
 
         Raises:
-            TimeoutError: the broker did not answer.
+            TimeoutError: The broker did not answer.
         """
         try:
             super().negotiate()  # type: ignore[no-untyped-call]

@@ -102,7 +102,7 @@ def run_service(
         background: A function that returns the tasks to do from time to time.
 
     Raises:
-        SystemExit: a setting is missing, the handler could not be made, the process became unfit, or a handler did not
+        SystemExit: A setting is missing, the handler could not be made, the process became unfit, or a handler did not
             end in time.
     """
     signals, loaded = SimpleQueue[int](), threading.Event()

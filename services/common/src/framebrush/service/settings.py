@@ -13,14 +13,14 @@ class Settings(StorageSettings, WorkerSettings):
     """What every service and the command line understand."""
 
     default_model: ModelName = "gouache"
-    """Model of a run that names none, such as a dropped blob."""
+    """The model of a run that names none, as that of a dropped blob."""
     keep_frames: bool = False
-    """Keep frames, styled frames and encoded segments of runs that succeeded. All services must agree on it."""
+    """Whether frames, styled frames and encoded segments of runs that succeeded are kept. All services must agree."""
     metrics_linger: Annotated[float, Field(ge=0)] = 0.0
-    """Seconds, at most, for which a drained service waits for its last counts to be read from /metrics."""
+    """The longest time, in seconds, for which a drained service waits for its last counts to be read from /metrics."""
     http_host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from outside the pod
-    """Address of /metrics, /livez and /readyz."""
+    """The address of /metrics, /livez and /readyz."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 9090
-    """Port of /metrics, /livez and /readyz; 0 picks a free one."""
+    """The port of /metrics, /livez and /readyz; 0 picks a free one."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
-    """DEBUG, INFO, WARNING or ERROR."""
+    """The lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""

@@ -32,8 +32,8 @@ class Store(Protocol):
         """Return ``length`` bytes from the offset ``start``, or all bytes from there if ``length`` is None.
 
         Raises:
-            BlobNotFound: no such blob or container.
-            Conflict: the blob's ETag is not ``etag``.
+            BlobNotFound: There is no such blob or container.
+            Conflict: The blob's ETag is not ``etag``.
         """
 
     def write(
@@ -48,15 +48,15 @@ class Store(Protocol):
         """Create or replace a blob, in one step for all readers; return its new ETag.
 
         Raises:
-            BlobNotFound: no such container, or nothing to match.
-            Conflict: the condition does not hold.
+            BlobNotFound: There is no such container, or no blob to match.
+            Conflict: The condition does not hold.
         """
 
     def stat(self, ref: BlobRef) -> BlobInfo:
         """Return the properties of a blob.
 
         Raises:
-            BlobNotFound: no such blob or container.
+            BlobNotFound: There is no such blob or container.
         """
 
     def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
@@ -69,6 +69,6 @@ class Store(Protocol):
         """Check that storage answers and that the work container is open to us.
 
         Raises:
-            Unavailable: storage does not answer.
-            Unfit: storage refuses our credentials, or there is no work container.
+            Unavailable: Storage does not answer.
+            Unfit: Storage refuses our credentials, or there is no work container.
         """
