@@ -11,6 +11,6 @@ class DispatcherSettings(Settings):
     """How often the dispatcher measures runs and looks for dead letters."""
 
     track_interval: Annotated[float, Field(gt=0)] = 1.0
-    """Seconds between two updates of the active runs' progress."""
+    """The seconds between two updates of the active runs' progress."""
     dead_letter_interval: Annotated[float, Field(gt=0)] = 2.0
-    """Seconds between two looks into the dead-letter queues."""
+    """The seconds between two looks into the dead-letter queues."""

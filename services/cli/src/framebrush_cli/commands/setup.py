@@ -16,7 +16,7 @@ from framebrush_cli.local import QUEUES_FILE
 
 T = TypeVar("T")
 PAUSE, REPEAT = 2.0, 15.0
-"""Seconds between two attempts, and between two equal lines."""
+"""The seconds between two attempts, and between two equal lines."""
 
 
 @connected

@@ -38,16 +38,16 @@ def verify(
         from framebrush.media import compare, read_media_info
     except ModuleNotFoundError as error:
         raise CommandFailed(f"verify needs the package {error.name}: pip install 'framebrush-cli[verify]'") from None
-    facts = list["MediaInfo"]()
+    infos = list["MediaInfo"]()
     for path in (before, after):
         try:
             with av.open(str(path), metadata_errors="replace") as container:
-                facts.append(read_media_info(container))
+                infos.append(read_media_info(container))
         except (av.FFmpegError, InvalidVideo) as error:
             raise CommandFailed(f"{path}: not a readable video: {error}") from None
-    checks = compare(*facts)
+    checks = compare(*infos)
     exact = all(check.ok for check in checks)
-    likeness = _likeness(before, after, facts) if quality else {}
+    likeness = _likeness(before, after, infos) if quality else {}
     if as_json:
         document = {"exact": exact, "checks": [check.model_dump() for check in checks], **likeness}
         out.print(escape(json.dumps(document)))
@@ -70,12 +70,12 @@ def _show(checks: tuple[Check, ...], likeness: dict[str, Any]) -> None:
     out.print(f"[red]{failed} of {len(checks)} checks failed[/]" if failed else "[green]exact[/]")
 
 
-def _likeness(before: Path, after: Path, facts: "list[MediaInfo]") -> dict[str, Any]:
+def _likeness(before: Path, after: Path, infos: "list[MediaInfo]") -> dict[str, Any]:
     """Return the PSNR and SSIM of the frames, in RGB by their tags. Frames that one file alone has do not count."""
     from framebrush.media import psnr, ssim
 
     values = [
-        (psnr(a, b), ssim(a, b)) for a, b in zip(_images(before, facts[0]), _images(after, facts[1]), strict=False)
+        (psnr(a, b), ssim(a, b)) for a, b in zip(_images(before, infos[0]), _images(after, infos[1]), strict=False)
     ]
     result = dict[str, Any]()
     for name, of_frames in zip(("psnr", "ssim"), zip(*values, strict=True), strict=True):
@@ -86,13 +86,13 @@ def _likeness(before: Path, after: Path, facts: "list[MediaInfo]") -> dict[str, 
     return {**result, "frames_compared": len(values), "frames_equal": sum(value == float("inf") for value, _ in values)}
 
 
-def _images(path: Path, facts: "MediaInfo") -> Iterator[Any]:
+def _images(path: Path, info: "MediaInfo") -> Iterator[Any]:
     import av
 
     from framebrush.media import Converter
 
-    converter = Converter(facts.video)
+    converter = Converter(info.video)
     with av.open(str(path)) as container:
-        stream = container.streams[facts.video.stream]
+        stream = container.streams[info.video.stream]
         for frame in container.decode(stream):
             yield converter.to_image(frame)  # type: ignore[arg-type]  # of a video stream

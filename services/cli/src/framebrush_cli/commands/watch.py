@@ -18,7 +18,7 @@ from framebrush_cli.installation import Connection, RunArgument, connected, reso
 
 STAGES = ("split", "scored", "encoded")
 INTERVAL = 1.0
-"""Seconds between two looks, where a look is fast."""
+"""The seconds between two looks, where a look is fast."""
 PATIENCE = 60.0
 """The seconds for which storage may be away."""
 

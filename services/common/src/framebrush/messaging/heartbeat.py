@@ -11,7 +11,7 @@ from framebrush.messaging.client import translated
 from framebrush.messaging.transport import ANSWER
 
 INTERVAL = 20.0
-"""Seconds without a sign of life after which the broker is asked for one."""
+"""The seconds without a sign of life after which the broker is asked for one."""
 
 
 class Heartbeat:

@@ -10,9 +10,9 @@ from types import FrameType
 from framebrush.errors import Interrupt
 
 PAUSE = 0.001
-"""Seconds until the next look at a thread that is starting another one. To start one takes far less."""
+"""The seconds until the next look at a thread that is starting another one. To start one takes far less."""
 PATIENCE = 1.0
-"""Seconds for which an interrupt is held back while its thread takes or leaves a lock of the standard library."""
+"""The seconds for which an interrupt is held back while its thread takes or leaves a lock of the standard library."""
 
 
 def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:

@@ -16,7 +16,7 @@ from framebrush.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The work is done."""
+    """Complete the message: its work is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class HandBack:
     """Give the message to another process. This does not count as an attempt."""
 
     delay: float
-    """Seconds until it may be received again."""
+    """The seconds until it may be received again."""
     suspect: bool = False
     """Whether the message may have made the process unfit. Then this counts as a delivery without an end."""
 
@@ -39,7 +39,7 @@ class Retry:
     """Let the message come again later."""
 
     delay: float
-    """Seconds until it may be received again."""
+    """The seconds until it may be received again."""
     counted: bool
     """Whether this counts as an attempt of the message."""
 
@@ -64,11 +64,11 @@ class RetryPolicy:
     max_deliveries: int = 8
     """The number of deliveries without an end after which a message is put aside unread."""
     base: float = 1.0
-    """Seconds before the second attempt."""
+    """The seconds before the second attempt."""
     cap: float = 60.0
     """The largest number of seconds between two attempts."""
     outage: float = 5.0
-    """Seconds to wait for a backend that is away, or for a process that is fit."""
+    """The seconds to wait for a backend that is away, or for a process that is fit."""
 
 
 def compute_backoff(attempt: int, policy: RetryPolicy, random: float) -> float:

@@ -13,7 +13,7 @@ class BrokerSettings(Environment):
     servicebus_connection_string: SecretStr | None = None
     """Connection string of the namespace; without it the namespace and Azure's default credential are used."""
     servicebus_namespace: str | None = None
-    """For instance ``NAMESPACE.servicebus.windows.net``."""
+    """The host of the namespace, for instance ``NAMESPACE.servicebus.windows.net``."""
 
     @model_validator(mode="after")
     def _namespace_is_named(self) -> Self:

@@ -13,7 +13,7 @@ from azure.servicebus._pyamqp import _connection
 from azure.servicebus._pyamqp.sasl import SASLTransport
 
 ANSWER = 10.0
-"""Seconds within which a broker must answer any request."""
+"""The seconds within which a broker must answer any request."""
 
 
 class BoundedTransport(SASLTransport):

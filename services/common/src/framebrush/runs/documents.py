@@ -13,7 +13,7 @@ class RunDocuments:
     """Reads the documents of an installation's runs."""
 
     def __init__(self, store: Store, container: str) -> None:
-        """Read nothing yet.
+        """Set where the documents are. Nothing is read yet.
 
         Args:
             store: Where the blobs are.

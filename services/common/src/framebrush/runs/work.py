@@ -22,7 +22,7 @@ class Work:
     """Does the steps of runs, and clears up after steps that come too late."""
 
     def __init__(self, runs: Runs, *, keep_frames: bool) -> None:
-        """Do nothing yet.
+        """Set which runs the steps are of. Nothing is done yet.
 
         Args:
             runs: The runs of the installation.

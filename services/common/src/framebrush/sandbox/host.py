@@ -33,9 +33,9 @@ Task = Callable[Concatenate[SandboxedFile, P], Iterable[bytes]]
 """What is done with a file: a function of a module, whose further arguments can be pickled."""
 
 SLICE = 0.5
-"""Seconds after which a waiting thread runs Python code, where an interrupt can be raised in it."""
+"""The seconds after which a waiting thread runs Python code, where an interrupt can be raised in it."""
 START = 120.0
-"""Seconds within which a process must start. It takes half a second where a CPU is free."""
+"""The seconds within which a process must start. It takes half a second where a CPU is free."""
 F_SETPIPE_SZ, PIPE = 1031, 2**20
 """The command of fcntl(2), and the size of a pipe in bytes that Linux allows every user."""
 CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
@@ -67,7 +67,7 @@ class Sandbox:
     """The processes of a service. There are as many as messages are in hand."""
 
     def __init__(self, memory: int | None = None, *, modules: Iterable[str] = ()) -> None:
-        """Make none yet.
+        """Set what the processes may take. None is started yet.
 
         Args:
             memory: The megabytes (10^6 bytes) that a process may take; by default a quarter of what there is.

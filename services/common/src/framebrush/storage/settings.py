@@ -13,7 +13,7 @@ class StorageSettings(Containers):
     storage_connection_string: SecretStr | None = None
     """Connection string of the storage account; without it the account URL and Azure's default credential are used."""
     storage_account_url: str | None = None
-    """For instance ``https://ACCOUNT.blob.core.windows.net``."""
+    """The URL of the storage account, for instance ``https://ACCOUNT.blob.core.windows.net``."""
 
     @model_validator(mode="after")
     def _storage_is_named(self) -> Self:

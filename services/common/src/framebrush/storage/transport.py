@@ -12,7 +12,7 @@ from typing import Any
 from azure.core.pipeline.transport import RequestsTransport
 
 GRACE = 60.0
-"""Seconds that every response may take, whatever its size."""
+"""The seconds that every response may take, whatever its size."""
 SPEED = 100_000
 """The speed in bytes per second that a response must have beyond that time."""
 
