@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 RENEWALS = 16
 """The number of renewals at a time. Where there are more messages, some wait for others."""
 AGAIN = 10.0
-"""The seconds after which a handler that was interrupted and goes on is interrupted again. Python ignores an exception that
-is raised within a destructor or a callback of the garbage collector."""
+"""The seconds after which a handler that was interrupted and goes on is interrupted again. Python ignores an exception
+that is raised within a destructor or a callback of the garbage collector."""
 
 
 class Lockable(Protocol):
