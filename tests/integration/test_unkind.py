@@ -1,6 +1,5 @@
 """Whole runs through a broker that is as unkind as Azure: what comes out is what a kind broker lets out."""
 
-import gc
 import json
 import os
 import time
@@ -30,15 +29,7 @@ LIMIT_S = 180
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # the SDK's sockets of broken connections
 ]
-
-
-@pytest.fixture(autouse=True)
-def _collect_garbage() -> Iterator[None]:
-    """Keep sockets that the SDK leaves to the garbage collector from warning after the last test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(scope="module")

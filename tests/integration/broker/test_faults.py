@@ -12,9 +12,6 @@ from azure.servicebus.exceptions import ServiceBusConnectionError, ServiceBusErr
 
 from framebrush_broker.testing import running_broker
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 SOON = 5
 IDLE_S = 1.5
 """Long enough for a slow machine to open a link and receive over it."""

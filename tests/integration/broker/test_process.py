@@ -17,9 +17,6 @@ from proton.utils import BlockingConnection
 
 from framebrush_broker.testing import BrokerProcess, running_broker
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 
 def client_of(broker: BrokerProcess) -> ServiceBusClient:
     return ServiceBusClient.from_connection_string(broker.connection_string, retry_total=0)

@@ -29,9 +29,6 @@ from azure.servicebus.exceptions import (
     ServiceBusQuotaExceededError,
 )
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 MakeQueue = Callable[..., str]
 SOON = 5  # seconds that a message which is there may take
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -20,9 +19,6 @@ from azure.servicebus.exceptions import (
 
 from framebrush_broker.testing import BrokerProcess, running_broker
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 MakeQueue = Callable[..., str]
 SOON = 5
 Scenario = Callable[[ServiceBusClient, ServiceBusSender, ServiceBusReceiver], Awaitable[None]]
@@ -32,7 +28,6 @@ Scenario = Callable[[ServiceBusClient, ServiceBusSender, ServiceBusReceiver], Aw
 async def client_of(broker: BrokerProcess, retries: int = 0) -> AsyncIterator[ServiceBusClient]:
     async with ServiceBusClient.from_connection_string(broker.connection_string, retry_total=retries) as client:
         yield client
-    gc.collect()
 
 
 def play(broker: BrokerProcess, queue: str, scenario: Scenario, **options: object) -> None:

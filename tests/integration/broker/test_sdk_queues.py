@@ -31,9 +31,6 @@ from azure.servicebus.exceptions import (
     ServiceBusError,
 )
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 MakeQueue = Callable[..., str]
 SOON = 5
 AND_DELETE = ServiceBusReceiveMode.RECEIVE_AND_DELETE

@@ -1,6 +1,5 @@
 """A broker with short locks, and workers on it."""
 
-import gc
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,7 +26,6 @@ def cleaners() -> Iterator[Callable[[ExitStack], object]]:
         yield lambda stack: closings.append(pool.submit(stack.close))
         for each in closings:
             each.result()
-    gc.collect()  # sockets that the SDK leaves open warn here, not in a test of another module
 
 
 @pytest.fixture

@@ -40,9 +40,6 @@ from framebrush_dispatcher.handler import Dispatcher
 from framebrush_splitter.handler import Splitter
 from framebrush_splitter.settings import SplitterSettings
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 PLANNED = SegmentPlanned(run_id="a", segment=7)
 
 

@@ -20,7 +20,7 @@ from framebrush.messaging.transport import BoundedTransport
 from framebrush.service import Settings
 
 # The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = [pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 READY = PackReady(run_id="a", segment=7, frames=FrameRange(first=0, count=1), offsets=(0, 1024))
 LIMIT = 60.0

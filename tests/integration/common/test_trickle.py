@@ -12,8 +12,6 @@ from framebrush.contracts import BlobRef
 from framebrush.errors import Unavailable
 from framebrush.storage import AzureBlobs, StorageSettings
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 
 @pytest.fixture
 def proxy(azurite: str) -> Iterator[Proxy]:

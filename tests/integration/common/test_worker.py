@@ -44,9 +44,6 @@ from framebrush_broker.testing import running_broker
 from framebrush_cli.local import QUEUES_FILE, free_ports
 from framebrush_cli.local.azurite import connection_string
 
-# The SDK leaves the sockets of broken connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
 Work = Callable[..., Worker]
 PLANNED = SegmentPlanned(run_id="a", segment=7)
 LOCK = 3.0
