@@ -22,7 +22,7 @@ CHILDREN: Mapping[str, int] = {"splitter": 3, "stitcher": 2}
 """Most decoders of a pod: one for each message that it handles at a time. One that was killed while it had nothing to
 do counts, too: nobody waits for it before the next message."""
 INTERMEDIATE = re.compile(r"(frames|styled|encoded)(\.\d+)?/")
-"""Blobs of a run that are deleted when it has succeeded, unless the stitchers keep them."""
+"""Blobs of a run that are deleted when it has succeeded, unless the services keep them."""
 
 
 @dataclass(frozen=True, slots=True)

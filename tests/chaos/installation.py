@@ -216,16 +216,16 @@ class Installation:
         return self.environment | {"FRAMEBRUSH_KEEP_FRAMES": str(self.keep).lower()}
 
     def set_keep(self, keep: bool) -> None:
-        """Have the stitchers keep the intermediate blobs, or not."""
+        """Have the services keep the intermediate blobs, or not; all of them clear up after a late step."""
         if keep == self.keep:
             return
         self.keep = keep
-        stitchers = [pod for pod in self.pods.values() if pod.service == "stitcher"]
-        before = [pod.process.pid for pod in stitchers]
-        for pod in stitchers:
+        pods = self.services()
+        before = [pod.process.pid for pod in pods]
+        for pod in pods:
             pod.terminate()
-        _await(lambda: not any(pod.process.pid in before for pod in stitchers), 60, "the stitchers do not restart")
-        self.wait_ready([pod.name for pod in stitchers], 60)
+        _await(lambda: not any(pod.process.pid in before for pod in pods), 60, "the services do not restart")
+        self.wait_ready([pod.name for pod in pods], 120)
 
     def begin(self) -> None:
         """Forget what was before this seed."""

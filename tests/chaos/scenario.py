@@ -113,7 +113,7 @@ class Scenario:
 
     seed: int
     keep: bool
-    """Whether the stitchers keep the intermediate blobs of runs that succeeded."""
+    """Whether the services keep the intermediate blobs of runs that succeeded."""
     models: tuple[tuple[str, ...], ...]
     """Per run."""
     delays: tuple[float, ...]
