@@ -193,10 +193,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 tally.add(verdict)
                 failed += [] if verdict.ok else [seed]
                 print(f"[{done}/{len(seeds)} {time.monotonic() - begun:.0f} s]", describe(verdict), flush=True)
+                if not options.seed:  # after each, so that what was measured stays if the command is ended
+                    publish(tally, (time.monotonic() - begun) / 60)
     finally:
         print("\n" + table(tally.as_dict()))
-    if not options.seed:
-        publish(tally, (time.monotonic() - begun) / 60)
     if failed:
         print(f"\nfailed: {sorted(failed)}; see {options.folder}/seed-N, and repeat with `make chaos SEED=N`")
     return bool(failed)
