@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from framebrush.errors import LockLost
+from framebrush.messaging.interrupts import interrupt_thread
 from framebrush_stitcher.scratch import PREFIX, Scratch
 
+INTERRUPTS = 300
 HOLDING = """
 import sys
 from pathlib import Path
@@ -63,3 +68,31 @@ def test_what_others_have_put_there_stays(tmp_path: Path) -> None:
     before = folders(tmp_path)
     Scratch(tmp_path)
     assert folders(tmp_path) == before
+
+
+def test_an_interrupt_at_any_moment_leaves_nothing(tmp_path: Path) -> None:
+    """It may come while a folder is being made or removed."""
+    scratch, random, ended = Scratch(tmp_path), Random(0), threading.Event()
+    begun, struck = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work() -> None:
+        while not ended.is_set():
+            try:
+                begun.release()
+                while not ended.is_set():
+                    with scratch.folder() as folder:
+                        (folder / "segment").touch()
+            except LockLost:
+                struck.release()
+
+    handler = threading.Thread(target=work, daemon=True)
+    handler.start()
+    for _ in range(INTERRUPTS):
+        assert begun.acquire(timeout=30)
+        ended.wait(random.uniform(0, 0.002))
+        interrupt_thread(handler.ident or 0, LockLost)
+        assert struck.acquire(timeout=30)
+    ended.set()
+    handler.join(30)
+    assert not handler.is_alive()
+    assert folders(tmp_path) == []

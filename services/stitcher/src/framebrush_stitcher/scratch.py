@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from framebrush.messaging import defer_interrupts
+
 PREFIX = "framebrush-stitcher-"
 
 
@@ -32,6 +34,7 @@ class Scratch:
                 os.close(held)
 
     @contextmanager
+    @defer_interrupts
     def folder(self) -> Iterator[Path]:
         """Make an empty folder, which is removed at the end of the block."""
         held = None

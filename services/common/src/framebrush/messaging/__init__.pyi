@@ -7,6 +7,7 @@ from .deadletters import DeadLetterMessage as DeadLetterMessage
 from .deadletters import dead_letter_receiver as dead_letter_receiver
 from .deadletters import peek_all as peek_all
 from .deadletters import peek_page as peek_page
+from .interrupts import defer_interrupts as defer_interrupts
 from .locks import Lockable as Lockable
 from .locks import LockKeeper as LockKeeper
 from .locks import MessageLock as MessageLock

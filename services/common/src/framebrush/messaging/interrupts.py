@@ -5,14 +5,34 @@ import logging
 import sys
 import threading
 import time
-from types import FrameType
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from types import CodeType, FrameType
+from typing import ParamSpec, TypeVar
 
 from framebrush.errors import Interrupt
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PAUSE = 0.001
 """The seconds until the next look at a thread that is starting another one. To start one takes far less."""
 PATIENCE = 1.0
-"""The seconds for which an interrupt is held back while its thread takes or leaves a lock of the standard library."""
+"""The seconds for which an interrupt is held back while its thread takes or leaves a lock of the standard library, or
+is in a function that defers interrupts."""
+
+_STARTING = frozenset({threading.Thread.start.__code__})
+_deferring = set[CodeType]()
+
+
+def defer_interrupts(function: Callable[P, T]) -> Callable[P, T]:
+    """Mark a function that makes or removes what would be left behind if it was interrupted half-way.
+
+    Interrupts wait for its end, but not for long. Those of a generator function wait while it runs, not while it is
+    suspended: this decorator stands below ``contextmanager``.
+    """
+    _deferring.add(function.__code__)
+    return function
 
 
 def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
@@ -24,7 +44,7 @@ def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
     first one waits without end. Hence the interrupt waits until its thread is not in ``Thread.start``, and holds the
     lock that everybody takes there first. The lock's name is private, and the same in Python 3.11 to 3.14; without it
     a small gap is left. For a while the interrupt also waits for its thread to leave ``threading`` and ``logging``,
-    whose locks it would otherwise leave behind for ever.
+    whose locks it would otherwise leave behind for ever, and the functions of :func:`defer_interrupts`.
 
     Args:
         thread: The identifier of the thread, see :func:`threading.get_ident`.
@@ -35,15 +55,17 @@ def interrupt_thread(thread: int, kind: type[Interrupt]) -> None:
     while True:
         with guard:
             frame = sys._current_frames().get(thread)
-            if not (_starts_another(frame) or (_holds_a_lock(frame) and time.monotonic() < end)):
+            holds = _holds_a_lock(frame) or _calls(frame, _deferring)
+            if not (_calls(frame, _STARTING) or (holds and time.monotonic() < end)):
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
                 return
         time.sleep(PAUSE)
 
 
-def _starts_another(frame: FrameType | None) -> bool:
+def _calls(frame: FrameType | None, functions: AbstractSet[CodeType]) -> bool:
+    """Return whether the thread is in one of these functions, or in what it calls."""
     while frame is not None:
-        if frame.f_code is threading.Thread.start.__code__:
+        if frame.f_code in functions:
             return True
         frame = frame.f_back
     return False
