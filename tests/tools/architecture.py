@@ -19,7 +19,12 @@ LAYERS = (
     (("sandbox", "a caller's media in a process of its own"),),
     (("service", "start, drain, health, settings, logs"),),
     (("runs", "names of blobs, life cycle, progress, outputs, steps"),),
-    (("media", "colours, images, packs"), ("messaging", "receive, lock, settle"), ("storage", "blobs")),
+    (
+        ("media", "colours, images, packs"),
+        ("messaging", "receive, lock, settle"),
+        ("pictures", "style"),
+        ("storage", "blobs"),
+    ),
     (("environment", "settings from variables"),),
     (("contracts", "messages, manifest, status, report, the flow through the queues"),),
     (("errors", "the kinds of faults"),),

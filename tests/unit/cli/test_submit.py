@@ -24,5 +24,7 @@ def test_what_is_no_bitrate_is_refused_with_an_example(text: str) -> None:
 
 def test_every_option_of_a_run_has_a_flag() -> None:
     flags = set(submit.__annotations__)
-    assert set(Options.model_fields) - {"more_models"} <= flags  # which are --style, given several times
+    assert (
+        set(Options.model_fields) - {"more_models", "style_images"} <= flags
+    )  # --style and --style-image, several times
     assert set(Encoding.model_fields) <= flags

@@ -25,6 +25,13 @@ class Containers(Environment):
     """The container of manifests, frames and statuses: everything between input and output."""
     output_container: ContainerName = "output"
     """The container of styled videos."""
+    styles_container: ContainerName = "styles"
+    """The container of style pictures."""
+
+    @property
+    def names(self) -> tuple[ContainerName, ...]:
+        """Return the names of all containers."""
+        return (self.input_container, self.work_container, self.output_container, self.styles_container)
 
 
 def load(cls: type[S]) -> S:

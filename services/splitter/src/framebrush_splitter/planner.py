@@ -5,7 +5,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from pydantic import ValidationError
+
 from framebrush.contracts import (
+    PICTURE,
+    STYLE_IMAGE,
     SUBMITTED,
     BlobRef,
     Manifest,
@@ -15,13 +19,16 @@ from framebrush.contracts import (
     SegmentPlanned,
     State,
     Status,
+    StyleImage,
     derive_run_id,
+    explain,
 )
-from framebrush.errors import BlobNotFound, PermanentError, RunExists
+from framebrush.errors import BlobNotFound, InvalidMessage, PermanentError, RunExists
 from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.storage import BlobInfo, Store, write_once
+from framebrush_splitter.pictures import PictureLooker
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import plan_run
 from framebrush_splitter.video import read_input
@@ -36,6 +43,7 @@ class Planner:
         self._store, self._settings, self._sandbox = store, settings, sandbox
         self._runs = Runs(store, settings.work_container)
         self._outputs = Outputs(self._runs)
+        self._look = PictureLooker(store, settings, sandbox)
 
     def __call__(self, request: RunRequest) -> Iterator[RunRequest | SegmentPlanned]:
         """Plan a run, unless it is planned, and yield its segments, unless it has ended.
@@ -54,9 +62,10 @@ class Planner:
         if source is not None and self._passed_over(request, source):
             log.info("%s comes with a request of its own, or is the output of a run", request.input)
             return
-        options = self._resolve(request.options)
+        options = self._resolve(_with_pictures(request, source))
         if request.run_id is None:
-            run_id = derive_run_id(request.input, source.etag if source else "", options, request.output)
+            etag, style_etags = source.etag if source else "", self._style_etags(options)
+            run_id = derive_run_id(request.input, etag, options, request.output, style_etags)
             bind_run(run_id)
             yield request.model_copy(update={"run_id": run_id, "options": options})
             return
@@ -66,6 +75,7 @@ class Planner:
         first = Status(
             run_id=run_id, state=State.PLANNING, created=now, updated=now,
             input=request.input, model=options.model or "", more_models=options.more_models,
+            style_images=options.style_images,
         )  # fmt: skip
         if not self._runs.create(first) and not self._runs.active(run_id):
             log.info("the run has ended already")
@@ -104,10 +114,15 @@ class Planner:
         return request.run_id is None or not self._runs.exists(self._runs.blobs(request.run_id).status)
 
     def _resolve(self, options: Options) -> Options:
-        """The options with the installation's model if they name none, and each model once."""
-        model = options.model or self._settings.default_model
+        """The options with a model if they name none, and each model once."""
+        model = options.model or (PICTURE if options.style_images else self._settings.default_model)
         more = tuple(each for each in options.more_models if each != model)
         return options.model_copy(update={"model": model, "more_models": more})
+
+    def _style_etags(self, options: Options) -> list[str]:
+        """The ETags of the style pictures; of one that is missing it is empty, and planning says so."""
+        found = [self._find(self._look.ref(image))[0] for image in options.style_images]
+        return [blob.etag if blob else "" for blob in found]
 
     def _own(self, run_id: str, request: RunRequest, options: Options) -> Options:
         """Record that a run id belongs to this request; return the options with which it was first resolved.
@@ -146,7 +161,7 @@ class Planner:
             return self._runs.manifest(run_id)
         if source is None:
             raise missing or BlobNotFound(str(request.input))
-        settings = self._settings
+        settings, style = self._settings, self._look(request.options.style_images)
         if settings.work_container in (request.input.container, request.output and request.output.container):
             raise PermanentError(f"the container {settings.work_container} holds neither inputs nor outputs")
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
@@ -158,9 +173,25 @@ class Planner:
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
-        manifest = manifest.model_copy(update={"output": output, "more_outputs": tuple(more)})
+        manifest = manifest.model_copy(update={"output": output, "more_outputs": tuple(more), "style": style})
         write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
         return self._runs.manifest(run_id)
+
+
+def _with_pictures(request: RunRequest, source: BlobInfo | None) -> Options:
+    """The options of a request; those of a dropped blob have the style pictures that the blob's metadata names.
+
+    Raises:
+        InvalidMessage: The metadata is malformed.
+    """
+    named = source.metadata.get(STYLE_IMAGE, "") if source is not None and request.announced else ""
+    if not named or request.run_id is not None:
+        return request.options
+    try:
+        pictures = StyleImage.parse_list(named)
+        return Options.model_validate(request.options.model_dump() | {"style_images": pictures})
+    except ValidationError as error:
+        raise InvalidMessage(f"metadata {STYLE_IMAGE} of {request.input}: {explain(error)}") from None
 
 
 def _exists(run_id: str) -> RunExists:

@@ -18,6 +18,8 @@ class Limits(BaseModel):
     """The frames that a video may have."""
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 64
     """The streams that a file may have; FFmpeg reads at most 1000."""
+    max_picture_pixels: Annotated[int, Field(ge=1)] = 100_000_000
+    """The pixels that a style picture may have."""
 
 
 class SplitterSettings(Limits, Settings):

@@ -89,6 +89,8 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("input", escape(str(found.input)))
     table.add_row("model", ", ".join(found.models))
+    if found.style_images:
+        table.add_row("painted like", escape(", ".join(map(str, found.style_images))))
     table.add_row("created", local(found.created))
     for stage, done in found.progress.model_dump().items():
         timing = found.stages.get(stage)

@@ -9,7 +9,17 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from framebrush.contracts import CONTAINERS, FORMATS, BlobRef, Options, RunRequest, State, derive_run_id, explain
+from framebrush.contracts import (
+    CONTAINERS,
+    FORMATS,
+    PICTURE,
+    BlobRef,
+    Options,
+    RunRequest,
+    State,
+    derive_run_id,
+    explain,
+)
 from framebrush.errors import BlobNotFound
 from framebrush.runs import Runs
 from framebrush.service import Settings
@@ -17,7 +27,7 @@ from framebrush.storage import BlobInfo
 from framebrush_cli.commands.watch import follow
 from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, connected, find_input
+from framebrush_cli.installation import Connection, NamedPicture, connected, find_input
 
 PANEL = "How frames are treated"
 OUTPUT = "How the output is encoded"
@@ -35,6 +45,13 @@ def submit(
     ] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="Name of any frame model, such as `identity`; several as with --style.")
+    ] = None,
+    style_image: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PICTURE[=WEIGHT]",
+            help="Paint like a picture: a file, or a blob of the styles container; several are blended by weight.",
+        ),
     ] = None,
     output: Annotated[
         str | None, typer.Option(help=f"Name of the output blob: {', '.join(FORMATS)}.  [default: by the input's]")
@@ -122,6 +139,8 @@ def submit(
 
         Three of it, decoded once: `framebrush submit holiday.mp4 --style oil --style comic --style poster`
 
+        Painted like a picture: `framebrush submit holiday.mp4 --style-image starry_night.jpg --wait`
+
         A small one for the web: `framebrush submit holiday.mp4 --output holiday.webm --codec av1`
     """
     if style and model:
@@ -134,13 +153,20 @@ def submit(
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     settings = connection.settings
-    first, *more = dict.fromkeys(style or model or [settings.default_model])
-    options: dict[str, Any] = {"model": first, "more_models": tuple(more)}
+    pictures = [NamedPicture.read(text) for text in style_image or []]
+    names = [PICTURE, *(style or model or [])] if pictures else style or model or [settings.default_model]
+    first, *more = dict.fromkeys(names)
+    options: dict[str, Any] = {
+        "model": first,
+        "more_models": tuple(more),
+        "style_images": tuple(picture.image for picture in pictures),
+    }
     options |= {name: value for name, value in given.items() if value is not None}
     # This comes before the upload, so that a mistake in the options costs nothing.
     request = _request(settings, PurePath(video).name, options, output, run_id)
+    found = [picture.find(connection.store, settings.styles_container) for picture in pictures]
     source = find_input(connection.store, settings.input_container, video)
-    request = _identified(request, source)
+    request = _identified(request, source, found)
     created = _send(connection, request)
     _report(connection.runs, request, created=created, wait=wait, as_json=as_json)
 
@@ -173,9 +199,10 @@ def _request(
         raise CommandFailed(explain(error)) from None
 
 
-def _identified(request: RunRequest, source: BlobInfo) -> RunRequest:
-    """Return the request for this input, with the id that the splitter would give it."""
-    run_id = request.run_id or derive_run_id(source.ref, source.etag, request.options, request.output)
+def _identified(request: RunRequest, source: BlobInfo, pictures: list[BlobInfo]) -> RunRequest:
+    """Return the request for this input and these pictures, with the id that the splitter would give it."""
+    etags = [picture.etag for picture in pictures]
+    run_id = request.run_id or derive_run_id(source.ref, source.etag, request.options, request.output, etags)
     return request.model_copy(update={"input": source.ref, "run_id": run_id})
 
 

@@ -5,6 +5,7 @@ from .deadletters import Selection as Selection
 from .deadletters import find as find
 from .deadletters import peek as peek
 from .deadletters import replay as replay
+from .pictures import NamedPicture as NamedPicture
 from .queues import Namespace as Namespace
 from .queues import differences as differences
 from .queues import read_queues as read_queues

@@ -100,10 +100,9 @@ class Supervisor:
 
     def _create_containers(self) -> None:
         settings = settings_from(StorageSettings, self._stack.environment)
-        names = (settings.input_container, settings.work_container, settings.output_container)
         while not self._stop.is_set():
             try:
-                AzureBlobs(settings).create_containers(names)
+                AzureBlobs(settings).create_containers(settings.names)
                 return
             except Unavailable as error:  # Azurite was killed meanwhile.
                 log.warning("%s", error)

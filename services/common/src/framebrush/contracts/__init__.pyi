@@ -36,6 +36,10 @@ from .messages import decode as decode
 from .messages import find_generation as find_generation
 from .messages import find_run_id as find_run_id
 from .messages import is_run_id as is_run_id
+from .pictures import PICTURE as PICTURE
+from .pictures import PictureStyle as PictureStyle
+from .pictures import StyleImage as StyleImage
+from .pictures import StylePicture as StylePicture
 from .records import EncodedSegment as EncodedSegment
 from .records import FrameFailure as FrameFailure
 from .records import OutputClaim as OutputClaim
@@ -45,6 +49,7 @@ from .report import Check as Check
 from .report import FailedFrame as FailedFrame
 from .report import Report as Report
 from .requests import MOST_MEMBERS as MOST_MEMBERS
+from .requests import STYLE_IMAGE as STYLE_IMAGE
 from .requests import SUBMITTED as SUBMITTED
 from .requests import Options as Options
 from .requests import RunRequest as RunRequest

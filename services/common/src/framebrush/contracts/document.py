@@ -10,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -92,18 +91,21 @@ def _instead(found: ErrorDetails) -> str:
     return f", got {found['input']!r:.64}" if found["type"] in ("literal_error", "enum") else ""
 
 
+def _stays_in_its_container(name: str) -> str:
+    if {".", ".."} & set(name.split("/")):  # HTTP clients resolve these before they send a request
+        raise ValueError("no part of the name may be . or ..")
+    return name
+
+
+BlobName: TypeAlias = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_stays_in_its_container)]
+"""The name of a blob in its container."""
+
+
 class BlobRef(Model):
     """The place of a blob in the storage account: its container and its name."""
 
     container: ContainerName
-    name: Annotated[str, Field(min_length=1, max_length=1024)]
-
-    @field_validator("name")
-    @classmethod
-    def _stays_in_its_container(cls, name: str) -> str:
-        if {".", ".."} & set(name.split("/")):  # HTTP clients resolve these before they send a request
-            raise ValueError("no part of the name may be . or ..")
-        return name
+    name: BlobName
 
     def __str__(self) -> str:
         return f"{self.container}/{self.name}"

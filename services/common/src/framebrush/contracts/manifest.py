@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from framebrush.contracts.document import BlobRef, Count, Document, Index, Model, ModelName, RunId
+from framebrush.contracts.pictures import PictureStyle
 from framebrush.contracts.requests import Options
 from framebrush.errors import InvalidMessage
 
@@ -81,6 +82,8 @@ class Manifest(Document):
     pack_frames: Annotated[int, Field(ge=1, le=64)]
     batch_frames: Annotated[int, Field(ge=1, le=64)]
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
+    style: Annotated[PictureStyle | None, Field(exclude_if=lambda style: style is None)] = None
+    """What the model ``picture`` paints like. It is None in a run without style pictures."""
     notes: tuple[str, ...] = ()
     """One line for each thing of the input that cannot be kept, with the reason."""
 

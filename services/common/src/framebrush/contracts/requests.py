@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -12,10 +13,14 @@ from pydantic import Field, field_validator, model_validator
 from framebrush.contracts.codecs import FORMATS
 from framebrush.contracts.document import BlobRef, Document, Model, ModelName, RunId, UnknownFields
 from framebrush.contracts.encoding import Encoding
+from framebrush.contracts.pictures import MOST_PICTURES, StyleImage, check_pictures
 from framebrush.errors import InvalidMessage
 
 SUBMITTED = "framebrush_submitted"
 """The metadata of a blob that comes with a request of its own. An event about such a blob starts no run."""
+
+STYLE_IMAGE = "framebrush_style_image"
+"""The metadata of a dropped blob that names its style pictures: ``wave.jpg``, or ``wave.jpg, scream.jpg=0.4``."""
 
 MOST_MEMBERS = 5000
 """The largest number of members of an array of triggers, which is the largest batch that Event Grid sends."""
@@ -32,6 +37,11 @@ class Options(Encoding):
     """The name of a style, or ``identity``. None means the installation's default."""
     more_models: Annotated[tuple[ModelName, ...], Field(max_length=7)] = ()
     """Further models. Each has an output of its own, and all share one decoding of the input."""
+    # Left out when empty: splitters of an earlier release refuse a request with a field that they do not know.
+    style_images: Annotated[
+        tuple[StyleImage, ...], Field(max_length=MOST_PICTURES, exclude_if=lambda images: not images)
+    ] = ()
+    """The pictures that the model ``picture`` paints like. With several, the style is between theirs."""
     strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
     """How much of the painting is in the output: 0 gives the input's pixels, 1 gives the painting's."""
     keep_colors: bool = False
@@ -55,6 +65,11 @@ class Options(Encoding):
     @classmethod
     def _each_once(cls, models: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(models))
+
+    @model_validator(mode="after")
+    def _pictures_have_their_model(self) -> Self:
+        check_pictures((self.model, *self.more_models), self.style_images)
+        return self
 
 
 class RunRequest(Document):
@@ -167,10 +182,23 @@ class Trigger(Model):
         return cls(requests=tuple(request for request in found if request is not None))
 
 
-def derive_run_id(source: BlobRef, etag: str, options: Options, output: BlobRef | None) -> str:
-    """Return the id of a run: a readable stem and 48 bits of SHA-256. Equal arguments give equal ids."""
+def derive_run_id(
+    source: BlobRef, etag: str, options: Options, output: BlobRef | None, style_etags: Sequence[str] = ()
+) -> str:
+    """Return the id of a run: a readable stem and 48 bits of SHA-256. Equal arguments give equal ids.
+
+    Args:
+        source: The input.
+        etag: The ETag of the input.
+        options: The options, with a model.
+        output: The output that was asked for.
+        style_etags: The ETags of the style pictures, in their order.
+
+    """
     chosen = options.model_dump(exclude_defaults=True)  # Thus an option that is added later changes no id.
-    key = json.dumps([str(source), etag.strip('"'), chosen, output and str(output)], sort_keys=True)
+    parts: list[object] = [str(source), etag.strip('"'), chosen, output and str(output)]
+    parts += [[each.strip('"') for each in style_etags]] if style_etags else []
+    key = json.dumps(parts, sort_keys=True)
     stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 

@@ -2,10 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
 from framebrush.contracts.document import BlobRef, Document, Generation, Index, Model, ModelName, RunId
+from framebrush.contracts.pictures import StyleImage
 
 
 class State(StrEnum):
@@ -58,6 +60,8 @@ class Status(Document):
     input: BlobRef
     model: ModelName
     more_models: tuple[ModelName, ...] = ()
+    style_images: Annotated[tuple[StyleImage, ...], Field(exclude_if=lambda images: not images)] = ()
+    """The pictures that the model ``picture`` paints like."""
     output: BlobRef | None = None
     more_outputs: tuple[BlobRef, ...] = ()
     frames: Index = 0

@@ -5,6 +5,8 @@ from .registry import SHIPPED as SHIPPED
 from .registry import available_models as available_models
 from .registry import find_styles as find_styles
 from .registry import load as load
+from .registry import load_picture as load_picture
 from .style import StyleModel as StyleModel
 from .tensors import rounded as rounded
 from .tensors import to_frames as to_frames
+from .tensors import to_tensor as to_tensor

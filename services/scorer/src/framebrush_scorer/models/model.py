@@ -7,7 +7,12 @@ from framebrush_scorer.frames import RgbFrames
 
 
 class FrameModel(Protocol):
-    """Turns pictures into pictures of the same size. One thread calls it at a time."""
+    """Turns pictures into pictures of the same size. One thread calls it at a time.
+
+    A model may have an attribute ``natural_edge``, the shorter edge in pixels of the frames for which its strokes were
+    made: larger frames then come at that resolution, and are enlarged again. And it may have a ``device``, a
+    :class:`torch.device`, on which that is done.
+    """
 
     @property
     def name(self) -> str:

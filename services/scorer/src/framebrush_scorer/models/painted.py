@@ -13,6 +13,9 @@ REACH = 128
 """The distance in pixels up to which the surroundings of a pixel decide its colour, generously rounded up. Cells of a
 mosaic can be larger; they then differ a little where two tiles meet."""
 
+NATURAL_EDGE = 360
+"""The shorter edge in pixels of the frames for which the strokes of all painters are made."""
+
 BYTES_PER_PIXEL = 1024
 """The memory that any painter takes per pixel, at most."""
 
@@ -33,6 +36,7 @@ class PainterModel:
     """
 
     def __init__(self, name: str, device: str = "auto", memory: int | None = None) -> None:
+        self.natural_edge = NATURAL_EDGE
         self.name, self.painter, self.device = name, find_painter(name), choose_device(device)
         self.pixels = (memory or memory_limit(self.device)) // BYTES_PER_PIXEL
 

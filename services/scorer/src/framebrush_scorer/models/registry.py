@@ -1,17 +1,19 @@
 """Finds and loads frame models by name."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from framebrush.contracts import PICTURE
+from framebrush.pictures import network_file
 from framebrush_scorer.errors import UnknownModel
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.model import Factory, FrameModel
 from framebrush_scorer.models.painted import PainterModel
 from framebrush_scorer.models.style import StyleModel
-from framebrush_scorer.networks import SUFFIXES, read_network
+from framebrush_scorer.networks import SUFFIXES, read_natural_edge, read_network, read_picture_net
 
 GROUP = "framebrush.models"
 """The entry-point group of models from other packages. Each entry is a :data:`Factory`."""
@@ -21,6 +23,10 @@ SHIPPED = Path(__file__).parents[1] / "styles"
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a model can be called. Names become file names."""
+
+PICTURE_EDGE = 360
+"""The natural edge of the picture-driven model. On smaller frames its strokes turn into noise, on larger ones they are
+fine, so that one sees little of them from a distance."""
 
 PAINTED = ("ink", "mosaic", "oil", "vangogh", "woodcut")
 """The painters that are models of their own. The others teach networks, which are as good and faster."""
@@ -74,8 +80,28 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
         plugged: Factory = entry.load()
         return plugged(device)
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
-        return StyleModel(name, read_network(path), device, memory)
+        return StyleModel(name, read_network(path), device, memory, read_natural_edge(path))
     raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available_models(styles))}")
+
+
+def load_picture(
+    vector: Sequence[float], networks: Path | None = None, device: str = "auto", memory: int | None = None
+) -> FrameModel:
+    """Load the model that paints like a picture.
+
+    Args:
+        vector: The style vector of the picture, 100 numbers.
+        networks: The folder of its networks; see :func:`framebrush.pictures.network_file`.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that a pass may take; see :func:`load`.
+
+    Raises:
+        NoPictureNetwork: The weights are missing or damaged.
+        ValueError: There is no such device.
+
+    """
+    net = read_picture_net(network_file("transform", networks), vector)
+    return StyleModel(PICTURE, net, device, memory, PICTURE_EDGE)
 
 
 def find_styles(folder: Path | None) -> dict[str, Path]:

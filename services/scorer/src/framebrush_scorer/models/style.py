@@ -31,14 +31,23 @@ class StyleModel:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         memory: Bytes that a pass may take beside the frames. By default this is a quarter of what the container,
             machine or card has.
+        natural_edge: The shorter edge of frames that its strokes are made for, see :class:`FrameModel`; None if they
+            have the same size in pixels on all frames.
 
     Raises:
         ValueError: There is no such device.
 
     """
 
-    def __init__(self, name: str, net: TransformerNet, device: str = "auto", memory: int | None = None) -> None:
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        net: TransformerNet,
+        device: str = "auto",
+        memory: int | None = None,
+        natural_edge: int | None = None,
+    ) -> None:
+        self.name, self.natural_edge = name, natural_edge
         self.device = choose_device(device)
         fast = optimise(net).to(self.device)
         self.dtype = choose_dtype(fast, self.device)

@@ -1,4 +1,5 @@
 from .inference import optimise as optimise
+from .picture import read_picture_net as read_picture_net
 from .precision import choose_dtype as choose_dtype
 from .transformer import STRIDE as STRIDE
 from .transformer import TransformerNet as TransformerNet
@@ -7,5 +8,6 @@ from .weights import SUFFIXES as SUFFIXES
 from .weights import Card as Card
 from .weights import check_tensors as check_tensors
 from .weights import read_card as read_card
+from .weights import read_natural_edge as read_natural_edge
 from .weights import read_network as read_network
 from .weights import read_tensors as read_tensors

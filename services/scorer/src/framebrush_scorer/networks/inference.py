@@ -98,15 +98,16 @@ def optimise(net: TransformerNet) -> TransformerNet:
         net: The trained network, in any number format. It stays as it is.
     """
     net = copy.deepcopy(net).eval().requires_grad_(False)
-    for module in net.modules():
+    for module in list(net.modules()):
         if isinstance(module, TransformerNet | ResidualBlock):
             for conv, norm in module.pairs:
                 layer, source = getattr(module, conv), getattr(module, norm)
                 if isinstance(source, nn.BatchNorm2d):
                     layer.conv2d = fuse_conv_bn_eval(layer.conv2d, source)
                     setattr(module, norm, nn.Identity())
-                else:
-                    setattr(module, norm, SampleNorm(source))
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.InstanceNorm2d):
+                setattr(module, name, SampleNorm(child))
     for name, fast in (("deconv1", UpsampledConv), ("deconv2", UpsampledConv), ("deconv3", BlockConv)):
         setattr(net, name, fast(getattr(net, name)))
     return net.to(memory_format=torch.channels_last)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -41,6 +41,8 @@ class Card(BaseModel):
     norm: Norm
     values: Literal["0..255"] = "0..255"
     """The range of the RGB values that the network takes and gives."""
+    natural_edge: int | None = Field(default=None, ge=8)
+    """The shorter edge in pixels of the frames for which the strokes are made; None if they have no natural size."""
     training: dict[str, str | int | float | list[float]] = {}
     """How the network was trained: teacher, recipe, content, steps, seconds, and the course of the loss."""
 
@@ -145,6 +147,16 @@ def check_tensors(path: Path, state: dict[str, Tensor], expected: dict[str, Tens
             raise InvalidWeights(f"{path.name}: {key} holds values that are not finite")
         if key.endswith("running_var") and (value < 0).any():
             raise InvalidWeights(f"{path.name}: {key} holds negative variances")
+
+
+def read_natural_edge(weights: Path) -> int | None:
+    """Return the natural edge on the card of a weights file, None if there is none.
+
+    Raises:
+        InvalidWeights: The card is wrong.
+    """
+    card = read_card(weights)
+    return card.natural_edge if card else None
 
 
 def read_card(weights: Path) -> Card | None:

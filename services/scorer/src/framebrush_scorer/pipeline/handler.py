@@ -13,7 +13,7 @@ from tarfile import TarError
 import cv2
 import numpy as np
 
-from framebrush.contracts import BatchReady, BatchScored, FrameFailure, Incoming, Manifest, Message, Options, Rendition
+from framebrush.contracts import PICTURE, BatchReady, BatchScored, FrameFailure, Incoming, Manifest, Message, Rendition
 from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
 from framebrush.runs import Runs, Work, work_metadata
@@ -21,7 +21,7 @@ from framebrush.service import frames_in, frames_out, ordered_map
 from framebrush.storage import Store, write_once
 from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame
-from framebrush_scorer.models import FrameModel, load
+from framebrush_scorer.models import FrameModel, load, load_picture
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth
@@ -56,8 +56,10 @@ class Scorer:
         memory = settings.model_memory and settings.model_memory * 10**6
 
         @lru_cache(maxsize=8)  # as many as a run can have
-        def load_model(name: str) -> FrameModel:
+        def load_model(name: str, vector: tuple[float, ...] | None) -> FrameModel:
             try:
+                if vector is not None:
+                    return load_picture(vector, settings.picture_networks, settings.device, memory)
                 return load(name, settings.styles, settings.device, memory)
             except Exception as error:
                 check_device(error)
@@ -72,7 +74,7 @@ class Scorer:
             UnknownModel: There is no model of this name.
             InvalidWeights: The file of the style is damaged.
         """
-        self._model_thread.submit(self._load_model, name).result()
+        self._model_thread.submit(self._load_model, name, None).result()
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
         """Score a batch, unless that is done."""
@@ -129,7 +131,7 @@ class Scorer:
         for rendition in renditions:
             with self._cores:
                 decoded = decoded or list(ordered_map(decode, indices, self._threads))
-                results = self._apply(rendition.model, manifest.options, decoded)
+                results = self._apply(rendition.model, manifest, decoded)
                 encoded = list(ordered_map(encode, results, self._threads))
             pack = PackWriter(manifest.options.pack_codec)
             for index, result in zip(indices, encoded, strict=True):
@@ -144,16 +146,18 @@ class Scorer:
             log.warning("unreadable pack: %s", error)
             return {}  # every frame of it is then a bad frame
 
-    def _apply(self, model: str, options: Options, decoded: list[RgbFrame | BadFrame]) -> list[RgbFrame | BadFrame]:
+    def _apply(self, model: str, manifest: Manifest, decoded: list[RgbFrame | BadFrame]) -> list[RgbFrame | BadFrame]:
         """Return what the model makes of the frames; bad frames stay in their places."""
         good = [item for item in decoded if not isinstance(item, BadFrame)]
         if not good:
             return decoded
         frames = np.stack(good)
+        options, style = manifest.options, manifest.style if model == PICTURE else None
+        vector = style.vector if style else None
         controls = Controls(options.strength, options.keep_colors, options.scale)
 
         def paint() -> list[RgbFrame | BadFrame]:
-            return score(Controlled(self._load_model(model), controls), frames)
+            return score(Controlled(self._load_model(model, vector), controls), frames)
 
         results = iter(self._model_thread.submit(copy_context().run, paint).result())
         painted = [item if isinstance(item, BadFrame) else next(results) for item in decoded]

@@ -1,0 +1,108 @@
+"""Decodes style pictures. Callers' pictures are decoded in a sandbox only."""
+
+import io
+import struct
+import zlib
+from contextlib import suppress
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from framebrush.errors import LimitExceeded, PermanentError
+
+PictureSquare = npt.NDArray[np.uint8]
+"""The middle square of a picture, RGB, uint8 (EDGE, EDGE, 3)."""
+
+EDGE = 256
+"""The edge in pixels of what the network looks at."""
+
+SMALLEST = 32
+"""The least edge in pixels of a picture. There is no style in fewer pixels."""
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, struct.error, zlib.error, Image.DecompressionBombError)
+"""What Pillow raises at files that are damaged."""
+
+Image.MAX_IMAGE_PIXELS = None  # The limit is that of the caller.
+
+
+class InvalidPicture(PermanentError):
+    """A style picture cannot be read, or is too small."""
+
+    reason = "invalid_picture"
+
+
+def read_square(file: IO[bytes], name: str, max_pixels: int) -> tuple[tuple[int, int], PictureSquare]:
+    """Return the size of a picture, (width, height) as people see it, and its middle square.
+
+    The square is upright, in sRGB, on white where the picture is transparent. Of an animation it is the first frame.
+
+    Args:
+        file: A JPEG, PNG or WebP file of any colour model and depth.
+        name: The name of the file for error messages.
+        max_pixels: The most pixels that a picture may have.
+
+    Raises:
+        InvalidPicture: The file is none of these, is damaged or cut short, or has fewer pixels than a style needs.
+        LimitExceeded: The picture has too many pixels.
+    """
+    try:
+        picture = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise InvalidPicture(f"{name} is no picture: a JPEG, PNG or WebP file is needed") from None
+    except DAMAGE as error:
+        raise InvalidPicture(f"{name} is a damaged picture: {error}") from None
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise LimitExceeded.of(f"{name}: {width}x{height} pixels are more", str(max_pixels), "MAX_PICTURE_PIXELS")
+    if min(width, height) < SMALLEST:
+        raise InvalidPicture(f"{name}: {width}x{height} pixels are too few for a style: {SMALLEST}x{SMALLEST} at least")
+    try:
+        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        square = _square(picture)
+    except DAMAGE as error:
+        raise InvalidPicture(f"{name} is a damaged picture: {error}") from None
+    return (height, width) if turned else (width, height), np.asarray(square, np.uint8)
+
+
+def _square(picture: Image.Image) -> Image.Image:
+    edge = min(picture.size)
+    if picture.format == "JPEG":  # decoded at a fraction of its size, if that is still large enough
+        picture.draft(picture.mode, (2 * EDGE * picture.width // edge, 2 * EDGE * picture.height // edge))
+    picture.load()
+    profile, orientation = picture.info.get("icc_profile"), picture.getexif().get(0x0112, 1)
+    if picture.mode == "P" or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+    elif picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        picture = Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    edge = min(picture.size)
+    left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
+    box = (left, top, left + edge, top + edge)
+    square = picture.resize((EDGE, EDGE), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+    square = _on_white(_in_srgb(square, profile))
+    # The middle square stays the middle square when it is turned or mirrored.
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    square.info["exif"] = exif.tobytes()
+    return ImageOps.exif_transpose(square)
+
+
+def _in_srgb(picture: Image.Image, profile: Any) -> Image.Image:
+    """Return a picture with the colours that its ICC profile means, if it has one that can be read."""
+    if profile and picture.mode in ("RGB", "CMYK", "L"):
+        with suppress(ImageCms.PyCMSError, *DAMAGE):
+            source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
+    return picture
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if "A" not in picture.getbands():
+        return picture.convert("RGB")
+    picture = picture.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")

@@ -1,0 +1,72 @@
+"""Looks at the style pictures of a run."""
+
+import struct
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from framebrush.contracts import BlobRef, PictureStyle, StyleImage, StylePicture
+from framebrush.errors import InvalidVideo
+from framebrush.pictures import InvalidPicture, PictureSquare, blend, predict, read_square
+from framebrush.sandbox import Allowance, Sandbox, SandboxedFile
+from framebrush.storage import Store
+from framebrush_splitter.settings import SplitterSettings
+from framebrush_splitter.video import read_input
+
+SIZE = struct.Struct("<II")
+"""The layout of what precedes the pixels of a square: the width and the height of its picture."""
+
+
+def decode_square(source: SandboxedFile, max_pixels: int) -> Iterator[bytes]:
+    """Yield one item: the size of a style picture, and the pixels of its middle square. This is a sandbox's task.
+
+    Raises:
+        InvalidPicture: The file is no picture, or it is damaged or too small.
+        LimitExceeded: The picture has too many pixels.
+    """
+    size, square = read_square(source, source.name, max_pixels)  # type: ignore[arg-type]  # a file, except in name
+    yield SIZE.pack(*size) + square.tobytes()
+
+
+class PictureLooker:
+    """Looks at style pictures, once per run, before anything of its film is decoded."""
+
+    def __init__(self, store: Store, settings: SplitterSettings, sandbox: Sandbox) -> None:
+        self._store, self._settings, self._sandbox = store, settings, sandbox
+
+    def ref(self, image: StyleImage) -> BlobRef:
+        """Return the blob of a style picture."""
+        return BlobRef(container=self._settings.styles_container, name=image.name)
+
+    def __call__(self, images: Sequence[StyleImage]) -> PictureStyle | None:
+        """Return what is painted like, or None without pictures.
+
+        Raises:
+            BlobNotFound: There is no such picture.
+            InvalidPicture: A file is no picture, or it is damaged or too small.
+            LimitExceeded: A picture has too many pixels, or takes too much memory or time.
+            NoPictureNetwork: This installation has no network that paints like a picture.
+        """
+        if not images:
+            return None
+        found = [self._look(image) for image in images]
+        vectors = predict([square for _, square in found], self._settings.picture_networks)
+        pictures = tuple(picture for picture, _ in found)
+        return PictureStyle(pictures=pictures, vector=blend(vectors, [picture.weight for picture in pictures]))
+
+    def _look(self, image: StyleImage) -> tuple[StylePicture, PictureSquare]:
+        ref, settings = self.ref(image), self._settings
+        blob = self._store.stat(ref)
+        if blob.size == 0:
+            raise InvalidPicture(f"{ref} is empty (0 bytes)")
+        allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a picture")
+        reader = read_input(self._store, ref, blob.size, blob.etag)
+        try:
+            (content,) = self._sandbox.run(allowance, reader, decode_square, settings.max_picture_pixels)
+        except InvalidVideo as error:  # the process crashed, which is how the sandbox says that
+            raise InvalidPicture(str(error)) from error
+        width, height = SIZE.unpack_from(content)
+        square = np.frombuffer(content, np.uint8, offset=SIZE.size)
+        edge = round((square.size // 3) ** 0.5)
+        picture = StylePicture(name=image.name, weight=image.weight, etag=blob.etag, width=width, height=height)
+        return picture, square.reshape(edge, edge, 3).copy()
