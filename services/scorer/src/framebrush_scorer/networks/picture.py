@@ -11,15 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
+import torch.nn.functional as F
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 from torch import Tensor, nn
 
 from framebrush.pictures import NoPictureNetwork
-from framebrush_scorer.networks.transformer import TransformerNet
+from framebrush_scorer.networks.transformer import STRIDE, TransformerNet
 
 EPSILON = 1e-3
 """What is added to a variance before its root is taken."""
+
+SHIFTS = ((0, 0), (2, 2), (1, 3), (3, 1))
+"""By how many pixels, downwards and to the right, a picture is moved each time that it is painted.
+
+The network halves the picture twice, so that its texture hangs on the place of each pixel in a block of four: it is a
+grid on flat areas, and flickers where things move. The mean over these places has about a third of the flicker (see
+docs/styles.md)."""
 
 PLAIN = {"conv1": "contract/conv1", "conv2": "contract/conv2", "conv3": "contract/conv3"}
 """The layers without normalisation: our names, and those in the file."""
@@ -47,8 +55,17 @@ class PictureNet(TransformerNet):
                 module.eps = EPSILON
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the paintings of pictures (B, 3, H, W) in 0..255."""
-        return torch.sigmoid(self.in6(super().forward(x / 255))) * 255
+        """Return the paintings of pictures (B, 3, H, W) in 0..255, as float32: the mean over :data:`SHIFTS`."""
+        height, width = x.shape[2:]
+        total = torch.zeros((), device=x.device)
+        for down, right in SHIFTS:
+            moved = F.pad(x, (right, STRIDE - right, down, STRIDE - down), mode="reflect")
+            total = total + self.paint_once(moved)[..., down : down + height, right : right + width]
+        return total / len(SHIFTS)
+
+    def paint_once(self, x: Tensor) -> Tensor:
+        """Return what the network itself makes of pictures (B, 3, H, W) in 0..255."""
+        return torch.sigmoid(self.in6(super().forward(x / 255)).float()) * 255
 
 
 def read_picture_net(path: Path, vector: Sequence[float]) -> PictureNet:
