@@ -19,6 +19,7 @@ from framebrush_scorer.training.losses import painting_loss, random_flow, stabil
 from framebrush_scorer.training.options import parse
 from framebrush_scorer.training.supply import AHEAD, POOL, Supply
 from framebrush_scorer.training.trainer import average_weights, thin
+from framebrush_scorer.training.whole import WholeSupply
 
 CPU = torch.device("cpu")
 SMALL = Recipe(steps=12, width=4, blocks=1, size=32, batch=2)
@@ -263,6 +264,67 @@ def test_the_card_says_what_it_learned_from(tmp_path, pictures):
 
 TRAIN = ["--painter", "ink", "--threads", "1"]
 TINY = ["--steps", "30", "--width", "4", "--blocks", "1", "--size", "32", "--batch", "2"]
+
+
+def photographs(folder, count=3):
+    """Write small pictures with shapes and textures; return their folder."""
+    folder.mkdir()
+    for k in range(count):
+        picture = (255 * generate(np.random.default_rng(k), 96)).astype(np.uint8)
+        cv2.imwrite(str(folder / f"{k}.png"), picture[:64])
+    return folder
+
+
+def test_a_network_learns_to_paint_like_a_picture(tmp_path):
+    painting, content = photographs(tmp_path / "painting", 1) / "0.png", photographs(tmp_path / "content")
+    out, title = tmp_path / "like.safetensors", "A study, by nobody, 2026"
+    small = ["--steps", "60", "--width", "4", "--blocks", "1", "--size", "32", "--batch", "2", "--natural-edge", "48"]
+    data = ["--like", str(painting), "--title", title, "--content", str(content), "--out", str(out)]
+    main([*data, *small, "--threads", "1"])
+    card = read_card(out)
+    assert card is not None
+    assert (card.title, card.natural_edge, card.training["like"]) == (title, 48, "0.png")
+    losses = card.training["losses"]
+    assert losses[-1] < losses[0]
+    assert read_network(out).norm == "batch"
+
+
+class Negative:
+    """A teacher whose paintings tell which pixels they are from."""
+
+    whole = True
+
+    def target(self, x):
+        return 1 - x
+
+
+def test_pairs_of_a_whole_picture_are_from_the_same_place(tmp_path):
+    learn, _ = read_frames(sorted(photographs(tmp_path / "content").iterdir()))
+    supply = WholeSupply(Content(learn, 32), Negative(), 0, CPU, 48)
+    for number in range(40):
+        picture, painting = supply.pair(number)
+        assert picture.shape == (3, 32, 32)
+        assert (255 - picture.int() - painting.int()).abs().max() <= 1
+    assert torch.equal(supply.pair(7), WholeSupply(Content(learn, 32), Negative(), 0, CPU, 48).pair(7))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "--like needs pictures or films"), ("flat", "has no variety"), ("bad", "is no picture")],
+)
+def test_what_cannot_be_learned_from_is_named(tmp_path, capsys, content, words):
+    painting, arguments = photographs(tmp_path / "painting", 1) / "0.png", []
+    if content == "bad":
+        painting.write_bytes(b"no picture")
+    if content:
+        cv2.imwrite(str(tmp_path / "flat.png"), np.full((64, 64, 3), 90, np.uint8))
+        arguments = ["--content", str(tmp_path / "flat.png")]
+    out = tmp_path / "like.safetensors"
+    with pytest.raises(SystemExit) as left:
+        main(["--like", str(painting), *arguments, "--threads", "1", "--steps", "1", "--out", str(out)])
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_training_that_is_killed_ends_like_one_that_is_not(tmp_path, caplog):

@@ -72,7 +72,7 @@ def add_detail(enlarged: Tensor, painting: Tensor, whole: Tensor, small: Tensor)
     guide, picture = luma(small), painting.float()
     # How strongly each channel follows the guide around a pixel: the covariance over the variance.
     planes = torch.cat([guide, guide * guide, guide * picture, picture], dim=1)
-    average, square, product, mean = torch.split(average_around(planes), (1, 1, 3, 3), dim=1)
+    average, square, product, mean = torch.split(average_around(planes), [1, 1, 3, 3], dim=1)
     gain = average_around((product - average * mean) / (square - average * average + EPSILON))
     detail = luma(whole).sub_(linear(guide, size))
     return rounded(linear(gain, size).mul_(detail).add_(enlarged))

@@ -16,11 +16,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ends the process with status 2.
     """
     args, recipe = parse(arguments)
-    from framebrush_scorer.errors import InvalidWeights
+    from framebrush.errors import PermanentError
 
     try:
         train(args, recipe)
-    except (ValueError, InvalidWeights) as error:
+    except (ValueError, OSError, PermanentError) as error:
         sys.stderr.write(f"framebrush train: error: {error}\n")
         sys.exit(2)
 
@@ -34,7 +34,8 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
 
     Raises:
         ValueError: The options, the content or the checkpoint cannot be used.
-        InvalidWeights: The weights to start from, or those of VGG16, cannot be used.
+        PermanentError: The picture, the weights to start from, or those of a teacher cannot be used.
+        OSError: A file cannot be read or written.
 
     """
     import torch
@@ -52,6 +53,10 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     teacher: Teacher
     if args.painter:
         teacher = PainterTeacher(args.painter)
+    elif args.like:
+        from framebrush_scorer.training.like import LikeTeacher
+
+        teacher = LikeTeacher(args.like)
     else:
         from framebrush_scorer.training.picture import PictureTeacher
         from framebrush_scorer.training.vgg import read_vgg
@@ -65,7 +70,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         origin["start"] = args.start.name
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with shown(recipe.steps) as report:
-        trainer = Trainer(recipe, teacher, learn, keep, args.out, device, start, origin)
+        trainer = Trainer(recipe, teacher, learn, keep, args.out, device, start, origin, args.title)
         trainer.run(report, args.save_every)
 
 

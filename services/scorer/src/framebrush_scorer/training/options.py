@@ -22,6 +22,8 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     teacher = parser.add_mutually_exclusive_group(required=True)
     teacher.add_argument("--painter", choices=PAINTERS, help="painter to learn from")
     teacher.add_argument("--image", type=Path, help="picture whose style to learn; needs VGG16's weights")
+    teacher.add_argument("--like", type=Path, help="picture to paint like, as --style-image does; needs --content")
+    parser.add_argument("--title", help="line of the card that tells what the style is (default: the teacher's)")
     parser.add_argument("--out", type=Path, required=True, help="weights to write, .safetensors; card, preview beside")
     parser.add_argument("--content", type=Path, nargs="*", default=[], help="pictures, short videos, folders of them")
     parser.add_argument("--start", type=Path, help="weights to start from instead of random ones")
@@ -35,8 +37,10 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     args = parser.parse_args(arguments)
     if args.out.suffix != ".safetensors":
         parser.error(f"--out {args.out} must end in .safetensors")
-    if args.image and not args.image.is_file():
-        parser.error(f"--image {args.image}: there is no such file")
+    for name in ("image", "like"):
+        path = getattr(args, name)
+        if path and not path.is_file():
+            parser.error(f"--{name} {path}: there is no such file")
     try:
         return args, Recipe(**{field: getattr(args, field) for field in Recipe.__dataclass_fields__})
     except ValueError as error:

@@ -31,6 +31,8 @@ class PictureTeacher:
 
     """
 
+    whole = False
+
     def __init__(self, path: Path, features: Features, device: torch.device, size: int | None = None) -> None:
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
         if picture is None:

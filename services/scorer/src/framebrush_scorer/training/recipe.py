@@ -24,6 +24,8 @@ class Recipe:
     frozen_from: float = 0.25
     """The part of the training after which the statistics of batch normalisation stay as they are. Those of a small
     batch are good enough to find shapes, and too uncertain to find colours."""
+    natural_edge: int = 360
+    """The shorter edge in pixels of the frames for which the strokes are made."""
     seed: int = 0
     """The seed of the random numbers: for the first weights, the content and every step."""
 
@@ -34,7 +36,15 @@ class Recipe:
             ValueError: A value is out of its range, which the message names.
 
         """
-        for name, least in {"steps": 1, "width": 1, "blocks": 0, "size": 16, "batch": 1, "seed": 0}.items():
+        for name, least in {
+            "steps": 1,
+            "width": 1,
+            "blocks": 0,
+            "size": 16,
+            "batch": 1,
+            "natural_edge": 8,
+            "seed": 0,
+        }.items():
             if (value := getattr(self, name)) < least:
                 raise ValueError(f"{name} is {value}, must be at least {least}")
         if self.size % 8:

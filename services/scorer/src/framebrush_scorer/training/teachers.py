@@ -12,6 +12,10 @@ class Teacher(Protocol):
     """Makes targets and judges paintings. Pictures are RGB float (B, 3, H, W) in 0..1."""
 
     @property
+    def whole(self) -> bool:
+        """Whether the target of a part of a picture depends on the whole picture."""
+
+    @property
     def title(self) -> str:
         """One line that tells a person what the network learns."""
 
@@ -36,6 +40,8 @@ class PainterTeacher:
         KeyError: There is no such painter.
 
     """
+
+    whole = False
 
     def __init__(self, name: str) -> None:
         self.name, self.paint = name, find_painter(name)

@@ -23,6 +23,7 @@ from framebrush_scorer.training.preview import preview
 from framebrush_scorer.training.recipe import Recipe
 from framebrush_scorer.training.supply import Supply
 from framebrush_scorer.training.teachers import Teacher
+from framebrush_scorer.training.whole import WholeSupply
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Trainer:
         device: The device to train on.
         start: A trained network of the recipe's size to begin with. By default the first weights are random.
         origin: The fields that the card has about the content and the start.
+        title: One line for the card that tells what the style is. By default it is the teacher's.
 
     Raises:
         ValueError: The checkpoint beside ``out`` is of another recipe or teacher, or ``start`` of another size.
@@ -58,12 +60,17 @@ class Trainer:
         device: torch.device,
         start: TransformerNet | None = None,
         origin: dict[str, str] | None = None,
+        title: str | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.teacher, self.keep, self.out, self.device = recipe, teacher, keep, out, device
         self.origin = origin or {}
         self.content = Content(learn, recipe.size)
-        self.supply = Supply(self.content, teacher, recipe.seed, device)
+        self.title = title or teacher.title
+        if teacher.whole:
+            self.supply: Supply = WholeSupply(self.content, teacher, recipe.seed, device, recipe.natural_edge)
+        else:
+            self.supply = Supply(self.content, teacher, recipe.seed, device)
         net = TransformerNet(recipe.width, recipe.blocks, "batch")
         if start is not None:
             if (start.width, start.blocks, start.norm) != (net.width, net.blocks, net.norm):
@@ -210,11 +217,12 @@ class Trainer:
         """Return the card of the network as it is now."""
         recipe = self.recipe
         return Card(
-            title=self.teacher.title,
+            title=self.title,
             licence="MIT",
             width=recipe.width,
             blocks=recipe.blocks,
             norm="batch",
+            natural_edge=recipe.natural_edge,
             training={
                 **self.identity(),
                 **self.origin,
