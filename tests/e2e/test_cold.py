@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support.cluster import GPU_NODE, RELEASE, STAGES, Cluster
 from support.journey import Journey
-from support.video import facts, frames, psnr
+from support.video import facts, frames, painting, psnr
 
-from framebrush.contracts import QUEUES, BlobRef, State
+from framebrush.contracts import PICTURE, QUEUES, BlobRef, State
 from framebrush_scorer.models import load
 
 pytestmark = [pytest.mark.core, pytest.mark.timeout(900)]
@@ -63,6 +63,20 @@ def test_a_dropped_blob_announced_twice_is_one_run(cluster: Cluster, clip: bytes
     assert [run for run, _ in cluster.runs.ids(name)] == [run_id]
     ref = BlobRef(container="output", name=f"{name} in.gouache.mp4")
     assert facts(cluster.blobs.read(ref)) == facts(clip)
+
+
+def test_a_dropped_blob_is_painted_like_the_picture_that_it_names(
+    cluster: Cluster, clip: bytes, undisturbed: bytes
+) -> None:
+    name = cluster.run_id("painted")
+    cluster.put_picture(f"{name}.png", painting())
+    cluster.announce(*cluster.put(f"{name}.mp4", clip, framebrush_style_image=f"{name}.png"))
+    [run_id] = cluster.wait("the painted run", lambda: [run for run, _ in cluster.runs.ids(name)] or None, 120)
+    status = cluster.ended(run_id, 600)
+    assert (status.state, status.model) == (State.SUCCEEDED, PICTURE)
+    output = cluster.blobs.read(BlobRef(container="output", name=f"{name}.picture.mp4"))
+    assert facts(output) == facts(clip)
+    assert psnr(frames(output)[0], frames(undisturbed)[0]) < 25
 
 
 def test_helm_test_sends_a_run_through(cluster: Cluster) -> None:

@@ -15,9 +15,9 @@ import av
 import numpy as np
 import pytest
 from azure.servicebus import ServiceBusMessage, ServiceBusSubQueue
-from support.video import facts, frames, make_video, psnr
+from support.video import facts, frames, make_video, painting, psnr
 
-from framebrush.contracts import BlobRef, Options, State, Status, derive_run_id
+from framebrush.contracts import PICTURE, BlobRef, Options, State, Status, derive_run_id
 from framebrush.errors import BlobNotFound
 from framebrush.messaging import connect
 from framebrush.runs import Runs
@@ -154,6 +154,24 @@ def test_a_dropped_blob_is_a_run(system: System, tmp_path: Path) -> None:
     assert status.state is State.SUCCEEDED, status.error
     assert status.output == BlobRef(container="output", name=f"holiday/day one.{status.model}.mp4")
     assert [run for run, _ in system.runs.ids() if run.startswith("day-one")] == [run_id]
+
+
+def test_a_run_is_painted_like_a_picture(system: System, tmp_path: Path) -> None:
+    clip, path = make_video(tmp_path / "painted.mp4"), tmp_path / "painting.png"
+    path.write_bytes(painting())
+    done = system.command("submit", str(clip), "--style-image", str(path), "--wait", "--json")
+    run_id = json.loads(done.stdout)["run_id"]
+    status = system.runs.status(run_id)
+    assert (status.state, status.model) == (State.SUCCEEDED, PICTURE)
+    assert "painted like" in system.command("status", run_id).stdout
+    system.command("get", run_id, "-o", str(tmp_path))
+    output = tmp_path / "painted.picture.mp4"
+    assert facts(output) == facts(clip)
+    assert psnr(frames(clip)[0], frames(output)[0]) < 25
+    again = system.command("submit", str(clip), "--style-image", status.style_images[0].name, "--json")
+    assert json.loads(again.stdout)["run_id"] == run_id
+    refused = system.command("submit", str(clip), "--style-image", str(clip), check=False)
+    assert "is no picture: a JPEG, PNG or WebP file is needed" in refused.stderr
 
 
 def test_two_styles_of_one_video(system: System, tmp_path: Path) -> None:

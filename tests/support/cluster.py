@@ -57,10 +57,14 @@ class Cluster:
         """A run's id, another one in every session: a cluster that was kept still knows the runs of the last."""
         return f"{name}-{self._session}"
 
-    def put(self, name: str, data: bytes) -> tuple[BlobRef, str]:
+    def put(self, name: str, data: bytes, **metadata: str) -> tuple[BlobRef, str]:
         """A blob in the input container, and its ETag."""
         ref = BlobRef(container=self.settings.input_container, name=name)
-        return ref, self.blobs.write(ref, data)
+        return ref, self.blobs.write(ref, data, metadata=metadata)
+
+    def put_picture(self, name: str, data: bytes) -> None:
+        """A style picture."""
+        self.blobs.write(BlobRef(container=self.settings.styles_container, name=name), data)
 
     def request(self, run_id: str, source: BlobRef, options: Options) -> BlobRef:
         """Publish our own trigger message; returns where the output will be."""

@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from framebrush.media import CONVERSION
 
@@ -123,3 +124,11 @@ def psnr(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio in dB."""
     error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
     return float("inf") if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def painting(seed: int = 0) -> bytes:
+    """A style picture: 96x64, PNG, of large squares in random colours."""
+    squares = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(squares).resize((96, 64), Image.Resampling.NEAREST).save(file, "PNG")
+    return file.getvalue()

@@ -1,6 +1,5 @@
 """Whole runs that paint like a picture, in memory."""
 
-import io
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +8,8 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from PIL import Image
 from support.pipeline import Pipeline
-from support.video import facts, frames, make_video, psnr
+from support.video import facts, frames, make_video, painting, psnr
 
 from framebrush.contracts import (
     PICTURE,
@@ -31,13 +29,6 @@ from framebrush.pictures import network_file
 WAVE, NIGHT = StyleImage(name="wave.png"), StyleImage(name="old/night.png", weight=0.5)
 
 
-def picture(seed: int) -> bytes:
-    noise = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise).resize((96, 64), Image.Resampling.NEAREST).save(file, "PNG")
-    return file.getvalue()
-
-
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return make_video(
@@ -51,7 +42,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def pipeline(**settings: object) -> Pipeline:
     found = Pipeline(**settings)
     for seed, image in enumerate((WAVE, NIGHT)):
-        found.store.write(BlobRef(container="styles", name=image.name), picture(seed))
+        found.store.write(BlobRef(container="styles", name=image.name), painting(seed))
     return found
 
 
@@ -103,7 +94,7 @@ def test_all_controls_and_further_models_work(film: bytes) -> None:
         (None, "blob_not_found", "styles/wave.png"),
         (b"", "invalid_picture", "styles/wave.png is empty"),
         (b"<svg/>", "invalid_picture", "styles/wave.png is no picture"),
-        (picture(0)[:100], "invalid_picture", "styles/wave.png is a damaged picture"),
+        (painting(0)[:100], "invalid_picture", "styles/wave.png is a damaged picture"),
     ],
 )
 def test_a_bad_picture_ends_its_run_before_its_film_is_read(
@@ -168,7 +159,7 @@ def test_a_picture_with_other_content_makes_another_run(film: bytes) -> None:
     ref = found.put("film.mp4", film)
     found.submit(ref, style_images=(WAVE,))
     found.run()
-    found.store.write(BlobRef(container="styles", name=WAVE.name), picture(7))
+    found.store.write(BlobRef(container="styles", name=WAVE.name), painting(7))
     found.submit(ref, style_images=(WAVE,))
     while found.waiting:
         found.step()
