@@ -35,8 +35,8 @@ SETTINGS: dict[str, type[Settings]] = {
 }
 ELSEWHERE = {
     "storage_connection_string", "storage_account_url", "servicebus_connection_string", "servicebus_namespace",
-    "input_container", "work_container", "output_container", "message_timeout", "drain_grace", "metrics_linger",
-    "concurrency", "styles",
+    "input_container", "work_container", "output_container", "styles_container", "message_timeout", "drain_grace",
+    "metrics_linger", "concurrency", "styles",
 }  # fmt: skip
 """Settings that follow from other values."""
 FIXED = {"http_host", "http_port", "scratch"}

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from framebrush.pictures import PictureSettings
 from framebrush.service import Settings
 
 
-class ScorerSettings(Settings):
+class ScorerSettings(PictureSettings, Settings):
     """The settings of the scorer, beside those of every service: where styles come from and where they run."""
 
     styles: Path | None = None

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from framebrush.pictures import PictureSettings
 from framebrush.service import Settings
 
 
@@ -22,7 +23,7 @@ class Limits(BaseModel):
     """The pixels that a style picture may have."""
 
 
-class SplitterSettings(Limits, Settings):
+class SplitterSettings(Limits, PictureSettings, Settings):
     """The settings of the splitter: what it accepts, and how long its segments are."""
 
     max_plan_time: Annotated[float, Field(gt=0)] = 300.0

