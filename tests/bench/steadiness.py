@@ -17,10 +17,11 @@ import numpy as np
 from machine import machine
 from processes import say
 
+from framebrush.pictures import predict, read_square
 from framebrush_scorer.frames import RgbFrame, RgbFrames
-from framebrush_scorer.models import SHIPPED, PainterModel, find_styles, load
+from framebrush_scorer.models import SHIPPED, FrameModel, PainterModel, find_styles, load, load_picture
 from framebrush_scorer.motion import motion
-from framebrush_scorer.networks import read_card
+from framebrush_scorer.networks import Card, read_card
 from framebrush_scorer.pipeline import smooth
 from framebrush_scorer.quality import LEAST_KNOWN, detail, read_frames, style_strength, warp_error
 
@@ -55,7 +56,7 @@ def measure(source: list[RgbFrame], paint: Callable[[RgbFrames], RgbFrames], smo
     }
 
 
-def rows(film: Path, count: int, smoothing: float) -> list[dict[str, Any]]:
+def rows(film: Path, count: int, smoothing: float, pictures: Path | None) -> list[dict[str, Any]]:
     """A row for every style, size and film."""
     frames = list(read_frames(film))
     first = min(len(frames) * 3 // 4, len(frames) - count)
@@ -70,13 +71,25 @@ def rows(film: Path, count: int, smoothing: float) -> list[dict[str, Any]]:
         for name, path in sorted(find_styles(SHIPPED).items()):
             card = read_card(path)
             assert card is not None
-            teacher = PainterModel(str(card.training["painter"]))
-            painter = measure(known, teacher)
             net = measure(known, load(name), smoothing)
-            found.append(
-                place | {"style": name} | net | {"painter": painter, "ratio": net["E_warp"] / painter["E_warp"]}
-            )
+            row = place | {"style": name} | net
+            if (teacher := teacher_of(card, pictures)) is not None:
+                painter = measure(known, teacher)
+                row |= {"painter": painter, "ratio": net["E_warp"] / painter["E_warp"]}
+            found.append(row)
     return found
+
+
+def teacher_of(card: Card, pictures: Path | None) -> FrameModel | None:
+    """What a style learned from; None if that is a picture that is not at hand."""
+    if "painter" in card.training:
+        return PainterModel(str(card.training["painter"]))
+    path = pictures / str(card.training["like"]) if pictures else None
+    if path is None or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        _, square = read_square(file, path.name, 10**9)
+    return load_picture(predict([square])[0])
 
 
 def main() -> None:
@@ -85,15 +98,18 @@ def main() -> None:
     parser.add_argument("films", type=Path, nargs="+")
     parser.add_argument("--frames", type=int, default=12, help="consecutive frames of each film")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the styles, not of the painters")
+    parser.add_argument("--pictures", type=Path, help="folder of the pictures that styles were learned from")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     result = {
         "machine": machine(),
-        "rows": [row for film in options.films for row in rows(film, options.frames, options.smoothing)],
+        "rows": [
+            row for film in options.films for row in rows(film, options.frames, options.smoothing, options.pictures)
+        ],
     }
     say("| film | size | style | E_warp of the style, 1e-5 | painter's | ratio | strength of the style | painter's |")
     for row in result["rows"]:
-        rest = "| | | 0 | |"
+        rest = f"| | | {row['strength']:.3f} | |"
         if painter := row.get("painter"):
             rest = f"| {1e5 * painter['E_warp']:.1f} | {row['ratio']:.2f} | {row['strength']:.3f} "
             rest += f"| {painter['strength']:.3f} |"

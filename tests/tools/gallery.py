@@ -32,17 +32,14 @@ def label(tile: RgbFrame, name: str) -> RgbFrame:
 
 
 def main() -> None:
-    """Write the gallery: the frame, the trained styles, the painters, and two of the controls."""
+    """Write the gallery: the frame, the trained styles, the painters, and one of the controls."""
     *_, last = read_frames(Path(sys.argv[1]))  # training reads the first half only
     frame = cv2.resize(last, SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8)
     trained = sorted(find_styles(SHIPPED))
     tiles = [label(frame[CUT], "the video")]
     tiles += [label(load(name)(frame[None])[0][CUT], name) for name in [*trained, *PAINTED]]
-    for name, wanted, text in (
-        ("poster", Controls(strength=0.5), "poster, strength 0.5"),
-        ("vangogh", Controls(keep_colors=True), "vangogh, keep_colors"),
-    ):
-        tiles.append(label(Controlled(load(name), wanted)(frame[None])[0][CUT], text))
+    own_colors = Controlled(load("vangogh"), Controls(keep_colors=True))
+    tiles.append(label(own_colors(frame[None])[0][CUT], "vangogh, keep_colors"))
     rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles) // COLUMNS * COLUMNS, COLUMNS)]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(sys.argv[2], sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
