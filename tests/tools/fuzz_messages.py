@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support.fuzz_messages import Tally, Target, small_film  # noqa: E402
 
+LOG = ROOT / ".framebrush" / "fuzz-messages.log"
 PAGE, MARKS = ROOT / "docs" / "reliability.md", ("<!-- fuzzed messages -->", "<!-- /fuzzed messages -->")
 
 
@@ -51,10 +52,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="messages per queue")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--log", type=Path, default=Path("fuzz-messages.log"), help="the messages that crash a handler")
+    parser.add_argument("--log", type=Path, default=LOG, help="the messages that crash a handler (%(default)s)")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     tallies = dict[str, Tally]()
+    options.log.parent.mkdir(exist_ok=True)
     with TemporaryDirectory() as folder, options.log.open("w") as log:
         target = Target(small_film(Path(folder)))
         for queue in target.originals:
