@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import numpy_helper
 
 from framebrush.media import psnr
 from framebrush.pictures import NoPictureNetwork, network_file, predict
@@ -55,6 +57,19 @@ def test_any_size_and_each_frame_by_itself(vector: tuple[float, ...], size: tupl
     out = model(frames)
     assert (out.shape, out.dtype) == (frames.shape, np.uint8)
     assert np.array_equal(out[1:], model(frames[1:]))
+
+
+@pytest.mark.parametrize("part", ["contract/conv1/", "residual3/conv1/weights", "StyleNorm/Conv_1/", "StyleNorm/Conv/"])
+def test_values_that_are_not_finite_are_refused(tmp_path: Path, vector: tuple[float, ...], part: str) -> None:
+    """Those of the convolutions as well as those that make the normalisations."""
+    model = onnx.load(network_file("transform"))
+    dequantised = [node.input for node in model.graph.node if node.op_type == "DequantizeLinear"]
+    scale = next(names[1] for names in dequantised if part in names[0])
+    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == scale)
+    tensor.CopyFrom(numpy_helper.from_array(np.full_like(numpy_helper.to_array(tensor), np.nan), scale))
+    onnx.save(model, tmp_path / "arbitrary_transform.onnx")
+    with pytest.raises(NoPictureNetwork, match="not finite"):
+        load_picture(vector, tmp_path, "cpu")
 
 
 @pytest.mark.parametrize("damage", ["missing", "nonsense", "other", "cut"])

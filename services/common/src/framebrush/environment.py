@@ -29,7 +29,7 @@ class Containers(Environment):
     """The container of style pictures."""
 
     @property
-    def names(self) -> tuple[ContainerName, ...]:
+    def containers(self) -> tuple[ContainerName, ...]:
         """Return the names of all containers."""
         return (self.input_container, self.work_container, self.output_container, self.styles_container)
 

@@ -57,13 +57,11 @@ class PictureLooker:
     def _look(self, image: StyleImage) -> tuple[StylePicture, PictureSquare]:
         ref, settings = self.ref(image), self._settings
         blob = self._store.stat(ref)
-        if blob.size == 0:
-            raise InvalidPicture(f"{ref} is empty (0 bytes)")
         allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a picture")
-        reader = read_input(self._store, ref, blob.size, blob.etag)
         try:
+            reader = read_input(self._store, ref, blob.size, blob.etag)
             (content,) = self._sandbox.run(allowance, reader, decode_square, settings.max_picture_pixels)
-        except InvalidVideo as error:  # the process crashed, which is how the sandbox says that
+        except InvalidVideo as error:  # The blob is empty, or the process crashed: that is how both are said of a film.
             raise InvalidPicture(str(error)) from error
         width, height = SIZE.unpack_from(content)
         square = np.frombuffer(content, np.uint8, offset=SIZE.size)

@@ -161,9 +161,10 @@ class Planner:
             return self._runs.manifest(run_id)
         if source is None:
             raise missing or BlobNotFound(str(request.input))
-        settings, style = self._settings, self._look(request.options.style_images)
+        settings = self._settings
         if settings.work_container in (request.input.container, request.output and request.output.container):
             raise PermanentError(f"the container {settings.work_container} holds neither inputs nor outputs")
+        style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
         reader = read_input(self._store, request.input, source.size, source.etag)
         (content,) = self._sandbox.run(

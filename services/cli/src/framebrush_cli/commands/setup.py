@@ -41,7 +41,7 @@ def setup(
         out.print(f"queue {escape(name)}: {'exists' if found else 'created'}")
         for difference in differences(options, found) if found else ():
             err.print(f"[yellow]warning:[/] queue {escape(name)}: {difference}")
-    for name in settings.names:
+    for name in settings.containers:
         created = _patiently(lambda name=name: connection.store.create_containers([name]), end)  # type: ignore[misc]
         out.print(f"container {name}: {'created' if created else 'exists'}")
 

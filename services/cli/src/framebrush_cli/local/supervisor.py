@@ -102,7 +102,7 @@ class Supervisor:
         settings = settings_from(StorageSettings, self._stack.environment)
         while not self._stop.is_set():
             try:
-                AzureBlobs(settings).create_containers(settings.names)
+                AzureBlobs(settings).create_containers(settings.containers)
                 return
             except Unavailable as error:  # Azurite was killed meanwhile.
                 log.warning("%s", error)

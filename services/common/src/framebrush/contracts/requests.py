@@ -47,7 +47,7 @@ class Options(Encoding):
     keep_colors: bool = False
     """Whether the output has the painting's luma with the input's chroma."""
     scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
-    """The size of the brush: 2 paints at half of the resolution. The output keeps its size."""
+    """The size of the brush, relative to that which the style has by itself. The output keeps its size."""
     smoothing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """How much each frame is averaged with its neighbours in its batch, along the motion."""
     pack_codec: Literal["jpeg", "png"] = "jpeg"

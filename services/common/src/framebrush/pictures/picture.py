@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from framebrush.errors import LimitExceeded, PermanentError
 
@@ -20,6 +20,9 @@ EDGE = 256
 
 SMALLEST = 32
 """The least edge in pixels of a picture. There is no style in fewer pixels."""
+
+ORIENTATION, SIDEWAYS = ExifTags.Base.Orientation, (5, 6, 7, 8)
+"""The EXIF tag that says how a picture is to be turned, and its values by which width and height change places."""
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, TypeError, struct.error, zlib.error, Image.DecompressionBombError)
@@ -60,19 +63,20 @@ def read_square(file: IO[bytes], name: str, max_pixels: int) -> tuple[tuple[int,
     if min(width, height) < SMALLEST:
         raise InvalidPicture(f"{name}: {width}x{height} pixels are too few for a style: {SMALLEST}x{SMALLEST} at least")
     try:
-        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        square = _square(picture)
+        orientation = picture.getexif().get(ORIENTATION, 1)
+        square = _square(picture, orientation)
     except DAMAGE as error:
         raise InvalidPicture(f"{name} is a damaged picture: {error}") from None
-    return (height, width) if turned else (width, height), np.asarray(square, np.uint8)
+    size = (height, width) if orientation in SIDEWAYS else (width, height)
+    return size, np.asarray(square, np.uint8)
 
 
-def _square(picture: Image.Image) -> Image.Image:
+def _square(picture: Image.Image, orientation: int) -> Image.Image:
     edge = min(picture.size)
     if picture.format == "JPEG":  # decoded at a fraction of its size, if that is still large enough
         picture.draft(picture.mode, (2 * EDGE * picture.width // edge, 2 * EDGE * picture.height // edge))
     picture.load()
-    profile, orientation = picture.info.get("icc_profile"), picture.getexif().get(0x0112, 1)
+    profile = picture.info.get("icc_profile")
     if picture.mode == "P" or "transparency" in picture.info:
         picture = picture.convert("RGBA")
     elif picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
@@ -84,7 +88,7 @@ def _square(picture: Image.Image) -> Image.Image:
     square = _on_white(_in_srgb(square, profile))
     # The middle square stays the middle square when it is turned or mirrored.
     exif = Image.Exif()
-    exif[0x0112] = orientation
+    exif[ORIENTATION] = orientation
     square.info["exif"] = exif.tobytes()
     return ImageOps.exif_transpose(square)
 

@@ -13,7 +13,7 @@ from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.model import Factory, FrameModel
 from framebrush_scorer.models.painted import PainterModel
 from framebrush_scorer.models.style import StyleModel
-from framebrush_scorer.networks import SUFFIXES, read_natural_edge, read_network, read_picture_net
+from framebrush_scorer.networks import SUFFIXES, read_card, read_network, read_picture_net
 
 GROUP = "framebrush.models"
 """The entry-point group of models from other packages. Each entry is a :data:`Factory`."""
@@ -80,7 +80,8 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
         plugged: Factory = entry.load()
         return plugged(device)
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
-        return StyleModel(name, read_network(path), device, memory, read_natural_edge(path))
+        card = read_card(path)
+        return StyleModel(name, read_network(path), device, memory, card.natural_edge if card else None)
     raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available_models(styles))}")
 
 

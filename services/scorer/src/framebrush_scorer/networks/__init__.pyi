@@ -8,6 +8,5 @@ from .weights import SUFFIXES as SUFFIXES
 from .weights import Card as Card
 from .weights import check_tensors as check_tensors
 from .weights import read_card as read_card
-from .weights import read_natural_edge as read_natural_edge
 from .weights import read_network as read_network
 from .weights import read_tensors as read_tensors

@@ -89,7 +89,9 @@ def read_picture_net(path: Path, vector: Sequence[float]) -> PictureNet:
             for parameter, which in (("weight", "Conv_1"), ("bias", "Conv")):
                 key = f"style_params/transformer/{theirs}/StyleNorm/{which}"
                 values = torch.from_numpy(weights[key][:, :, 0, 0] @ numbers + biases[key])
-                getattr(net.get_submodule(norm), parameter).data.copy_(values)
+                net.get_submodule(norm).get_parameter(parameter).data.copy_(values)
+        if not all(values.isfinite().all() for values in net.parameters()):
+            raise ValueError("some values are not finite")
     except (OSError, KeyError, ValueError, RuntimeError, IndexError, DecodeError) as error:
         raise NoPictureNetwork(f"{path} is no network that paints like a picture: {error!r}") from error
     return net.eval()
@@ -124,11 +126,11 @@ def fill(conv: nn.Module, weight: Array, bias: Array | None) -> None:
     """Set the weight (outputs, inputs, height, width) and the bias (outputs,) of a convolution; no bias is zero.
 
     Raises:
-        ValueError: A shape is another one, or a value is not finite.
+        ValueError: A shape is another one.
     """
     zero = np.zeros(len(weight), np.float32)
     for name, value in (("weight", weight), ("bias", zero if bias is None else bias)):
         parameter = conv.get_parameter(name)
-        if tuple(parameter.shape) != value.shape or not np.isfinite(value).all():
-            raise ValueError(f"expected finite values {tuple(parameter.shape)}, got {value.shape}")
+        if tuple(parameter.shape) != value.shape:
+            raise ValueError(f"expected values {tuple(parameter.shape)}, got {value.shape}")
         parameter.data.copy_(torch.from_numpy(value.copy()))

@@ -149,16 +149,6 @@ def check_tensors(path: Path, state: dict[str, Tensor], expected: dict[str, Tens
             raise InvalidWeights(f"{path.name}: {key} holds negative variances")
 
 
-def read_natural_edge(weights: Path) -> int | None:
-    """Return the natural edge on the card of a weights file, None if there is none.
-
-    Raises:
-        InvalidWeights: The card is wrong.
-    """
-    card = read_card(weights)
-    return card.natural_edge if card else None
-
-
 def read_card(weights: Path) -> Card | None:
     """Return the card beside a weights file, or None if there is none.
 

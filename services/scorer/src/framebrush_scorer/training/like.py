@@ -1,6 +1,7 @@
 """A teacher that paints like one picture: the picture-driven network."""
 
 import hashlib
+import io
 from pathlib import Path
 
 import torch
@@ -32,12 +33,12 @@ class LikeTeacher:
     whole = True
 
     def __init__(self, path: Path, networks: Path | None = None) -> None:
-        with path.open("rb") as file:
-            _, square = read_square(file, path.name, MOST_PIXELS)
+        content = path.read_bytes()
+        _, square = read_square(io.BytesIO(content), path.name, MOST_PIXELS)
         (vector,) = predict([square], networks)
         self.net = optimise(read_picture_net(network_file("transform", networks), vector))
         self.title = f"learned from the picture {path.name}"
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         self.facts: dict[str, str | int | float] = {"like": path.name, "like_sha256": digest}
 
     def target(self, x: Tensor) -> Tensor:
