@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceiver, ServiceBusSender
 from pydantic import SecretStr
+from support.faults import Delay
+from support.proxy import Proxy
 from support.queues import eventually
 
 from framebrush.contracts import QUEUES, BlobRef, Failure, Manifest, State, Status
@@ -286,14 +289,27 @@ def environment(process: BrokerProcess) -> dict[str, str]:
     return {**os.environ, **connections}
 
 
-def test_a_replay_that_is_interrupted_loses_and_doubles_nothing(expiring: BrokerProcess) -> None:
+@pytest.fixture
+def slow(expiring: BrokerProcess) -> Iterator[Proxy]:
+    """A proxy before the broker that delays each packet by up to 20 ms, so that a replay takes far longer than it takes
+    to notice that it has begun."""
+    proxy = Proxy(expiring.ports["amqp"])
+    proxy.start()
+    proxy.disturb(lambda: Delay(Random(0), 0.02))
+    yield proxy
+    proxy.stop()
+
+
+def test_a_replay_that_is_interrupted_loses_and_doubles_nothing(expiring: BrokerProcess, slow: Proxy) -> None:
     """Ctrl-C in the middle; a second replay sends the rest, and no message is twice in its queue."""
-    settings = with_broker(expiring)
+    settings, slowly = with_broker(expiring), environment(expiring)
+    address = slowly["FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING"]
+    slowly["FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING"] = address.replace(f":{slow.backend_port}", f":{slow.port}")
     expire(settings, "batches", MANY, None)
     command = [sys.executable, "-m", "framebrush_cli", "dlq", "replay", "--queue", "batches"]
     pipe = subprocess.PIPE
     with connect(settings) as client, client.get_queue_receiver("batches") as receiver:
-        replaying = subprocess.Popen(command, env=environment(expiring), stdout=pipe, stderr=pipe, text=True)
+        replaying = subprocess.Popen(command, env=slowly, stdout=pipe, stderr=pipe, text=True)
         eventually(lambda: len(receiver.peek_messages(200, sequence_number=1)) == 200)
         replaying.send_signal(signal.SIGINT)
         told, errors = replaying.communicate(timeout=30)
