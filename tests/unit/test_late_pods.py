@@ -53,7 +53,7 @@ class Frozen:
 
     def __init__(self, pipeline: Pipeline, message: Message, name: str, *, then: BaseException | None = None) -> None:
         self.pipeline, self.message, self.name, self.then = pipeline, message, name, then
-        self.before = dict[str, BlobInfo]()
+        self.before, self.thawed = dict[str, BlobInfo](), False
         self.write = pipeline.store.write
 
     def __call__(self, ref: BlobRef, data: Any, **conditions: Any) -> str:
@@ -64,7 +64,7 @@ class Frozen:
         others.waiting.extend([self.message, *self.pipeline.waiting])
         assert others.run().state is State.SUCCEEDED
         assert others.dead == []
-        self.before = blobs(self.pipeline.store, "work", "output")
+        self.before, self.thawed = blobs(self.pipeline.store, "work", "output"), True
         try:
             return self.write(ref, data, **conditions)
         finally:
@@ -88,6 +88,33 @@ def test_a_frozen_pod_changes_nothing_and_leaves_nothing(
         assert then is not None
     else:
         assert then is None
+    assert_nothing_changed(pipeline, frozen)
+
+
+@pytest.mark.parametrize("method", ["list", "delete"])
+def test_a_frozen_pod_that_loses_its_lock_while_it_clears_up_leaves_nothing(
+    film: bytes, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    pipeline = pipeline_of(film)
+    while not isinstance(message := pipeline.waiting[0], BatchReady):
+        pipeline.step()
+    frozen, original, raised = Frozen(pipeline, message, "/styled/"), getattr(pipeline.store, method), list[LockLost]()
+
+    def lose_the_lock_once(*arguments: Any, **options: Any) -> Any:
+        if frozen.thawed and not raised:
+            raised.append(LockLost())
+            raise raised[0]
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(pipeline.store, "write", frozen)
+    monkeypatch.setattr(pipeline.store, method, lose_the_lock_once)
+    with pytest.raises(LockLost):
+        pipeline.step()
+    assert raised
+    assert_nothing_changed(pipeline, frozen)
+
+
+def assert_nothing_changed(pipeline: Pipeline, frozen: Frozen) -> None:
     assert frozen.before
     assert frames_left(pipeline) == []
     after = blobs(pipeline.store, "work", "output")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from framebrush.contracts import Message, State
-from framebrush.errors import FramebrushError, PermanentError
+from framebrush.errors import FramebrushError, Interrupt, PermanentError
 from framebrush.runs.lifecycle import Runs
 
 M = TypeVar("M", bound=Message)
@@ -43,6 +43,14 @@ class Work:
             PermanentError: The step raised it, and the run has not ended meanwhile.
             BaseException: The step raised it.
         """
+        try:
+            yield from self._step(run_id, made, step)
+        except Interrupt:  # It may have come while this cleared up. The next one comes seconds later.
+            with suppress(FramebrushError):
+                self._clear(run_id, made)
+            raise
+
+    def _step(self, run_id: str, made: Callable[[], Iterable[str]], step: Iterable[M]) -> Iterator[M]:
         if self._runs.active(run_id):
             try:
                 yield from step
@@ -50,7 +58,7 @@ class Work:
                 if self._runs.active(run_id):
                     raise
                 log.info("the run has ended meanwhile: %s", error)
-            except BaseException:
+            except BaseException:  # This includes the end that comes if a message of the step cannot be sent.
                 with suppress(FramebrushError):  # The first error tells what becomes of the message.
                     self._clear(run_id, made)
                 raise
