@@ -18,8 +18,9 @@ from machine import machine
 from processes import say
 
 from framebrush.pictures import predict, read_square
+from framebrush.styles import find_styles
 from framebrush_scorer.frames import RgbFrame, RgbFrames
-from framebrush_scorer.models import SHIPPED, FrameModel, PainterModel, find_styles, load, load_picture
+from framebrush_scorer.models import SHIPPED, FrameModel, PainterModel, load, load_picture
 from framebrush_scorer.motion import motion
 from framebrush_scorer.networks import Card, read_card
 from framebrush_scorer.pipeline import smooth

@@ -17,7 +17,8 @@ from machine import machine
 from processes import say
 from torch import Tensor, nn
 
-from framebrush_scorer.models import PAINTED, SHIPPED, PainterModel, StyleModel, find_styles
+from framebrush.styles import BUILT_IN, find_styles
+from framebrush_scorer.models import SHIPPED, PainterModel, StyleModel
 from framebrush_scorer.networks import TransformerNet, pad, read_network
 from framebrush_scorer.networks.precision import likeness
 
@@ -94,7 +95,7 @@ def measure(rounds: int) -> dict[str, Any]:
     nets = {"pytorch/examples": checkpoint(reference)}
     nets |= {name: read_network(path) for name, path in sorted(find_styles(SHIPPED).items())}
     models: dict[str, StyleModel | PainterModel] = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
-    models |= {name: PainterModel(name, "cpu") for name in PAINTED}
+    models |= {name: PainterModel(name, "cpu") for name in BUILT_IN[1:]}
     result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
     for width, height in SIZES:
         frame = (255 * torch.rand(1, 3, height, width)).byte()

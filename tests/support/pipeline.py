@@ -1,4 +1,4 @@
-"""The four services in one process: storage in memory, messages in a list."""
+"""All services in one process: storage in memory, messages in a list."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +13,9 @@ from framebrush.sandbox import Sandbox
 from framebrush.storage import MemoryStore
 from framebrush_dispatcher.handler import Dispatcher
 from framebrush_dispatcher.settings import DispatcherSettings
+from framebrush_scorer.learning.learner import Learner
 from framebrush_scorer.pipeline import Scorer
-from framebrush_scorer.settings import ScorerSettings
+from framebrush_scorer.settings import LearnerSettings, ScorerSettings
 from framebrush_splitter.handler import Splitter
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_stitcher.handler import Stitcher
@@ -39,6 +40,7 @@ class Pipeline:
         order: Callable[[int], int] = lambda count: 0,
         sandbox: Sandbox = SANDBOX,
         stitcher: Mapping[str, Any] = MappingProxyType({}),
+        learner: Mapping[str, Any] = MappingProxyType({}),
         store: MemoryStore | None = None,
         **splitter: Any,
     ) -> None:
@@ -53,6 +55,7 @@ class Pipeline:
             "events": dispatch,
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
             "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS, **stitcher), sandbox),
+            "learnings": Learner(self.store, LearnerSettings(**CONNECTIONS, **learner), sandbox),
         }
         self.order = order
         self.waiting = deque[Message]()

@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from framebrush.styles import BUILT_IN, find_styles
 from framebrush_scorer.frames import RgbFrame
-from framebrush_scorer.models import PAINTED, SHIPPED, find_styles, load
+from framebrush_scorer.models import SHIPPED, load
 from framebrush_scorer.pipeline import Controlled, Controls
 from framebrush_scorer.quality import read_frames
 
@@ -37,7 +38,7 @@ def main() -> None:
     frame = cv2.resize(last, SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8)
     trained = sorted(find_styles(SHIPPED))
     tiles = [label(frame[CUT], "the video")]
-    tiles += [label(load(name)(frame[None])[0][CUT], name) for name in [*trained, *PAINTED]]
+    tiles += [label(load(name)(frame[None])[0][CUT], name) for name in [*trained, *BUILT_IN[1:]]]
     own_colors = Controlled(load("vangogh"), Controls(keep_colors=True))
     tiles.append(label(own_colors(frame[None])[0][CUT], "vangogh, keep_colors"))
     rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles) // COLUMNS * COLUMNS, COLUMNS)]

@@ -5,10 +5,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import framebrush.styles.catalogue
 import framebrush_scorer.models.registry
-from framebrush_scorer.errors import InvalidWeights, UnknownModel
-from framebrush_scorer.models import SHIPPED, StyleModel, available_models, find_styles, load
-from framebrush_scorer.models.registry import BUILT_IN
+from framebrush.styles import BUILT_IN, InvalidWeights, UnknownModel, find_styles
+from framebrush.styles import SHIPPED as SHIPPED_NAMES
+from framebrush_scorer.models import SHIPPED, StyleModel, available_models, load
 from framebrush_scorer.networks import read_card
 
 
@@ -84,7 +85,7 @@ def test_available_lists_every_kind(styles):
 
 @pytest.mark.parametrize("name", ["nope", "", "../mine", "/etc/passwd", "mine.safetensors", "a" * 5000, "mine\0"])
 def test_unknown_models_name_those_there_are(styles, name):
-    with pytest.raises(UnknownModel, match=r"unknown model .* there are: .*identity.*mine") as raised:
+    with pytest.raises(UnknownModel, match=r"unknown model .*: .*identity.*mine") as raised:
         load(name, styles)
     assert raised.value.reason == "unknown_model"
     assert len(str(raised.value)) < 300
@@ -118,14 +119,15 @@ def test_models_of_other_packages(monkeypatch, frames):
     entry = importlib.metadata.EntryPoint("negative", "somewhere:Negative", "framebrush.models")
     monkeypatch.setattr(importlib.metadata.EntryPoint, "load", lambda self: lambda device: Negative())
     entries = importlib.metadata.EntryPoints([entry])
-    monkeypatch.setattr(framebrush_scorer.models.registry, "entry_points", entries.select)
+    for module in (framebrush.styles.catalogue, framebrush_scorer.models.registry):
+        monkeypatch.setattr(module, "entry_points", entries.select)
     assert "negative" in available_models()
     assert np.array_equal(load("negative")(frames), 255 - frames)
 
 
 def test_every_shipped_style_is_small_has_a_card_and_paints(frames):
     assert find_styles(SHIPPED).keys().isdisjoint(BUILT_IN)
-    assert {"comic", "gouache", "pencil", "poster"} <= find_styles(SHIPPED).keys()
+    assert find_styles(SHIPPED).keys() == set(SHIPPED_NAMES)
     for name, path in find_styles(SHIPPED).items():
         assert path.stat().st_size < 2_000_000
         card = read_card(path)

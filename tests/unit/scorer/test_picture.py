@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchvision.models.vgg import cfgs, make_layers
 
-from framebrush_scorer.errors import InvalidWeights
+from framebrush.styles import InvalidWeights
 from framebrush_scorer.networks import read_card, read_network
 from framebrush_scorer.training import PictureTeacher, Recipe, Trainer, read_vgg
 from framebrush_scorer.training.__main__ import main

@@ -310,7 +310,7 @@ def test_pairs_of_a_whole_picture_are_from_the_same_place(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "--like needs pictures or films"), ("flat", "has no variety"), ("bad", "is no picture")],
+    [(None, "no pictures or films to learn on"), ("flat", "has no variety"), ("bad", "is no picture")],
 )
 def test_what_cannot_be_learned_from_is_named(tmp_path, capsys, content, words):
     painting, arguments = photographs(tmp_path / "painting", 1) / "0.png", []

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from framebrush_scorer.errors import InvalidWeights
+from framebrush.styles import InvalidWeights
 from framebrush_scorer.networks import read_card, read_network
 
 CARD = {"title": "test", "licence": "MIT", "width": 4, "blocks": 1, "norm": "batch"}

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from framebrush.errors import FramebrushError
-from framebrush_cli.commands import dlq, get, models, runs, setup, submit, up, verify, watch
+from framebrush_cli.commands import dlq, get, models, runs, setup, styles, submit, up, verify, watch
 from framebrush_cli.display import err, out
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ for command in (submit.submit, watch.watch, runs.status, get.get, runs.cancel, r
     app.command(rich_help_panel=RUNS)(command)
 app.command(rich_help_panel=RUNS)(verify.verify)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=RUNS)
+app.add_typer(styles.app, name="styles", rich_help_panel="Styles")
 for command in (models.train, models.quality):
     app.command(rich_help_panel="Styles", context_settings=models.PASSED_ON)(command)
 app.command(rich_help_panel="An installation")(setup.setup)

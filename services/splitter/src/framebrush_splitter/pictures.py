@@ -1,31 +1,14 @@
 """Looks at the style pictures of a run."""
 
-import struct
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from framebrush.contracts import BlobRef, PictureStyle, StyleImage, StylePicture
 from framebrush.errors import InvalidVideo
-from framebrush.pictures import InvalidPicture, PictureSquare, blend, predict, read_square
-from framebrush.sandbox import Allowance, Sandbox, SandboxedFile
+from framebrush.pictures import InvalidPicture, PictureSquare, blend, decode_square, predict, square_of
+from framebrush.sandbox import Allowance, Sandbox
 from framebrush.storage import Store
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.video import read_input
-
-SIZE = struct.Struct("<II")
-"""The layout of what precedes the pixels of a square: the width and the height of its picture."""
-
-
-def decode_square(source: SandboxedFile, max_pixels: int) -> Iterator[bytes]:
-    """Yield one item: the size of a style picture, and the pixels of its middle square. This is a sandbox's task.
-
-    Raises:
-        InvalidPicture: The file is no picture, or it is damaged or too small.
-        LimitExceeded: The picture has too many pixels.
-    """
-    size, square = read_square(source, source.name, max_pixels)  # type: ignore[arg-type]  # a file, except in name
-    yield SIZE.pack(*size) + square.tobytes()
 
 
 class PictureLooker:
@@ -63,8 +46,5 @@ class PictureLooker:
             (content,) = self._sandbox.run(allowance, reader, decode_square, settings.max_picture_pixels)
         except InvalidVideo as error:  # The blob is empty, or the process crashed: that is how both are said of a film.
             raise InvalidPicture(str(error)) from error
-        width, height = SIZE.unpack_from(content)
-        square = np.frombuffer(content, np.uint8, offset=SIZE.size)
-        edge = round((square.size // 3) ** 0.5)
-        picture = StylePicture(name=image.name, weight=image.weight, etag=blob.etag, width=width, height=height)
-        return picture, square.reshape(edge, edge, 3).copy()
+        (width, height), square = square_of(content)
+        return StylePicture(name=image.name, weight=image.weight, etag=blob.etag, width=width, height=height), square

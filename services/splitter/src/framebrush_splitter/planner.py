@@ -28,6 +28,7 @@ from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.storage import BlobInfo, Store, write_once
+from framebrush.styles import Library
 from framebrush_splitter.pictures import PictureLooker
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import plan_run
@@ -44,6 +45,7 @@ class Planner:
         self._runs = Runs(store, settings.work_container)
         self._outputs = Outputs(self._runs)
         self._look = PictureLooker(store, settings, sandbox)
+        self._library = Library(store, settings.styles_container)
 
     def __call__(self, request: RunRequest) -> Iterator[RunRequest | SegmentPlanned]:
         """Plan a run, unless it is planned, and yield its segments, unless it has ended.
@@ -55,6 +57,7 @@ class Planner:
         Raises:
             BlobNotFound: The input does not exist.
             RunExists: The request names a run that belongs to another request.
+            UnknownModel: There is no model of a name that the request gives.
             OutputTaken: The request names an output that belongs to another run, or to nobody.
             PermanentError: The input cannot be styled as requested.
         """
@@ -64,8 +67,8 @@ class Planner:
             return
         options = self._resolve(_with_pictures(request, source))
         if request.run_id is None:
-            etag, style_etags = source.etag if source else "", self._style_etags(options)
-            run_id = derive_run_id(request.input, etag, options, request.output, style_etags)
+            etag, versions = source.etag if source else "", self._versions(options)
+            run_id = derive_run_id(request.input, etag, options, request.output, versions)
             bind_run(run_id)
             yield request.model_copy(update={"run_id": run_id, "options": options})
             return
@@ -119,10 +122,14 @@ class Planner:
         more = tuple(each for each in options.more_models if each != model)
         return options.model_copy(update={"model": model, "more_models": more})
 
-    def _style_etags(self, options: Options) -> list[str]:
-        """The ETags of the style pictures; of one that is missing it is empty, and planning says so."""
+    def _versions(self, options: Options) -> list[str]:
+        """The ETags of the style pictures, and the hashes of the library's styles; what is wrong, planning says."""
         found = [self._find(self._look.ref(image))[0] for image in options.style_images]
-        return [blob.etag if blob else "" for blob in found]
+        try:
+            pinned = self._library.pin(options.models)
+        except PermanentError:
+            pinned = {}
+        return [*(blob.etag if blob else "" for blob in found), *(style.digest for style in pinned.values())]
 
     def _own(self, run_id: str, request: RunRequest, options: Options) -> Options:
         """Record that a run id belongs to this request; return the options with which it was first resolved.
@@ -164,6 +171,7 @@ class Planner:
         settings = self._settings
         if settings.work_container in (request.input.container, request.output and request.output.container):
             raise PermanentError(f"the container {settings.work_container} holds neither inputs nor outputs")
+        styles = self._library.pin(request.options.models)
         style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
         reader = read_input(self._store, request.input, source.size, source.etag)
@@ -174,7 +182,8 @@ class Planner:
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
-        manifest = manifest.model_copy(update={"output": output, "more_outputs": tuple(more), "style": style})
+        made = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
+        manifest = manifest.model_copy(update=made)
         write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
         return self._runs.manifest(run_id)
 

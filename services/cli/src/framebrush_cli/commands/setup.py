@@ -8,7 +8,9 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markup import escape
 
+from framebrush.contracts import Catalogue
 from framebrush.errors import Unavailable
+from framebrush.styles import Library, known_models
 from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, connected
@@ -27,8 +29,17 @@ def setup(
         typer.Option(metavar="FILE", help="Queues and their options, JSON or TOML.  [default: those of framebrush]"),
     ] = None,
     timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for backends that do not answer yet.")] = 120,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a model that the scorers have beside ours and those of the library; repeatable."),
+    ] = None,
+    any_model: Annotated[
+        bool, typer.Option("--any-model", help="The scorers may have models that nobody names here: refuse none.")
+    ] = False,
 ) -> None:
     """Create the queues and the containers that do not exist yet; what exists stays as it is.
+
+    Then note which models the scorers have, so that requests for others are refused at once.
 
     Needs the right to manage queues: the role Azure Service Bus Data Owner, or a policy with the Manage claim.
     """
@@ -44,6 +55,10 @@ def setup(
     for name in settings.containers:
         created = _patiently(lambda name=name: connection.store.create_containers([name]), end)  # type: ignore[misc]
         out.print(f"container {name}: {'created' if created else 'exists'}")
+    models = tuple(sorted({*known_models(), *(model or ())}))
+    library = Library(connection.store, settings.styles_container)
+    _patiently(lambda: library.write_catalogue(Catalogue(models=models, complete=not any_model)), end)
+    out.print(f"models: {', '.join(models)}{' and others' if any_model else ''}, and those of the library")
 
 
 def _patiently(attempt: Callable[[], T], end: float) -> T:

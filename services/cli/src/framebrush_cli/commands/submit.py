@@ -24,6 +24,7 @@ from framebrush.errors import BlobNotFound
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import BlobInfo
+from framebrush.styles import Library
 from framebrush_cli.commands.watch import follow
 from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
@@ -164,9 +165,11 @@ def submit(
     options |= {name: value for name, value in given.items() if value is not None}
     # This comes before the upload, so that a mistake in the options costs nothing.
     request = _request(settings, PurePath(video).name, options, output, run_id)
+    styles = Library(connection.store, settings.styles_container).pin(request.options.models)
     found = [picture.find(connection.store, settings.styles_container) for picture in pictures]
     source = find_input(connection.store, settings.input_container, video)
-    request = _identified(request, source, found)
+    versions = [*(blob.etag for blob in found), *(style.digest for style in styles.values())]
+    request = _identified(request, source, versions)
     created = _send(connection, request)
     _report(connection.runs, request, created=created, wait=wait, as_json=as_json)
 
@@ -199,10 +202,9 @@ def _request(
         raise CommandFailed(explain(error)) from None
 
 
-def _identified(request: RunRequest, source: BlobInfo, pictures: list[BlobInfo]) -> RunRequest:
-    """Return the request for this input and these pictures, with the id that the splitter would give it."""
-    etags = [picture.etag for picture in pictures]
-    run_id = request.run_id or derive_run_id(source.ref, source.etag, request.options, request.output, etags)
+def _identified(request: RunRequest, source: BlobInfo, versions: list[str]) -> RunRequest:
+    """Return the request for this input, with the id that the splitter would give it; see :func:`derive_run_id`."""
+    run_id = request.run_id or derive_run_id(source.ref, source.etag, request.options, request.output, versions)
     return request.model_copy(update={"input": source.ref, "run_id": run_id})
 
 

@@ -32,7 +32,7 @@ def up(
     data: DataOption = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds in which all parts must get ready.")] = 90,
 ) -> None:
-    """Start Azurite, the local broker and the four services on this machine.
+    """Start Azurite, the local broker and all services on this machine.
 
     They run in the background, restarted when they die, until `framebrush down`.
     """

@@ -11,5 +11,8 @@ from .queues import differences as differences
 from .queues import read_queues as read_queues
 from .selection import RunArgument as RunArgument
 from .selection import resolve as resolve
+from .styles import check_name as check_name
+from .styles import read_style as read_style
+from .styles import shipped_cards as shipped_cards
 from .upload import find_input as find_input
 from .upload import progress_bar as progress_bar

@@ -11,18 +11,20 @@ from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import azurite
 from framebrush_cli.local.stack import Home, Part, Stack
 
+LEARNER = "framebrush_scorer.learning"
+"""The module of the learner, which comes with the scorer."""
 QUEUES_FILE = Path(__file__).with_name("queues.json")
 #: The caller's variables that would lead the stack's services away from it.
 FOREIGN = ("FRAMEBRUSH_STORAGE_ACCOUNT_URL", "FRAMEBRUSH_SERVICEBUS_NAMESPACE", "FRAMEBRUSH_HTTP_PORT")
 
 
 def plan_stack(home: Home, scorers: int) -> Stack:
-    """Return a stack of Azurite, the broker and the four services on free ports. None of them is started.
+    """Return a stack of Azurite, the broker and all services on free ports. None of them is started.
 
     Raises:
         CommandFailed: A part is not installed.
     """
-    services = ["splitter", "dispatcher", *_scorers(scorers), "stitcher"]
+    services = ["splitter", "dispatcher", *_scorers(scorers), "stitcher", "learner"]
     blob, amqp, admin, *http = free_ports(3 + len(services))
     environment = {name: value for name, value in os.environ.items() if name.startswith("FRAMEBRUSH_")}
     for name in FOREIGN:
@@ -56,10 +58,11 @@ def _scorers(count: int) -> list[str]:
 
 
 def _service(name: str, port: int) -> Part:
+    service = name.partition("-")[0]
     return Part(
         name=name,
         kind="service",
-        command=_module(f"framebrush_{name.partition('-')[0]}"),
+        command=_module(LEARNER if service == "learner" else f"framebrush_{service}"),
         environment={"FRAMEBRUSH_HTTP_HOST": "127.0.0.1", "FRAMEBRUSH_HTTP_PORT": str(port)},
         probe=_url(port, "/readyz"),
     )

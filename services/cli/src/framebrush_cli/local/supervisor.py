@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from framebrush.contracts import Catalogue
 from framebrush.errors import Unavailable
 from framebrush.storage import AzureBlobs, StorageSettings
+from framebrush.styles import Library, known_models
 from framebrush_cli.local.stack import Home, Part, Stack, probe
 from framebrush_cli.settings import settings_from
 
@@ -100,9 +102,13 @@ class Supervisor:
 
     def _create_containers(self) -> None:
         settings = settings_from(StorageSettings, self._stack.environment)
+        styles = self._stack.environment.get("FRAMEBRUSH_STYLES")
         while not self._stop.is_set():
             try:
-                AzureBlobs(settings).create_containers(settings.containers)
+                store = AzureBlobs(settings)
+                store.create_containers(settings.containers)
+                models = known_models(Path(styles) if styles else None)
+                Library(store, settings.styles_container).write_catalogue(Catalogue(models=models))
                 return
             except Unavailable as error:  # Azurite was killed meanwhile.
                 log.warning("%s", error)

@@ -62,3 +62,13 @@ from .status import Progress as Progress
 from .status import State as State
 from .status import Status as Status
 from .status import Timing as Timing
+from .styles import Catalogue as Catalogue
+from .styles import LearningJob as LearningJob
+from .styles import LearningState as LearningState
+from .styles import LearningStatus as LearningStatus
+from .styles import LearningTurn as LearningTurn
+from .styles import LearnRequest as LearnRequest
+from .styles import LibraryStyle as LibraryStyle
+from .styles import PinnedBlob as PinnedBlob
+from .styles import PinnedStyle as PinnedStyle
+from .styles import derive_job_id as derive_job_id

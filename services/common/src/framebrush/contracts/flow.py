@@ -1,18 +1,20 @@
 """The flow of a run through the queues: who consumes each of them, and where the messages that follow go.
 
-========  =============================================  ==========
-queue     messages                                       consumer
-========  =============================================  ==========
-triggers  :class:`~framebrush.contracts.Trigger`         splitter
-splits    :class:`~framebrush.contracts.SegmentPlanned`  splitter
-frames    :class:`~framebrush.contracts.PackReady`,      dispatcher
-          :class:`~framebrush.contracts.ItemFailed`
-batches   :class:`~framebrush.contracts.BatchReady`      scorer
-events    :class:`~framebrush.contracts.BatchScored`,    dispatcher
-          :class:`~framebrush.contracts.SegmentEncoded`
-scored    :class:`~framebrush.contracts.SegmentScored`,  stitcher
-          :class:`~framebrush.contracts.RunEncoded`
-========  =============================================  ==========
+=========  =============================================  ==========
+queue      messages                                       consumer
+=========  =============================================  ==========
+triggers   :class:`~framebrush.contracts.Trigger`         splitter
+splits     :class:`~framebrush.contracts.SegmentPlanned`  splitter
+frames     :class:`~framebrush.contracts.PackReady`,      dispatcher
+           :class:`~framebrush.contracts.ItemFailed`
+batches    :class:`~framebrush.contracts.BatchReady`      scorer
+events     :class:`~framebrush.contracts.BatchScored`,    dispatcher
+           :class:`~framebrush.contracts.SegmentEncoded`
+scored     :class:`~framebrush.contracts.SegmentScored`,  stitcher
+           :class:`~framebrush.contracts.RunEncoded`
+learnings  :class:`~framebrush.contracts.LearnRequest`,    learner
+           :class:`~framebrush.contracts.LearningTurn`
+=========  =============================================  ==========
 """
 
 from dataclasses import dataclass
@@ -37,8 +39,9 @@ FLOW = {
     "batches": Step("scorer", sends=("events",)),
     "events": Step("dispatcher", sends=("scored",)),
     "scored": Step("stitcher", sends=("events",)),
+    "learnings": Step("learner", sends=("learnings",), slots=1),
 }
-"""Every queue and its step, in the order in which a run passes them."""
+"""Every queue and its step: those of runs in the order in which a run passes them, then that of learning jobs."""
 
 QUEUES = tuple(FLOW)
 """The names of all queues."""

@@ -8,6 +8,7 @@ from pydantic import Field
 from framebrush.contracts.document import BlobRef, Count, Document, Index, Model, ModelName, RunId
 from framebrush.contracts.pictures import PictureStyle
 from framebrush.contracts.requests import Options
+from framebrush.contracts.styles import PinnedStyle
 from framebrush.errors import InvalidMessage
 
 Rational = tuple[int, Annotated[int, Field(ge=1)]]
@@ -84,6 +85,8 @@ class Manifest(Document):
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
     style: Annotated[PictureStyle | None, Field(exclude_if=lambda style: style is None)] = None
     """What the model ``picture`` paints like. It is None in a run without style pictures."""
+    styles: dict[ModelName, PinnedStyle] = Field(default_factory=dict, exclude_if=lambda styles: not styles)
+    """The models of the run that are styles of the library, by their names."""
     notes: tuple[str, ...] = ()
     """One line for each thing of the input that cannot be kept, with the reason."""
 

@@ -22,6 +22,7 @@ from framebrush.contracts.document import (
     explain,
 )
 from framebrush.contracts.requests import RunRequest, Trigger, TriggerMember
+from framebrush.contracts.styles import LearningTurn, LearnRequest
 from framebrush.errors import InvalidMessage
 
 ITEM_FAILED = "item_failed"
@@ -162,9 +163,9 @@ RunMessage: TypeAlias = (
     SegmentPlanned | PackReady | ItemFailed | BatchReady | BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 )
 """The messages that services send to each other about a run."""
-Message: TypeAlias = RunRequest | TriggerMember | RunMessage
+Message: TypeAlias = RunRequest | TriggerMember | RunMessage | LearnRequest | LearningTurn
 """Every message that services send."""
-Incoming: TypeAlias = RunMessage | Trigger
+Incoming: TypeAlias = RunMessage | Trigger | LearnRequest | LearningTurn
 """Every message that handlers receive."""
 
 _run_message: TypeAdapter[RunMessage] = TypeAdapter(Annotated[RunMessage, Field(discriminator="kind")])
@@ -181,6 +182,9 @@ def decode(queue: str, body: bytes, *, input_container: str) -> Incoming:
     """
     if queue == "triggers":
         return Trigger.decode(body, input_container=input_container)
+    if queue == LearnRequest.queue:
+        kind = LearningTurn if _object(body).get("kind") == "learning_turn" else LearnRequest
+        return kind.decode(body)
     try:
         message = _run_message.validate_json(body, extra=Document.unknown_fields)
     except ValidationError as error:

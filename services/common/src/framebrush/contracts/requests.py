@@ -61,6 +61,11 @@ class Options(Encoding):
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"
     """What becomes of a frame that cannot be scored."""
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Return the names of all models that the options give, the first one first."""
+        return tuple(name for name in (self.model, *self.more_models) if name is not None)
+
     @field_validator("more_models")
     @classmethod
     def _each_once(cls, models: tuple[str, ...]) -> tuple[str, ...]:
@@ -183,7 +188,7 @@ class Trigger(Model):
 
 
 def derive_run_id(
-    source: BlobRef, etag: str, options: Options, output: BlobRef | None, style_etags: Sequence[str] = ()
+    source: BlobRef, etag: str, options: Options, output: BlobRef | None, versions: Sequence[str] = ()
 ) -> str:
     """Return the id of a run: a readable stem and 48 bits of SHA-256. Equal arguments give equal ids.
 
@@ -192,12 +197,12 @@ def derive_run_id(
         etag: The ETag of the input.
         options: The options, with a model.
         output: The output that was asked for.
-        style_etags: The ETags of the style pictures, in their order.
+        versions: The ETags of the style pictures, then the hashes of the library's styles.
 
     """
     chosen = options.model_dump(exclude_defaults=True)  # Thus an option that is added later changes no id.
     parts: list[object] = [str(source), etag.strip('"'), chosen, output and str(output)]
-    parts += [[each.strip('"') for each in style_etags]] if style_etags else []
+    parts += [[each.strip('"') for each in versions]] if versions else []
     key = json.dumps(parts, sort_keys=True)
     stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"

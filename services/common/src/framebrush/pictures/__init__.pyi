@@ -2,7 +2,9 @@ from .networks import NoPictureNetwork as NoPictureNetwork
 from .networks import network_file as network_file
 from .picture import InvalidPicture as InvalidPicture
 from .picture import PictureSquare as PictureSquare
+from .picture import decode_square as decode_square
 from .picture import read_square as read_square
+from .picture import square_of as square_of
 from .prediction import blend as blend
 from .prediction import predict as predict
 from .settings import PictureSettings as PictureSettings

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO, Any
 
@@ -35,6 +36,22 @@ class InvalidPicture(PermanentError):
     """A style picture cannot be read, or is too small."""
 
     reason = "invalid_picture"
+
+
+LAYOUT = struct.Struct("<II")
+"""What precedes the pixels of a square: the width and the height of its picture."""
+
+
+def decode_square(file: Any, max_pixels: int) -> Iterator[bytes]:
+    """Yield one item for :func:`square_of`. This is a sandbox's task; its errors are those of :func:`read_square`."""
+    size, square = read_square(file, file.name, max_pixels)
+    yield LAYOUT.pack(*size) + square.tobytes()
+
+
+def square_of(item: bytes | memoryview) -> tuple[tuple[int, int], PictureSquare]:
+    """Return the size of a picture, (width, height), and its middle square, from what :func:`decode_square` gave."""
+    width, height = LAYOUT.unpack_from(item)
+    return (width, height), np.frombuffer(item, np.uint8, offset=LAYOUT.size).reshape(EDGE, EDGE, 3).copy()
 
 
 def read_square(file: IO[bytes], name: str, max_pixels: int) -> tuple[tuple[int, int], PictureSquare]:

@@ -1,10 +1,10 @@
+from .cache import WeightsCache as WeightsCache
 from .model import FrameModel as FrameModel
 from .painted import PainterModel as PainterModel
-from .registry import PAINTED as PAINTED
 from .registry import SHIPPED as SHIPPED
 from .registry import available_models as available_models
-from .registry import find_styles as find_styles
 from .registry import load as load
+from .registry import load_learned as load_learned
 from .registry import load_picture as load_picture
 from .style import StyleModel as StyleModel
 from .tensors import rounded as rounded

@@ -1,6 +1,5 @@
 """Finds and loads frame models by name."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import entry_points
@@ -8,28 +7,19 @@ from pathlib import Path
 
 from framebrush.contracts import PICTURE
 from framebrush.pictures import network_file
-from framebrush_scorer.errors import UnknownModel
+from framebrush.styles import BUILT_IN, GROUP, find_styles, known_models, unknown
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.model import Factory, FrameModel
 from framebrush_scorer.models.painted import PainterModel
 from framebrush_scorer.models.style import StyleModel
-from framebrush_scorer.networks import SUFFIXES, read_card, read_network, read_picture_net
-
-GROUP = "framebrush.models"
-"""The entry-point group of models from other packages. Each entry is a :data:`Factory`."""
+from framebrush_scorer.networks import read_card, read_network, read_picture_net
 
 SHIPPED = Path(__file__).parents[1] / "styles"
 """The folder of the styles that come with this package."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What a model can be called. Names become file names."""
-
 PICTURE_EDGE = 360
 """The natural edge of the picture-driven model. On smaller frames its strokes turn into noise, on larger ones they are
 fine, so that one sees little of them from a distance."""
-
-PAINTED = ("ink", "mosaic", "oil", "vangogh", "woodcut")
-"""The painters that are models of their own. The others teach networks, which are as good and faster."""
 
 
 class Identity:
@@ -42,17 +32,16 @@ class Identity:
         return frames.copy()
 
 
-BUILT_IN: dict[str, Callable[[str, int | None], FrameModel]] = {
-    "identity": lambda _device, _memory: Identity(),
-    **{name: partial(PainterModel, name) for name in PAINTED},
+FACTORIES: dict[str, Callable[[str, int | None], FrameModel]] = {
+    name: partial(PainterModel, name) if name != Identity.name else lambda _device, _memory: Identity()
+    for name in BUILT_IN
 }
 """What makes each built-in model, by its name, for a device and the bytes that a pass may take."""
 
 
 def available_models(styles: Path | None = None) -> list[str]:
     """Return the names that :func:`load` knows, sorted."""
-    plugged = {entry.name for entry in entry_points(group=GROUP)}
-    return sorted(BUILT_IN.keys() | plugged | find_styles(SHIPPED).keys() | find_styles(styles).keys())
+    return sorted({*known_models(styles), *find_styles(SHIPPED)} - {PICTURE})
 
 
 def load(name: str, styles: Path | None = None, device: str = "auto", memory: int | None = None) -> FrameModel:
@@ -74,7 +63,7 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
         ValueError: There is no such device.
 
     """
-    if factory := BUILT_IN.get(name):
+    if factory := FACTORIES.get(name):
         return factory(device, memory)
     for entry in entry_points(group=GROUP, name=name):
         plugged: Factory = entry.load()
@@ -82,7 +71,27 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
         card = read_card(path)
         return StyleModel(name, read_network(path), device, memory, card.natural_edge if card else None)
-    raise UnknownModel(f"unknown model {name[:64]!r}; there are: {', '.join(available_models(styles))}")
+    raise unknown(name, available_models(styles))
+
+
+def load_learned(
+    name: str, path: Path, natural_edge: int | None, device: str = "auto", memory: int | None = None
+) -> FrameModel:
+    """Load a style whose weights are elsewhere than the folders.
+
+    Args:
+        name: The name of the style.
+        path: The file of its weights, ``.safetensors``.
+        natural_edge: The shorter edge in pixels of the frames for which its strokes are made, if they have such a size.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that a pass may take; see :func:`load`.
+
+    Raises:
+        InvalidWeights: The file is damaged or holds no style network.
+        ValueError: There is no such device.
+
+    """
+    return StyleModel(name, read_network(path), device, memory, natural_edge)
 
 
 def load_picture(
@@ -103,16 +112,3 @@ def load_picture(
     """
     net = read_picture_net(network_file("transform", networks), vector)
     return StyleModel(PICTURE, net, device, memory, PICTURE_EDGE)
-
-
-def find_styles(folder: Path | None) -> dict[str, Path]:
-    """Return the weights files in a folder by the names of their styles; without a folder there are none.
-
-    Of two files with the same name the ``.safetensors`` is taken.
-
-    Names come from listing the folder, never from a request, so that no request can name a path.
-    """
-    if folder is None or not folder.is_dir():
-        return {}
-    files = [path for path in folder.iterdir() if path.suffix in SUFFIXES and NAME.fullmatch(path.stem)]
-    return {path.stem: path for path in sorted(files, key=lambda path: path.suffix != ".pth")}

@@ -4,9 +4,9 @@ from .precision import choose_dtype as choose_dtype
 from .transformer import STRIDE as STRIDE
 from .transformer import TransformerNet as TransformerNet
 from .transformer import pad as pad
-from .weights import SUFFIXES as SUFFIXES
 from .weights import Card as Card
 from .weights import check_tensors as check_tensors
+from .weights import pack_network as pack_network
 from .weights import read_card as read_card
 from .weights import read_network as read_network
 from .weights import read_tensors as read_tensors

@@ -9,14 +9,12 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from framebrush.errors import first_line
-from framebrush_scorer.errors import InvalidWeights
+from framebrush.styles import InvalidWeights
 from framebrush_scorer.networks.transformer import Norm, TransformerNet
-
-SUFFIXES = (".safetensors", ".pth")
 
 MAX_BYTES = 256 * 2**20
 """The largest file that is read, in bytes: thirty times the original network."""
@@ -33,7 +31,7 @@ class Card(BaseModel):
     title: str
     """One line that tells a person what the style is."""
     licence: str
-    """The licence of the weights, as an SPDX expression."""
+    """The licence of the weights, as an SPDX expression; ``NOASSERTION`` if nobody has said."""
     width: int
     """The number of channels of the first convolution."""
     blocks: int
@@ -70,6 +68,24 @@ def read_network(path: Path) -> TransformerNet:
             f"{card.width}, {card.blocks} and {card.norm}; correct the card or remove it"
         )
     return net.eval()
+
+
+def pack_network(path: Path, title: str) -> tuple[bytes, Card]:
+    """Return the weights of a file as the content of a ``.safetensors`` file, and their card.
+
+    Args:
+        path: The file, as :func:`read_network` takes it.
+        title: The title of the card if there is none beside the file.
+
+    Raises:
+        InvalidWeights: The file cannot be read or does not fit a TransformerNet, or the card is wrong.
+
+    """
+    net = read_network(path)
+    card = read_card(path)
+    if card is None:
+        card = Card(title=title, licence="NOASSERTION", width=net.width, blocks=net.blocks, norm=net.norm)
+    return (path.read_bytes() if path.suffix == ".safetensors" else save(net.state_dict())), card
 
 
 def convert(value: Tensor) -> Tensor:

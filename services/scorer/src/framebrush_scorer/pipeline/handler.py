@@ -13,15 +13,26 @@ from tarfile import TarError
 import cv2
 import numpy as np
 
-from framebrush.contracts import PICTURE, BatchReady, BatchScored, FrameFailure, Incoming, Manifest, Message, Rendition
+from framebrush.contracts import (
+    PICTURE,
+    BatchReady,
+    BatchScored,
+    FrameFailure,
+    Incoming,
+    Manifest,
+    Message,
+    PinnedStyle,
+    Rendition,
+)
 from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
 from framebrush.storage import Store, write_once
+from framebrush.styles import Library
 from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame
-from framebrush_scorer.models import FrameModel, load, load_picture
+from framebrush_scorer.models import FrameModel, WeightsCache, load, load_learned, load_picture
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth
@@ -55,11 +66,16 @@ class Scorer:
 
         memory = settings.model_memory and settings.model_memory * 10**6
 
+        weights = WeightsCache(Library(store, settings.styles_container))
+
         @lru_cache(maxsize=8)  # as many as a run can have
-        def load_model(name: str, vector: tuple[float, ...] | None) -> FrameModel:
+        def load_model(name: str, source: tuple[float, ...] | PinnedStyle | None) -> FrameModel:
             try:
-                if vector is not None:
-                    return load_picture(vector, settings.picture_networks, settings.device, memory)
+                if isinstance(source, PinnedStyle):
+                    path = weights.file(source.digest)
+                    return load_learned(name, path, source.natural_edge, settings.device, memory)
+                if source is not None:
+                    return load_picture(source, settings.picture_networks, settings.device, memory)
                 return load(name, settings.styles, settings.device, memory)
             except Exception as error:
                 check_device(error)
@@ -152,12 +168,14 @@ class Scorer:
         if not good:
             return decoded
         frames = np.stack(good)
-        options, style = manifest.options, manifest.style if model == PICTURE else None
-        vector = style.vector if style else None
+        options = manifest.options
         controls = Controls(options.strength, options.keep_colors, options.scale)
+        source: tuple[float, ...] | PinnedStyle | None = manifest.styles.get(model)
+        if model == PICTURE and manifest.style is not None:
+            source = manifest.style.vector
 
         def paint() -> list[RgbFrame | BadFrame]:
-            return score(Controlled(self._load_model(model, vector), controls), frames)
+            return score(Controlled(self._load_model(model, source), controls), frames)
 
         results = iter(self._model_thread.submit(copy_context().run, paint).result())
         painted = [item if isinstance(item, BadFrame) else next(results) for item in decoded]

@@ -1,4 +1,5 @@
 from .generator import generate as generate
+from .like import LikeTeacher as LikeTeacher
 from .picture import PictureTeacher as PictureTeacher
 from .recipe import Recipe as Recipe
 from .teachers import PainterTeacher as PainterTeacher

@@ -56,7 +56,7 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
     elif args.like:
         from framebrush_scorer.training.like import LikeTeacher
 
-        teacher = LikeTeacher(args.like)
+        teacher = LikeTeacher.of_file(args.like)
     else:
         from framebrush_scorer.training.picture import PictureTeacher
         from framebrush_scorer.training.vgg import read_vgg

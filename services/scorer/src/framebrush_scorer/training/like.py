@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ from framebrush_scorer.networks import optimise, pad, read_picture_net
 from framebrush_scorer.training.losses import painting_loss
 
 MOST_PIXELS = 400_000_000
-"""The most pixels of a picture that is learned from."""
+"""The most pixels of a file of the user's own that is learned from."""
 
 
 class LikeTeacher:
@@ -21,25 +23,37 @@ class LikeTeacher:
     What flickers most in its paintings is noise, which a network that learns from it does not pick up.
 
     Args:
-        path: The picture.
+        vector: The style vector of the picture, 100 numbers.
+        name: The name of the picture.
+        facts: What the card says of the picture.
         networks: The folder of the networks; see :func:`framebrush.pictures.network_file`.
 
     Raises:
-        PermanentError: The file is no picture, or there are no networks.
-        OSError: The file cannot be read.
+        NoPictureNetwork: The weights are missing or damaged.
 
     """
 
     whole = True
 
-    def __init__(self, path: Path, networks: Path | None = None) -> None:
+    def __init__(
+        self, vector: Sequence[float], name: str, facts: Mapping[str, str], networks: Path | None = None
+    ) -> None:
+        self.net = optimise(read_picture_net(network_file("transform", networks), vector))
+        self.title = f"learned from the picture {name}"
+        self.facts: dict[str, str | int | float] = {"like": name, **facts}
+
+    @classmethod
+    def of_file(cls, path: Path, networks: Path | None = None) -> Self:
+        """Return the teacher of a file of the user's own, which is decoded in this process.
+
+        Raises:
+            PermanentError: The file is no picture, or there are no networks.
+            OSError: The file cannot be read.
+        """
         content = path.read_bytes()
         _, square = read_square(io.BytesIO(content), path.name, MOST_PIXELS)
         (vector,) = predict([square], networks)
-        self.net = optimise(read_picture_net(network_file("transform", networks), vector))
-        self.title = f"learned from the picture {path.name}"
-        digest = hashlib.sha256(content).hexdigest()
-        self.facts: dict[str, str | int | float] = {"like": path.name, "like_sha256": digest}
+        return cls(vector, path.name, {"like_sha256": hashlib.sha256(content).hexdigest()}, networks)
 
     def target(self, x: Tensor) -> Tensor:
         """Return the paintings of whole pictures ``x`` (B, 3, H, W) in 0..1."""

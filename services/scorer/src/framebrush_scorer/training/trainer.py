@@ -93,24 +93,43 @@ class Trainer:
         """The part of the training that is done, in 0..1."""
         return min(1.0, self.step / self.recipe.steps)
 
-    def run(self, report: Callable[["Trainer"], None] = lambda _: None, save_every: float = 60.0) -> None:
-        """Train to the end, write the files, and remove the checkpoint.
+    def run(
+        self,
+        report: Callable[["Trainer"], None] = lambda _: None,
+        save_every: float = 60.0,
+        limit: float = math.inf,
+        saved: Callable[["Trainer"], None] = lambda _: None,
+    ) -> bool:
+        """Train to the end or for some time, and write the files; at the end, remove the checkpoint.
 
         Args:
             report: A function that is called with this trainer after every step.
             save_every: The seconds between two checkpoints with weights, card and preview.
+            limit: The seconds after which the training pauses, with a checkpoint. At least one step is taken.
+            saved: A function that is called with this trainer after every checkpoint.
 
+        Returns:
+            Whether the training has come to its end.
         """
-        start = saved = time.monotonic() - self.elapsed
+        begun = last = time.monotonic()
+        before = self.elapsed
         while self.step < self.recipe.steps:
             self.train_step()
-            self.elapsed = time.monotonic() - start
+            now = time.monotonic()
+            self.elapsed = before + now - begun
             report(self)
-            if time.monotonic() - saved >= save_every:
+            if now - begun >= limit:
+                break
+            if now - last >= save_every:
                 self.save()
-                saved = time.monotonic()
+                saved(self)
+                last = time.monotonic()
         self.save()
+        saved(self)
+        if self.step < self.recipe.steps:
+            return False
         self.checkpoint.unlink()
+        return True
 
     def train_step(self) -> float:
         """Take one step and return its loss."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torchvision.models import VGG16_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
-from framebrush_scorer.errors import InvalidWeights
+from framebrush.styles import InvalidWeights
 from framebrush_scorer.networks import check_tensors, read_tensors
 
 URL: str = VGG16_Weights.IMAGENET1K_V1.url

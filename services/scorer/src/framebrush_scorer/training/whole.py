@@ -48,9 +48,9 @@ class WholeSupply(Supply):
     def __init__(self, content: Content, teacher: Teacher, seed: int, device: torch.device, edge: int) -> None:
         super().__init__(content, teacher, seed, device)
         if not content.frames:
-            raise ValueError("--like needs pictures or films to learn from: give --content")
+            raise ValueError("there are no pictures or films to learn on; name some as content")
         if all(frame.std() < FLAT for frame in content.frames):
-            raise ValueError("--content has no variety: every frame is nearly of one colour")
+            raise ValueError("the content has no variety: every frame is nearly of one colour")
         frames = content.frames[:: -(-len(content.frames) * VARIANTS // MOST)]
         self.frames, self.edge = frames, max(edge, content.size)
         self.scene = cache(self._paint)

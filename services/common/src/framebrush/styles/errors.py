@@ -1,4 +1,4 @@
-"""Errors about models: both are permanent, so a message that meets one is dead-lettered with its reason."""
+"""Errors about styles. They are permanent, so a message that meets one is dead-lettered with its reason."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from framebrush.errors import PermanentError
 
 
 class UnknownModel(PermanentError):
-    """No model of the requested name is built in, installed, shipped, or in the folder of styles."""
+    """No model of the requested name is built in, installed, shipped, in the library, or in the folder of styles."""
 
     reason: ClassVar[str] = "unknown_model"
 

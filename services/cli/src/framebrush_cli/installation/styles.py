@@ -1,0 +1,65 @@
+"""Styles of the library, as files of this machine."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+from framebrush.contracts import LibraryStyle
+from framebrush.styles import NAME, OURS, SHIPPED, SUFFIXES
+from framebrush_cli.errors import CommandFailed
+
+MOST_PREVIEW = 20 * 10**6
+"""The largest preview that is uploaded, in bytes."""
+
+
+def check_name(name: str) -> str:
+    """Return a name that a style of the library may have.
+
+    Raises:
+        CommandFailed: It may not.
+    """
+    if not NAME.fullmatch(name):
+        raise CommandFailed(f"{name[:80]!r} is no name for a style: letters, digits, '.', '_' and '-', 64 at most")
+    if name in OURS and name not in SHIPPED:
+        raise CommandFailed(f"{name} is a model that comes with framebrush: choose another name with --name")
+    return name
+
+
+def read_style(path: Path, name: str, title: str | None) -> tuple[LibraryStyle, bytes, bytes | None]:
+    """Read a style from a file of weights, with the card and the preview beside it if they are there.
+
+    Returns:
+        The entry of the library, the weights, and the preview.
+
+    Raises:
+        CommandFailed: There is no such file, or the scorer is not installed here.
+        InvalidWeights: The file is damaged or holds no style network.
+    """
+    if path.suffix not in SUFFIXES or not path.is_file():
+        raise CommandFailed(f"{path}: no such file with weights, {' or '.join(SUFFIXES)}")
+    if find_spec("framebrush_scorer") is None:
+        raise CommandFailed("to look into weights needs the scorer: pip install framebrush-scorer")
+    from framebrush_scorer.networks import pack_network  # It imports torch.
+
+    weights, card = pack_network(path, title or name)
+    picture = path.with_suffix(".png")
+    small = picture.is_file() and picture.stat().st_size <= MOST_PREVIEW
+    preview = picture.read_bytes() if small else None
+    style = LibraryStyle(
+        name=name, digest=hashlib.sha256(weights).hexdigest(), size=len(weights), added=datetime.now(UTC),
+        title=title or card.title, natural_edge=card.natural_edge, preview=preview is not None,
+        card=card.model_dump(mode="json"),
+    )  # fmt: skip
+    return style, weights, preview
+
+
+def shipped_cards() -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the names and the cards of the shipped styles; none where the scorer is not installed."""
+    spec = find_spec("framebrush_scorer")
+    if spec is None or spec.origin is None:
+        return
+    for path in sorted((Path(spec.origin).parent / "styles").glob("*.json")):
+        yield path.stem, json.loads(path.read_bytes())

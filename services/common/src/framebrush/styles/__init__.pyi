@@ -1,0 +1,13 @@
+from .catalogue import BUILT_IN as BUILT_IN
+from .catalogue import GROUP as GROUP
+from .catalogue import NAME as NAME
+from .catalogue import OURS as OURS
+from .catalogue import SHIPPED as SHIPPED
+from .catalogue import SUFFIXES as SUFFIXES
+from .catalogue import find_styles as find_styles
+from .catalogue import known_models as known_models
+from .catalogue import unknown as unknown
+from .errors import InvalidWeights as InvalidWeights
+from .errors import UnknownModel as UnknownModel
+from .jobs import LearningJobs as LearningJobs
+from .library import Library as Library
