@@ -173,7 +173,7 @@ DOCUMENTS: dict[str, Document] = {
         title="The Great Wave off Kanagawa, Katsushika Hokusai, around 1831",
         natural_edge=360,
         preview=True,
-        card={"licence": "MIT", "width": 16, "blocks": 3, "norm": "batch"},
+        card='{"licence":"MIT","width":16,"blocks":3,"norm":"batch"}',
     ),
     "learning_job": LearningJob(
         job=JOB,

@@ -21,7 +21,7 @@ SIZE = (640, 360)
 CUT = (slice(20, 272), slice(60, 508))
 """Rows and columns shown, pixel by pixel."""
 
-COLUMNS = 4
+COLUMNS = 5
 
 
 def label(tile: RgbFrame, name: str) -> RgbFrame:
@@ -39,8 +39,9 @@ def main() -> None:
     trained = sorted(find_styles(SHIPPED))
     tiles = [label(frame[CUT], "the video")]
     tiles += [label(load(name)(frame[None])[0][CUT], name) for name in [*trained, *BUILT_IN[1:]]]
-    own_colors = Controlled(load("vangogh"), Controls(keep_colors=True))
-    tiles.append(label(own_colors(frame[None])[0][CUT], "vangogh, keep_colors"))
+    for name in ("starry", "vangogh"):
+        own_colors = Controlled(load(name), Controls(keep_colors=True))
+        tiles.append(label(own_colors(frame[None])[0][CUT], f"{name}, keep_colors"))
     rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles) // COLUMNS * COLUMNS, COLUMNS)]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(sys.argv[2], sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])

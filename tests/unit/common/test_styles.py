@@ -12,7 +12,7 @@ from framebrush.styles import OURS, InvalidWeights, Library, UnknownModel, known
 
 def style(name: str, weights: bytes, **fields: object) -> LibraryStyle:
     digest = hashlib.sha256(weights).hexdigest()
-    made = {"added": datetime(2026, 11, 2, tzinfo=UTC), "title": f"{name} it is", "card": {"licence": "MIT"}}
+    made = {"added": datetime(2026, 11, 2, tzinfo=UTC), "title": f"{name} it is", "card": "{}"}
     return LibraryStyle(name=name, digest=digest, size=len(weights), **(made | fields))  # type: ignore[arg-type]
 
 

@@ -117,13 +117,13 @@ def show(
     if as_json:
         document = {
             "style": style.model_dump(mode="json") if style else None,
-            "card": style.card if style else shipped,
+            "card": json.loads(style.card) if style else shipped,
             "learning": status.model_dump(mode="json") if status else None,
         }
         out.print(escape(json.dumps(document)))
         return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    card: dict[str, Any] = style.card if style else shipped or {}
+    card: dict[str, Any] = json.loads(style.card) if style else shipped or {}
     if style:
         table.add_row("added", local(style.added))
         table.add_row("weights", f"{style.size} bytes, SHA-256 {style.digest[:16]}…")

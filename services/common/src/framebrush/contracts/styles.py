@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -45,8 +45,8 @@ class LibraryStyle(Document):
     natural_edge: NaturalEdge = None
     preview: bool = False
     """Whether there is a preview, a PNG file."""
-    card: dict[str, Any]
-    """The style's card: licence, layout and how it was made."""
+    card: Annotated[str, Field(max_length=65_536)]
+    """The style's card as JSON: licence, layout and how it was made."""
 
     @property
     def pinned(self) -> PinnedStyle:

@@ -21,7 +21,7 @@ SUFFIXES = (".safetensors", ".pth")
 BUILT_IN = ("identity", "ink", "mosaic", "oil", "vangogh", "woodcut")
 """The models that are code. ``identity`` gives frames back as they are; the others are painters."""
 
-SHIPPED = ("comic", "gouache", "pencil", "poster", "starry")
+SHIPPED = ("comic", "gouache", "pencil", "poster", "scream", "starry", "wave")
 """The learned styles that come with the scorer."""
 
 OURS = (*BUILT_IN, *SHIPPED, PICTURE)
