@@ -1,6 +1,7 @@
 """The torture set: films as cameras, screen recorders and archives make them, each with a known property."""
 
 from support.torture.case import Case
+from support.torture.coding import CODING
 from support.torture.pixels import PIXELS
 from support.torture.structure import STRUCTURE
 from support.torture.timing import TIMING
@@ -11,6 +12,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "Structure": STRUCTURE,
     "Sound and text": TRACKS,
     "Pixels": PIXELS,
+    "Coding": CODING,
 }
 """By what they put to the test."""
 CASES = tuple(case for cases in GROUPS.values() for case in cases)

@@ -25,6 +25,7 @@ from .inspection import strictly_increasing as strictly_increasing
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack
+from .sidedata import side_data as side_data
 from .similarity import psnr as psnr
 from .similarity import ssim as ssim
 from .streams import add_copy as add_copy

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 from av.container import InputContainer
 from av.packet import Packet
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
+from framebrush.media.sidedata import side_data
 
 COPIED = ("audio", "subtitle")
 """The types of streams whose packets go into the output as they are."""
@@ -167,7 +167,7 @@ def labels_of(
 
 def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
     """Return the properties of a stream, given its first decoded frame: only decoding tells the tags for sure."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix = side_data(frame, "DISPLAYMATRIX")
     if stream.time_base is None:
         raise InvalidVideo("the video stream has no time base")
     return VideoProperties(
@@ -179,7 +179,7 @@ def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
         time_base=(stream.time_base.numerator, stream.time_base.denominator),
         frame_rate=_rational(stream.average_rate),
         sample_aspect_ratio=_rational(stream.sample_aspect_ratio),
-        rotation=struct.unpack("<9i", bytes(cast(SideData, matrix))) if matrix is not None else None,
+        rotation=struct.unpack("<9i", matrix) if matrix is not None else None,
         color_range=int(frame.color_range),
         color_primaries=int(frame.color_primaries),
         color_trc=int(frame.color_trc),

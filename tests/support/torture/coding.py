@@ -1,0 +1,51 @@
+"""Cases that put coding to the test: how cameras, broadcasters and editors store pictures, and what lies beside them."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+
+from support.film import Film
+from support.torture.case import Case
+from support.torture.structure import RATE
+from support.torture.timing import SILENT
+
+ORIENTED = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1, 6) + bytes(4)
+"""EXIF with one field: the picture is to be turned by 90 degrees to the right."""
+JPEG = Film(codec="mjpeg", pixel_format="yuvj420p", options={"qmin": "1"}, sounds=SILENT, **RATE)
+
+
+def rewritten(path: Path, film: Film, change: Callable[[bytes], bytes], **muxer: Any) -> Path:
+    """A film whose pictures are stored in other bytes."""
+    plain = film.write(path.with_name(f"plain{path.suffix}"))
+    with av.open(str(plain)) as source, av.open(str(path), "w", **muxer) as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream, opaque=True)
+        for packet in source.demux(stream):
+            if packet.size:
+                changed: Any = av.Packet(change(bytes(packet)))
+                changed.pts, changed.dts, changed.duration = packet.pts, packet.dts, packet.duration
+                changed.time_base, changed.is_keyframe, changed.stream = packet.time_base, packet.is_keyframe, copy
+                target.mux(changed)
+    return path
+
+
+def exif(path: Path) -> Path:
+    """A time-lapse: the JPEG files of a camera, each with its EXIF."""
+    block = b"\xff\xe1" + struct.pack(">H", len(ORIENTED) + 2) + ORIENTED
+    return rewritten(path, JPEG, lambda picture: picture[:2] + block + picture[2:])
+
+
+def lcevc(path: Path) -> Path:
+    """An enhancement layer in messages of the base layer (ITU-T T.35, of V-Nova), which only some players show."""
+    message = b"\xb4\0\x50\0" + bytes(range(1, 20))
+    unit = b"\x06\x04" + bytes([len(message)]) + message + b"\x80"
+    return rewritten(path, Film(sounds=SILENT), lambda picture: len(unit).to_bytes(4, "big") + unit + picture)
+
+
+CODING = (
+    Case("MJPEG with EXIF, turned", "exif.avi", exif, segments=2),
+    Case("H.264 with LCEVC", "lcevc.mp4", lcevc, segments=2),
+)
