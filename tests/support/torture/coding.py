@@ -1,20 +1,26 @@
-"""Cases that put coding to the test: how cameras, broadcasters and editors store pictures, and what lies beside them."""
+"""Cases that put coding to the test: how cameras, broadcasters and editors store pictures, and what is beside them."""
 
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from support.film import Film
 from support.torture.case import Case
 from support.torture.structure import RATE
 from support.torture.timing import SILENT
+from support.video import picture
 
 ORIENTED = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1, 6) + bytes(4)
 """EXIF with one field: the picture is to be turned by 90 degrees to the right."""
 JPEG = Film(codec="mjpeg", pixel_format="yuvj420p", options={"qmin": "1"}, sounds=SILENT, **RATE)
+
+SHARP = {"pixel_format": "yuv444p", "jpeg_quality": 100}
+"""For pictures of few colours, whose edges 4:2:0 blurs."""
 
 
 def rewritten(path: Path, film: Film, change: Callable[[bytes], bytes], **muxer: Any) -> Path:
@@ -45,7 +51,31 @@ def lcevc(path: Path) -> Path:
     return rewritten(path, Film(sounds=SILENT), lambda picture: len(unit).to_bytes(4, "big") + unit + picture)
 
 
+def palette(path: Path) -> Path:
+    """Pixels that are indices into 256 colours, as screen recorders and animation programs stored them."""
+    colors = np.array([(255, r * 36, g * 36, b * 85) for r in range(8) for g in range(8) for b in range(4)], np.uint8)
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "pal8"
+        for index in range(12):
+            red, green, blue = np.moveaxis(picture(index, 64, 48).astype(int), -1, 0)
+            indices = (red // 37 * 32 + green // 37 * 4 + blue // 86).astype(np.uint8)
+            frame = av.VideoFrame.from_ndarray((indices, colors), format="pal8")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
 CODING = (
     Case("MJPEG with EXIF, turned", "exif.avi", exif, segments=2),
     Case("H.264 with LCEVC", "lcevc.mp4", lcevc, segments=2),
+    Case("a palette, AVI", "palette.avi", palette, segments=2, options=SHARP),
+    Case("a palette, QuickTime", "palette.mov", palette, segments=2, options=SHARP),
+    Case(
+        "grays by QuickTime's Animation",
+        "animation.mov",
+        Film(codec="qtrle", pixel_format="gray", sounds=SILENT),
+        segments=2,
+    ),
 )

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import av
 from av.container import InputContainer
+from av.packet import PacketSideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -48,12 +49,14 @@ def decode_segment(
     """
     for jump in (True, False):  # an index may lead past the start: then decode from the beginning
         with opened() as (container, stream):
+            palette = None
             if jump:
+                palette = _palette(container, stream)
                 try:
                     container.seek(segment.start, stream=stream)
                 except av.FFmpegError:
                     continue
-            frames = _between(container, stream, segment, alive)
+            frames = _between(container, stream, segment, palette, alive)
             first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -91,8 +94,19 @@ def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment
         )
 
 
+def _palette(container: InputContainer, stream: VideoStream) -> PacketSideData | None:
+    """Return the colours of a video whose pixels are indices. FFmpeg gives them with the first packet only."""
+    if stream.codec_context.pix_fmt != "pal8":
+        return None
+    return next((packet.get_sidedata("palette") for packet in container.demux(stream)), None)
+
+
 def _between(
-    container: InputContainer, stream: VideoStream, segment: Segment, alive: Callable[[], None]
+    container: InputContainer,
+    stream: VideoStream,
+    segment: Segment,
+    palette: PacketSideData | None,
+    alive: Callable[[], None],
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment, with None in the place of each frame that its packet did not give.
 
@@ -100,7 +114,7 @@ def _between(
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
     timed, previous = not untimed(container, stream), segment.start - 1
-    for frame in _frames(container, stream, segment, awaited):
+    for frame in _frames(container, stream, segment, palette, awaited):
         time = frame.pts if timed else None
         if time is None and awaited:
             time = awaited[0][0]
@@ -129,11 +143,18 @@ def _between(
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, segment: Segment, awaited: list[tuple[int, int]]
+    container: InputContainer,
+    stream: VideoStream,
+    segment: Segment,
+    palette: PacketSideData | None,
+    awaited: list[tuple[int, int]],
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
     codec, by_time = codec_name(stream), not untimed(container, stream)
     for packet in container.demux(stream):
+        if palette is not None and packet.size:
+            packet.set_sidedata(palette)
+            palette = None
         time = packet.pts if packet.pts is not None else packet.dts
         shown = packet.size and not packet.is_discard and not hidden(packet, codec)
         if shown and time is not None and (time >= segment.start or packet.pts is None or not by_time):

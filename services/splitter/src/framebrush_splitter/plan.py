@@ -65,6 +65,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
+    recoloured = False
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
@@ -79,6 +80,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             samples.setdefault(packet.stream.index, packet)
             continue
         stored += 1
+        recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
             raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
@@ -105,7 +107,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
     if last + CUT_SHORT < announced:
         raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
-    if untimed(container, stream):
+    if untimed(container, stream) or recoloured:
         unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
     return Packets(array("q", sorted(times)), random_access, max(ends), unusable, samples)
 

@@ -1,5 +1,7 @@
 """Reads what FFmpeg attaches to frames beside their pixels. It needs the extra ``framebrush[video]``."""
 
+from typing import Any, cast
+
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
@@ -9,16 +11,18 @@ LATER = {28: "LCEVC", 29: "VIEW_ID", 30: "3D_REFERENCE_DISPLAYS", 31: "EXIF"}
 
 def side_data(frame: VideoFrame, name: str) -> bytes | None:
     """Return a frame's side data of a type, such as ``DISPLAYMATRIX``; None if there is none."""
-    return next((bytes(data) for data in frame.side_data if data.type.name == name), None)
+    attached: Any = frame.side_data  # PyAV's stubs have it as a mapping of texts; it iterates over the data.
+    return next((bytes(data) for data in attached if data.type.name == name), None)
 
 
 def _unnamed(cls: type[Type], value: object) -> Type | None:
     """Return a member for a type that FFmpeg knows and PyAV does not."""
     if not isinstance(value, int):
         return None
-    member = object.__new__(cls)
+    member: Any = object.__new__(cls)
     member._name_, member._value_ = LATER.get(value, f"TYPE_{value}"), value
-    return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]  # it is a member
+    known = cls._value2member_map_.setdefault(value, member)
+    return cast(Type, known)
 
 
 # PyAV names the type of every side data before it gives any of them, and raises ValueError for a type that it cannot
