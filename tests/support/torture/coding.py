@@ -67,6 +67,35 @@ def palette(path: Path) -> Path:
     return path
 
 
+def sample_aes(path: Path) -> Path:
+    """A segment of HLS: its stream type says that the pictures are encrypted by Apple's SAMPLE-AES."""
+    data = bytearray(Film(sounds=SILENT, **RATE, format="mpegts").write(path).read_bytes())
+    for start in range(0, len(data), 188):
+        if data[start + 1] & 0x40 and data[start + 5] == 2:  # the program map table
+            section = data[start + 5 : start + 8 + data[start + 7]]
+            section[12] = 0xDB
+            section[-4:] = _crc(section[:-4]).to_bytes(4, "big")
+            data[start + 5 : start + 5 + len(section)] = section
+    path.write_bytes(data)
+    return path
+
+
+def _crc(data: bytes) -> int:
+    """CRC-32 of MPEG-2 (ISO/IEC 13818-1, annex A)."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
+    return value
+
+
+KEY = {
+    "encryption_scheme": "cenc-aes-ctr",
+    "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb",
+    "encryption_kid": "a7e61c373e219033c21091fa607bf3b8",
+}
+
 CODING = (
     Case("MJPEG with EXIF, turned", "exif.avi", exif, segments=2),
     Case("H.264 with LCEVC", "lcevc.mp4", lcevc, segments=2),
@@ -77,5 +106,19 @@ CODING = (
         "animation.mov",
         Film(codec="qtrle", pixel_format="gray", sounds=SILENT),
         segments=2,
+    ),
+    Case(
+        "encrypted MP4 (Common Encryption)",
+        "cenc.mp4",
+        Film(muxer=KEY),
+        refused="video stream 0 is encrypted (Common Encryption)",
+        lost="refused: whoever has the key decrypts it first (`ffmpeg -decryption_key KEY -i film.mp4 -c copy`)",
+    ),
+    Case(
+        "encrypted transport stream (SAMPLE-AES)",
+        "aes.ts",
+        sample_aes,
+        refused="video stream 0 is encrypted (SAMPLE-AES)",
+        lost="refused: its playlist names the key (`ffmpeg -i playlist.m3u8 -c copy`)",
     ),
 )

@@ -16,6 +16,7 @@ from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo
 from framebrush.media import codec_name
 from framebrush_splitter.bitstream import hidden, untimed
+from framebrush_splitter.encryption import refuse_encrypted_packet
 
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
 """Formats that FFmpeg opens but does not decode in full, and what to do about them."""
@@ -68,9 +69,10 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     """Return the first frame that can be decoded.
 
     Raises:
-        InvalidVideo: No frame can be decoded.
+        InvalidVideo: No frame can be decoded, or the video is encrypted.
     """
     for packet in container.demux(stream):
+        refuse_encrypted_packet(packet, container.name)
         try:
             for frame in packet.decode():
                 return frame

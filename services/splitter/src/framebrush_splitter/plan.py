@@ -15,6 +15,7 @@ from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import codec_name, strictly_increasing
 from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
+from framebrush_splitter.encryption import refuse_encrypted_packet
 
 BATCH_PIXELS = 16_000_000
 """The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
@@ -58,7 +59,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         max_frames: The number of frames that it may have.
 
     Raises:
-        InvalidVideo: There are no frames, frames have no times, times jump back, the file is cut short, or many packets
+        InvalidVideo: A stream is encrypted, there are no frames, frames have no times, times jump back, the file is cut short, or many packets
             hold the same bytes, which would fill disks when they are copied.
         LimitExceeded: There are too many frames.
     """
@@ -70,6 +71,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     for packet in _announced(container):
         if packet.size == 0:
             continue
+        refuse_encrypted_packet(packet, container.name)
         left -= packet.size
         if left < 0:
             raise InvalidVideo(

@@ -17,6 +17,7 @@ from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
+from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
@@ -59,6 +60,7 @@ def plan_run(
     with open_video(source) as (container, stream):
         _check_streams(container, limits)
         _check_size(stream.width, stream.height, limits)
+        refuse_encrypted(container)
         frame = first_frame(container, stream)
         video = read_properties(stream, frame)
         _check_size(video.width, video.height, limits)  # the container may state another size than the frames have

@@ -16,6 +16,7 @@ from .inspection import MediaInfo as MediaInfo
 from .inspection import Track as Track
 from .inspection import choose_video as choose_video
 from .inspection import codec_name as codec_name
+from .inspection import codec_tag as codec_tag
 from .inspection import is_extra as is_extra
 from .inspection import is_gap as is_gap
 from .inspection import labels_of as labels_of

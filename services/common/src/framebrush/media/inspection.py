@@ -33,6 +33,14 @@ def codec_name(stream: Stream) -> str:
     return ALIASES.get(name, name)
 
 
+def codec_tag(stream: Stream) -> str:
+    """Return what a container calls a stream's codec: four characters, of which it may leave some zero."""
+    try:
+        return str(cast(Any, stream.codec_context).codec_tag)
+    except UnicodeDecodeError as error:  # PyAV takes a number for text.
+        return error.object.decode("latin-1")
+
+
 def choose_video(container: InputContainer) -> VideoStream:
     """Return the stream to style: the one that a player would show, and never cover art.
 
