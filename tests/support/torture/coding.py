@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from support.film import Film
 from support.torture.case import Case
-from support.torture.structure import RATE
+from support.torture.structure import MS, RATE
 from support.torture.timing import SILENT
 from support.video import picture
 
@@ -67,6 +68,34 @@ def palette(path: Path) -> Path:
     return path
 
 
+def vp9_hidden(path: Path, *, joined: bool) -> Path:
+    """VP9 with hidden frames: every other frame is decoded, and shown by the next packet, which only names it.
+
+    An encoder joins the two into one packet (a superframe); some hardware encoders leave them apart.
+    """
+    plain = Film(codec="libvpx-vp9", **MS, gop=1, sounds=SILENT, options={"b": "4M"}).write(
+        path.with_name("plain.webm")
+    )
+    options = {"fflags": "-autobsf"}  # The muxer would join them.
+    with av.open(str(plain)) as source, av.open(str(path), "w", options=options) as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream, opaque=True)
+        for number, packet in enumerate(packet for packet in source.demux(stream) if packet.size):
+            frame = bytes(packet)
+            parts = [frame]
+            if number % 2:
+                parts = [bytes([frame[0] & ~2]) + frame[1:], b"\x88"]  # show_frame is 0; show_existing_frame of slot 0
+            if number % 2 and joined:
+                index = b"\xc9" + len(frame).to_bytes(2, "little") + (1).to_bytes(2, "little") + b"\xc9"
+                parts = [b"".join(parts) + index]
+            for part in parts:
+                split: Any = av.Packet(part)
+                split.pts = split.dts = packet.pts
+                split.stream, split.time_base, split.is_keyframe = copy, packet.time_base, len(part) > 1
+                target.mux(split)
+    return path
+
+
 def sample_aes(path: Path) -> Path:
     """A segment of HLS: its stream type says that the pictures are encrypted by Apple's SAMPLE-AES."""
     data = bytearray(Film(sounds=SILENT, **RATE, format="mpegts").write(path).read_bytes())
@@ -107,6 +136,8 @@ CODING = (
         Film(codec="qtrle", pixel_format="gray", sounds=SILENT),
         segments=2,
     ),
+    Case("VP9 with hidden frames in superframes", "super.webm", partial(vp9_hidden, joined=True), segments=2),
+    Case("VP9 with hidden frames in packets of their own", "split.webm", partial(vp9_hidden, joined=False), segments=2),
     Case(
         "encrypted MP4 (Common Encryption)",
         "cenc.mp4",

@@ -44,11 +44,6 @@ def untimed(container: InputContainer, stream: VideoStream) -> bool:
     return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
-def hidden(packet: "Packet[Any]", codec: str) -> bool:
-    """Return whether the frame in a packet is never shown; other frames refer to it (RFC 6386, section 9.1)."""
-    return codec == "vp8" and not memoryview(packet)[0] & 0x10
-
-
 def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:
     """Yield the NAL units of a packet, which have sizes (ISO/IEC 14496-15) or start codes in front of them."""
     if len(extra) <= size_at or extra[0] != 1:

@@ -14,8 +14,8 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo
-from framebrush.media import codec_name
-from framebrush_splitter.bitstream import hidden, untimed
+from framebrush.media import Shown
+from framebrush_splitter.bitstream import untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
@@ -152,14 +152,13 @@ def _frames(
     awaited: list[tuple[int, int]],
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
-    codec, by_time = codec_name(stream), not untimed(container, stream)
+    shown, by_time = Shown(stream), not untimed(container, stream)
     for packet in container.demux(stream):
         if palette is not None and packet.size:
             packet.set_sidedata(palette)
             palette = None
         time = packet.pts if packet.pts is not None else packet.dts
-        shown = packet.size and not packet.is_discard and not hidden(packet, codec)
-        if shown and time is not None and (time >= segment.start or packet.pts is None or not by_time):
+        if shown(packet) and time is not None and (time >= segment.start or packet.pts is None or not by_time):
             heapq.heappush(awaited, (time, packet.duration or 0))
         try:
             yield from packet.decode()

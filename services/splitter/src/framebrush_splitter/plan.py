@@ -13,8 +13,8 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import codec_name, strictly_increasing
-from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
+from framebrush.media import Shown, codec_name, strictly_increasing
+from framebrush_splitter.bitstream import is_random_access_point, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
 BATCH_PIXELS = 16_000_000
@@ -59,14 +59,14 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         max_frames: The number of frames that it may have.
 
     Raises:
-        InvalidVideo: A stream is encrypted, there are no frames, frames have no times, times jump back, the file is cut short, or many packets
-            hold the same bytes, which would fill disks when they are copied.
+        InvalidVideo: A stream is encrypted, there are no frames, frames have no times, times jump back, the file is cut
+            short, or many packets hold the same bytes, which would fill disks when they are copied.
         LimitExceeded: There are too many frames.
     """
     times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
-    recoloured = False
+    recoloured, shown = False, Shown(stream)
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
@@ -88,7 +88,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
         if packet.is_corrupt:
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
-        if packet.is_discard or hidden(packet, codec):
+        if not shown(packet):
             continue
         times.append(time)
         ends.append(time + max(packet.duration or 0, 1))

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 from av.container import InputContainer
 from av.packet import Packet
@@ -16,29 +16,14 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
+from framebrush.media.names import codec_name
+from framebrush.media.shown import Shown
 from framebrush.media.sidedata import side_data
 
 COPIED = ("audio", "subtitle")
 """The types of streams whose packets go into the output as they are."""
-ALIASES = {"mp2": "mp3"}
-"""Names of codecs that mean the same here: MP4 does not tell the layer of MPEG audio."""
 TITLES = ("title", "artist", "album", "comment", "copyright", "date", "description", "genre")
 """The metadata of a container that every format we write can carry."""
-
-
-def codec_name(stream: Stream) -> str:
-    """Return the name of a stream's codec, and not of FFmpeg's decoder for it; the stream's type if it has no codec."""
-    context = cast(Any, stream.codec_context)
-    name = str(context.codec.canonical_name) if context is not None else stream.type
-    return ALIASES.get(name, name)
-
-
-def codec_tag(stream: Stream) -> str:
-    """Return what a container calls a stream's codec: four characters, of which it may leave some zero."""
-    try:
-        return str(cast(Any, stream.codec_context).codec_tag)
-    except UnicodeDecodeError as error:  # PyAV takes a number for text.
-        return error.object.decode("latin-1")
 
 
 def choose_video(container: InputContainer) -> VideoStream:
@@ -142,12 +127,14 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         av.FFmpegError: The file cannot be read.
     """
     stream, frame = video or choose_video(container), None
+    shown = Shown(stream)
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     for packet in container.demux([container.streams[index] for index in tracks]):
         track = tracks[packet.stream.index]
         if packet.stream is stream and frame is None:
             frame = next(iter(stream.decode(packet)), None)
-        if packet.size and not (packet.stream is stream and packet.is_discard) and not is_gap(packet, track.codec):
+        kept = shown(packet) if packet.stream is stream else packet.size and not is_gap(packet, track.codec)
+        if kept:
             track.add(packet)
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
