@@ -96,6 +96,17 @@ def vp9_hidden(path: Path, *, joined: bool) -> Path:
     return path
 
 
+def reserved_colors(path: Path) -> Path:
+    """ProRes whose frames have zeros, which are reserved, for the colours that the editor did not know."""
+    film = Film(codec="prores_ks", pixel_format="yuv422p10le", sounds=SILENT)
+
+    def without_colors(picture: bytes) -> bytes:
+        header = picture.index(b"icpf") + 4
+        return picture[: header + 14] + bytes(3) + picture[header + 17 :]
+
+    return rewritten(path, film, without_colors)
+
+
 def sample_aes(path: Path) -> Path:
     """A segment of HLS: its stream type says that the pictures are encrypted by Apple's SAMPLE-AES."""
     data = bytearray(Film(sounds=SILENT, **RATE, format="mpegts").write(path).read_bytes())
@@ -138,6 +149,14 @@ CODING = (
     ),
     Case("VP9 with hidden frames in superframes", "super.webm", partial(vp9_hidden, joined=True), segments=2),
     Case("VP9 with hidden frames in packets of their own", "split.webm", partial(vp9_hidden, joined=False), segments=2),
+    Case(
+        "ProRes with reserved codes of colours",
+        "reserved.mov",
+        reserved_colors,
+        segments=2,
+        notes=("10 bits",),
+        lost="bits beyond the eighth",
+    ),
     Case(
         "encrypted MP4 (Common Encryption)",
         "cenc.mp4",

@@ -22,6 +22,10 @@ from framebrush.media.sidedata import side_data
 
 COPIED = ("audio", "subtitle")
 """The types of streams whose packets go into the output as they are."""
+PRIMARIES = frozenset((1, *range(4, 13), 22))
+TRANSFERS = frozenset((1, *range(4, 19)))
+MATRICES = frozenset((0, 1, *range(4, 18)))
+"""The code points of ITU-T H.273, tables 2 to 4, that are neither reserved nor unspecified."""
 TITLES = ("title", "artist", "album", "comment", "copyright", "date", "description", "genre")
 """The metadata of a container that every format we write can carry."""
 
@@ -176,10 +180,15 @@ def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
         sample_aspect_ratio=_rational(stream.sample_aspect_ratio),
         rotation=struct.unpack("<9i", matrix) if matrix is not None else None,
         color_range=int(frame.color_range),
-        color_primaries=int(frame.color_primaries),
-        color_trc=int(frame.color_trc),
-        color_space=int(frame.colorspace),
+        color_primaries=_named(frame.color_primaries, PRIMARIES),
+        color_trc=_named(frame.color_trc, TRANSFERS),
+        color_space=_named(frame.colorspace, MATRICES),
     )
+
+
+def _named(code: int, named: frozenset[int]) -> int:
+    """Return a code point, as unspecified if it is reserved: that is how players take it, and no encoder writes it."""
+    return code if code in named else 2
 
 
 def _rational(value: Fraction | None) -> Rational | None:
