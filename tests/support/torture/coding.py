@@ -158,6 +158,13 @@ CODING = (
         lost="bits beyond the eighth",
     ),
     Case(
+        "H.264 with B-frames in MXF, without offsets of reordering",
+        "h264.mxf",
+        Film(sounds=SILENT, format="mxf", **RATE),
+        lost="parallel decoding: a frame's time follows from its place among all",
+        notes=("decoding cannot begin exactly",),
+    ),
+    Case(
         "encrypted MP4 (Common Encryption)",
         "cenc.mp4",
         Film(muxer=KEY),

@@ -1,6 +1,7 @@
 """What a packet tells without being decoded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from av.container import InputContainer
@@ -9,6 +10,8 @@ from av.video.stream import VideoStream
 
 H264_IDR, H264_SEI = 5, 6
 HEVC_IRAP = range(16, 24)
+FIRST = 64
+"""The packets that tell whether packets are stored in another order than that of their times."""
 RECOVERY_POINT = 6
 """The type of the SEI message that announces a recovery point (ITU-T H.264, annex D)."""
 
@@ -36,12 +39,21 @@ def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
     return False
 
 
-def untimed(container: InputContainer, stream: VideoStream) -> bool:
-    """Return whether frames have no times of their own: AVI numbers its packets in the order in which they are stored.
+def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]) -> bool:
+    """Return whether frames have no times of their own: packets are numbered in the order in which they are stored.
 
-    The time of a frame then follows from its position among all frames.
+    The time of a frame then follows from its position among all frames. AVI has no other times, and MXF has none without
+    the offsets of reordering in its index.
+
+    Args:
+        container: The video, opened.
+        stream: Its video stream.
+        times: The times of its first packets, ``FIRST`` if there are so many, in the order in which they are stored.
     """
-    return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+    if not stream.codec_context.has_b_frames:
+        return False
+    ordered = all(a <= b for a, b in pairwise(times[:FIRST]))
+    return container.format.name == "avi" or (container.format.name == "mxf" and ordered)
 
 
 def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:

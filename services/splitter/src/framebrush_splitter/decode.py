@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeAlias
 
 import av
@@ -15,7 +16,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo
 from framebrush.media import Shown
-from framebrush_splitter.bitstream import untimed
+from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
@@ -48,16 +49,16 @@ def decode_segment(
     Raises:
         InvalidVideo: The segment has more or fewer frames than planned, or none of them can be decoded.
     """
+    start = _Start()
     for jump in (True, False):  # an index may lead past the start: then decode from the beginning
         with opened() as (container, stream):
-            palette = None
             if jump:
-                palette = _palette(container, stream)
+                start = _beginning(container, stream)
                 try:
                     container.seek(segment.start, stream=stream)
                 except av.FFmpegError:
                     continue
-            frames = _between(container, stream, segment, palette, alive)
+            frames = _between(container, stream, segment, start, alive)
             first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -96,18 +97,31 @@ def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment
         )
 
 
-def _palette(container: InputContainer, stream: VideoStream) -> PacketSideData | None:
-    """Return the colours of a video whose pixels are indices. FFmpeg gives them with the first packet only."""
-    if stream.codec_context.pix_fmt != "pal8":
-        return None
-    return next((packet.get_sidedata("palette") for packet in container.demux(stream)), None)
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the beginning of a file tells, and a seek would pass over."""
+
+    timed: bool = True
+    """Whether frames have times of their own."""
+    palette: PacketSideData | None = None
+    """The colours of a video whose pixels are indices: FFmpeg gives them with the first packet only."""
+
+
+def _beginning(container: InputContainer, stream: VideoStream) -> _Start:
+    """Read as much of the beginning of a file as this video needs."""
+    indices = stream.codec_context.pix_fmt == "pal8"
+    count = FIRST if container.format.name == "mxf" else int(indices)
+    packets = list(islice(container.demux(stream), count))
+    times = [packet.pts or 0 for packet in packets if packet.size]
+    palette = packets[0].get_sidedata("palette") if indices and packets else None
+    return _Start(not untimed(container, stream, times), palette)
 
 
 def _between(
     container: InputContainer,
     stream: VideoStream,
     segment: Segment,
-    palette: PacketSideData | None,
+    start: _Start,
     alive: Callable[[], None],
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment, with None in the place of each frame that its packet did not give.
@@ -115,9 +129,9 @@ def _between(
     A decoder gives frames in order of presentation: a frame that has not come before a later one never comes.
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
-    timed, previous = not untimed(container, stream), segment.start - 1
-    for frame in _frames(container, stream, segment, palette, awaited):
-        time = frame.pts if timed else None
+    previous = segment.start - 1
+    for frame in _frames(container, stream, segment, start, awaited):
+        time = frame.pts if start.timed else None
         if time is None and awaited:
             time = awaited[0][0]
         if time is None:
@@ -148,17 +162,17 @@ def _frames(
     container: InputContainer,
     stream: VideoStream,
     segment: Segment,
-    palette: PacketSideData | None,
+    start: _Start,
     awaited: list[tuple[int, int]],
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
-    shown, by_time = Shown(stream), not untimed(container, stream)
+    shown, palette = Shown(stream), start.palette
     for packet in container.demux(stream):
         if palette is not None and packet.size:
             packet.set_sidedata(palette)
             palette = None
         time = packet.pts if packet.pts is not None else packet.dts
-        if shown(packet) and time is not None and (time >= segment.start or packet.pts is None or not by_time):
+        if shown(packet) and time is not None and (time >= segment.start or packet.pts is None or not start.timed):
             heapq.heappush(awaited, (time, packet.duration or 0))
         try:
             yield from packet.decode()

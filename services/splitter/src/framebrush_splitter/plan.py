@@ -109,7 +109,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
     if last + CUT_SHORT < announced:
         raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
-    if untimed(container, stream) or recoloured:
+    if untimed(container, stream, times) or recoloured:
         unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
     return Packets(array("q", sorted(times)), random_access, max(ends), unusable, samples)
 
