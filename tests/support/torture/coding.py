@@ -12,7 +12,7 @@ import numpy as np
 
 from support.film import Film
 from support.torture.case import Case
-from support.torture.structure import MS, RATE
+from support.torture.structure import MS, RATE, X264_OPEN, X265
 from support.torture.timing import SILENT
 from support.video import picture
 
@@ -20,6 +20,7 @@ ORIENTED = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1,
 """EXIF with one field: the picture is to be turned by 90 degrees to the right."""
 JPEG = Film(codec="mjpeg", pixel_format="yuvj420p", options={"qmin": "1"}, sounds=SILENT, **RATE)
 
+INSIDE: dict[str, Any] = {"sounds": (), "format": "mpegts", "time_base": Fraction(1, 25), "pts": tuple(range(48))}
 SHARP = {"pixel_format": "yuv444p", "jpeg_quality": 100}
 """For pictures of few colours, whose edges 4:2:0 blurs."""
 
@@ -107,6 +108,13 @@ def reserved_colors(path: Path) -> Path:
     return rewritten(path, film, without_colors)
 
 
+def cut_off(path: Path, film: Film, share: float) -> Path:
+    """A capture that began at any time: the first packets of the transport stream are missing."""
+    data = film.write(path).read_bytes()
+    path.write_bytes(data[int(len(data) * share) // 188 * 188 :])
+    return path
+
+
 def sample_aes(path: Path) -> Path:
     """A segment of HLS: its stream type says that the pictures are encrypted by Apple's SAMPLE-AES."""
     data = bytearray(Film(sounds=SILENT, **RATE, format="mpegts").write(path).read_bytes())
@@ -163,6 +171,21 @@ CODING = (
         Film(sounds=SILENT, format="mxf", **RATE),
         lost="parallel decoding: a frame's time follows from its place among all",
         notes=("decoding cannot begin exactly",),
+    ),
+    *(
+        Case(
+            f"a capture that begins in the middle, {name}",
+            f"inside_{codec}.ts",
+            partial(cut_off, film=Film(size=(160, 120), codec=codec, **INSIDE, options=options), share=0.3),
+            notes=("begins in the middle of a group of pictures",),
+            segments=2,
+            lost="what refers to pictures before: it begins where players begin",
+        )
+        for name, codec, options in (
+            ("H.264 with open groups", "libx264", X264_OPEN),
+            ("HEVC with leading pictures", "libx265", X265),
+            ("MPEG-2", "mpeg2video", {"bf": "2", "b": "4M"}),
+        )
     ),
     Case(
         "encrypted MP4 (Common Encryption)",

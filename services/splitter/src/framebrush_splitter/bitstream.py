@@ -42,8 +42,8 @@ def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
 def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]) -> bool:
     """Return whether frames have no times of their own: packets are numbered in the order in which they are stored.
 
-    The time of a frame then follows from its position among all frames. AVI has no other times, and MXF has none without
-    the offsets of reordering in its index.
+    The time of a frame then follows from its position among all frames. AVI has no other times, and MXF has none if its
+    index has no offsets of reordering.
 
     Args:
         container: The video, opened.

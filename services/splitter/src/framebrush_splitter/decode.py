@@ -1,15 +1,16 @@
 """Decoding one segment, at any place in the video."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeAlias
+from itertools import chain, islice
+from typing import Any, TypeAlias
 
 import av
 from av.container import InputContainer
-from av.packet import PacketSideData
+from av.packet import Packet, PacketSideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -80,6 +81,42 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
         except av.InvalidDataError:
             continue
     raise InvalidVideo(f"{container.name}: {UNDECODABLE.get(container.format.name, 'no frame could be decoded')}")
+
+
+def first_time(container: InputContainer, stream: VideoStream, announced: Sequence[int], point: int | None) -> int:
+    """Return the time at which a video begins for players, whose file begins in the middle of a group of pictures.
+
+    Args:
+        container: The video, opened.
+        stream: Its video stream.
+        announced: The times of the frames that its packets announce, which do not decrease.
+        point: The time of the first random access point; None if there is none.
+    """
+    decoded = set[int]()
+    for frame in chain.from_iterable(_decoded(packet) for packet in container.demux(stream)):
+        time = frame.pts
+        if time is None:
+            continue
+        if point is not None and time >= point:
+            break
+        if not frame.is_corrupt:
+            decoded.add(time)
+            if point is None:
+                return time
+    begin = announced[0] if point is None else point
+    for time in reversed(announced[: bisect_left(announced, begin)]):
+        if time not in decoded:
+            break
+        begin = time
+    return begin
+
+
+def _decoded(packet: "Packet[Any]") -> list[VideoFrame]:
+    """Return the frames that a packet gives, none if it is damaged."""
+    try:
+        return packet.decode()
+    except av.InvalidDataError:
+        return []
 
 
 def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment: Segment) -> Iterator[DecodedFrame]:
@@ -174,7 +211,4 @@ def _frames(
         time = packet.pts if packet.pts is not None else packet.dts
         if shown(packet) and time is not None and (time >= segment.start or packet.pts is None or not start.timed):
             heapq.heappush(awaited, (time, packet.duration or 0))
-        try:
-            yield from packet.decode()
-        except av.InvalidDataError:
-            continue
+        yield from _decoded(packet)

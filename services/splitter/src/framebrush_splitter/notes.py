@@ -49,6 +49,8 @@ def notes(
     moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
         yield f"{moved} frames share their time with the frame before: each comes a tick later"
+    if packets.undecodable:
+        yield f"the file begins in the middle of a group of pictures: {packets.undecodable} frames cannot be decoded"
     if packets.unusable_keyframes:
         count = packets.unusable_keyframes
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"

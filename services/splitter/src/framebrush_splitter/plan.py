@@ -3,7 +3,7 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import av
@@ -46,8 +46,18 @@ class Packets:
     """The time at which the last frame ends."""
     unusable_keyframes: int = 0
     """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
+    begins_inside: bool = False
+    """Whether frames come before the first random access point, which a decoder may not be able to show."""
+    undecodable: int = 0
+    """The number of frames at the beginning that are left out, since they refer to frames before the file."""
     samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
     """The first packet of every other stream, by the index of the stream."""
+
+    def beginning_at(self, time: int) -> "Packets":
+        """Return the packets without the frames before a time."""
+        left_out = bisect_left(self.pts, time)
+        points = self.random_access[bisect_left(self.random_access, time) :]
+        return replace(self, pts=self.pts[left_out:], random_access=points, undecodable=left_out)
 
 
 def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
@@ -66,7 +76,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
-    recoloured, shown = False, Shown(stream)
+    recoloured, shown, clean = False, Shown(stream), False
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
@@ -90,6 +100,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
         if not shown(packet):
             continue
+        if not times:
+            clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)
         ends.append(time + max(packet.duration or 0, 1))
         if packet.is_keyframe:
@@ -111,7 +123,9 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
     if untimed(container, stream, times) or recoloured:
         unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
-    return Packets(array("q", sorted(times)), random_access, max(ends), unusable, samples)
+    timed = not untimed(container, stream, times)
+    inside = timed and (not clean or min(times) < random_access[0])
+    return Packets(array("q", sorted(times)), random_access, max(ends), unusable, inside, samples=samples)
 
 
 def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:

@@ -16,12 +16,12 @@ from framebrush.media import COPIED, is_extra, read_properties
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
-from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
+from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame, first_time
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
-from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, pack_size, read_packets
+from framebrush_splitter.plan import FRAME_BYTES, Packets, batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.video import open_video
 
@@ -65,7 +65,7 @@ def plan_run(
         video = read_properties(stream, frame)
         _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
     with open_video(source) as (container, stream):  # opened again, as not every format can be read twice
-        packets = read_packets(container, stream, max_frames=limits.max_frames)
+        packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames))
         segments = cut(packets, segment_frames)
         copied = [s for s in container.streams if s.type in COPIED]
         unknown = [s for s in copied if s.codec_context is None]
@@ -99,6 +99,15 @@ def plan_run(
         segments=segments,
         notes=tuple(told),
     ).encode()
+
+
+def _beginning(source: SandboxedFile, packets: Packets) -> Packets:
+    """Return the packets from where a player begins to show the video."""
+    if not packets.begins_inside:
+        return packets
+    with open_video(source) as (container, stream):
+        point = packets.random_access[0] if packets.random_access else None
+        return packets.beginning_at(first_time(container, stream, packets.pts, point))
 
 
 def decode_frames(

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -131,20 +132,30 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         av.FFmpegError: The file cannot be read.
     """
     stream, frame = video or choose_video(container), None
-    shown = Shown(stream)
+    shown, key = Shown(stream), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     for packet in container.demux([container.streams[index] for index in tracks]):
         track = tracks[packet.stream.index]
         if packet.stream is stream and frame is None:
             frame = next(iter(stream.decode(packet)), None)
+        if packet.stream is stream and key is None and packet.is_keyframe:
+            key = packet.pts
         kept = shown(packet) if packet.stream is stream else packet.size and not is_gap(packet, track.codec)
         if kept:
             track.add(packet)
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
-    times = strictly_increasing(sorted(tracks.pop(stream.index).times))
-    return MediaInfo(properties, times, tuple(tracks.values()), *labels_of(container))
+    times = _from_beginning(sorted(tracks.pop(stream.index).times), frame.pts, key)
+    return MediaInfo(properties, strictly_increasing(times), tuple(tracks.values()), *labels_of(container))
+
+
+def _from_beginning(times: list[int], first: int | None, key: int | None) -> list[int]:
+    """Return sorted times without those that no player shows: before the first frame that can be decoded.
+
+    A file may begin in the middle of a group of pictures. If its first keyframe is damaged, the times before are kept.
+    """
+    return times[bisect_left(times, min(first, key)) :] if first is not None and key is not None else times
 
 
 def labels_of(
