@@ -48,9 +48,7 @@ def exif(path: Path) -> Path:
 
 def lcevc(path: Path) -> Path:
     """An enhancement layer in messages of the base layer (ITU-T T.35, of V-Nova), which only some players show."""
-    message = b"\xb4\0\x50\0" + bytes(range(1, 20))
-    unit = b"\x06\x04" + bytes([len(message)]) + message + b"\x80"
-    return rewritten(path, Film(sounds=SILENT), lambda picture: len(unit).to_bytes(4, "big") + unit + picture)
+    return rewritten(path, Film(sounds=SILENT), message(b"\xb4\0\x50\0" + bytes(range(1, 20))))
 
 
 def palette(path: Path) -> Path:
@@ -115,6 +113,67 @@ def cut_off(path: Path, film: Film, share: float) -> Path:
     return path
 
 
+def message(kind: bytes) -> Callable[[bytes], bytes]:
+    """Put a message before each picture of H.264 in MP4 (SEI, registered by ITU-T T.35)."""
+    unit = b"\x06\x04" + bytes([len(kind)]) + kind + b"\x80"
+    return lambda picture: len(unit).to_bytes(4, "big") + unit + picture
+
+
+def captions(path: Path) -> Path:
+    """Closed captions as broadcasters have them (ATSC A/53): here, a pair of bytes of CEA-608 in each frame."""
+    return rewritten(path, Film(sounds=SILENT), message(b"\xb5\0\x31GA94\x03\xc1\xff\xfc\x94\x2c\xff"))
+
+
+def boxed(path: Path, film: Film, box: bytes) -> Path:
+    """A film with one more box in the sample entry of its video."""
+    data = film.write(path).read_bytes()
+    path.write_bytes(_insert(data, (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"), box))
+    return path
+
+
+def _insert(data: bytes, names: tuple[bytes, ...], box: bytes) -> bytes:
+    """The boxes with another one at the end of the first entry of the first table at this path."""
+    position = 0
+    while data[position + 4 : position + 8] != names[0]:
+        position += int.from_bytes(data[position : position + 4], "big")
+    end = position + int.from_bytes(data[position : position + 4], "big")
+    content = data[position + 8 : end]
+    if len(names) > 1:
+        content = _insert(content, names[1:], box)
+    else:
+        size = int.from_bytes(content[8:12], "big")
+        content = content[:8] + _box(content[12:16], content[16 : 8 + size] + box) + content[8 + size :]
+    return data[:position] + _box(names[0], content) + data[end:]
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", len(content) + 8, name) + content
+
+
+def side_by_side(path: Path) -> Path:
+    """Two views in one picture, as Matroska tells it."""
+    plain = Film(**MS, sounds=SILENT).write(path.with_name("plain.mkv"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copy = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        copy.metadata["stereo_mode"] = "left_right"
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                target.mux(packet)
+    return path
+
+
+HEVC10 = Film(codec="libx265", pixel_format="yuv420p10le", options=X265, sounds=SILENT)
+ALPHA = {"b": "4M", "auto-alt-ref": "0"}
+CLAP = _box(b"clap", struct.pack(">8i", 48, 1, 32, 1, 4, 1, -2, 1))
+"""Only 48x32 of the pixels are shown, 4 to the right of the middle and 2 above it."""
+SPHERE = _box(
+    b"sv3d",
+    _box(b"svhd", bytes(5)) + _box(b"proj", _box(b"prhd", bytes(16)) + _box(b"equi", bytes(20))),
+)
+DOLBY_VISION = {n: _box(b"dvcC", bytes([1, 0, n << 1, 0b1101, 0]) + bytes(19)) for n in (5, 8)}
+
+
 def sample_aes(path: Path) -> Path:
     """A segment of HLS: its stream type says that the pictures are encrypted by Apple's SAMPLE-AES."""
     data = bytearray(Film(sounds=SILENT, **RATE, format="mpegts").write(path).read_bytes())
@@ -146,7 +205,42 @@ KEY = {
 
 CODING = (
     Case("MJPEG with EXIF, turned", "exif.avi", exif, segments=2),
-    Case("H.264 with LCEVC", "lcevc.mp4", lcevc, segments=2),
+    Case("H.264 with LCEVC", "lcevc.mp4", lcevc, segments=2, notes=("LCEVC",), lost="the enhancement layer"),
+    Case(
+        "closed captions in the pictures",
+        "a53.mp4",
+        captions,
+        segments=2,
+        notes=("closed captions",),
+        lost="the captions",
+    ),
+    Case(
+        "transparency beside the pictures, VP9",
+        "alpha.webm",
+        Film(
+            codec="libvpx-vp9", **MS, pixel_format="yuva420p", sounds=SILENT, options={"b": "4M", "auto-alt-ref": "0"}
+        ),
+        notes=("transparency is left out",),
+        lost="transparency",
+    ),
+    Case("a clean aperture (`clap`), MP4", "clap.mp4", partial(boxed, film=Film(sounds=SILENT), box=CLAP), segments=2),
+    Case("a sphere (360°), MP4", "sphere.mp4", partial(boxed, film=Film(sounds=SILENT), box=SPHERE), segments=2),
+    Case("two views side by side, Matroska", "stereo.mkv", side_by_side, segments=2),
+    Case(
+        "Dolby Vision, profile 8",
+        "dovi8.mp4",
+        partial(boxed, film=HEVC10, box=DOLBY_VISION[8]),
+        notes=("Dolby Vision (profile 8)", "10 bits"),
+        lost="its metadata, and bits beyond the eighth",
+        segments=2,
+    ),
+    Case(
+        "Dolby Vision, profile 5",
+        "dovi5.mp4",
+        partial(boxed, film=HEVC10, box=DOLBY_VISION[5]),
+        refused="Dolby Vision of profile 5",
+        lost="refused: its colours are its own; convert it first with libplacebo",
+    ),
     Case("a palette, AVI", "palette.avi", palette, segments=2, options=SHARP),
     Case("a palette, QuickTime", "palette.mov", palette, segments=2, options=SHARP),
     Case(

@@ -10,6 +10,9 @@ from av.video.stream import VideoStream
 
 H264_IDR, H264_SEI = 5, 6
 HEVC_IRAP = range(16, 24)
+CAPTIONED = ("h264", "hevc", "mpeg2video", "av1")
+CAPTIONS = (b"\xb5\0\x31GA94\x03", b"\0\0\1\xb2GA94\x03", b"\0\0\1\xb2CC\1\xf8")
+"""How messages with captions begin: as ITU-T T.35, as user data of MPEG-2, and as user data of a DVD."""
 FIRST = 64
 """The packets that tell whether packets are stored in another order than that of their times."""
 RECOVERY_POINT = 6
@@ -54,6 +57,16 @@ def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]
         return False
     ordered = all(a <= b for a, b in pairwise(times[:FIRST]))
     return container.format.name == "avi" or (container.format.name == "mxf" and ordered)
+
+
+def has_captions(packet: "Packet[Any]", codec: str) -> bool:
+    """Return whether the pictures in a packet have closed captions with them (CEA-608 or 708, by ATSC A/53)."""
+    return codec in CAPTIONED and any(words in bytes(packet) for words in CAPTIONS)
+
+
+def has_alpha(packet: "Packet[Any]") -> bool:
+    """Return whether a packet of VP8 or VP9 has a picture of transparency with it (WebM's BlockAdditional 1)."""
+    return bytes(packet.get_sidedata("matroska_block_additional"))[:8] == b"\0\0\0\0\0\0\0\1"
 
 
 def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:

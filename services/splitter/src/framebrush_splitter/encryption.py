@@ -1,7 +1,5 @@
 """Encrypted streams: whoever has the key can decrypt them, and a decoder would make noise of them."""
 
-from pathlib import PurePosixPath
-from shlex import quote
 from typing import Any
 
 from av.container import InputContainer
@@ -10,6 +8,7 @@ from av.stream import Stream
 
 from framebrush.errors import InvalidVideo
 from framebrush.media import codec_tag
+from framebrush_splitter.video import quoted
 
 PROTECTED = {"drmi": "FairPlay", "drms": "FairPlay", "drmt": "FairPlay"}
 """The sample entries of Apple's protection in MP4 and QuickTime."""
@@ -23,7 +22,7 @@ def refuse_encrypted(container: InputContainer) -> None:
     Raises:
         InvalidVideo: The video, a sound or a subtitle is encrypted; the text says how to decrypt it.
     """
-    name = quote(PurePosixPath(container.name).name)
+    name = quoted(container.name)
     for stream in container.streams:
         if stream.codec_context is None:
             continue
@@ -47,7 +46,7 @@ def refuse_encrypted_packet(packet: "Packet[Any]", name: str) -> None:
         InvalidVideo: The packet is encrypted; the text says how to decrypt the file.
     """
     if packet.has_sidedata("encryption_info"):
-        how = f"decrypt it first: {_decrypting(quote(PurePosixPath(name).name))}"
+        how = f"decrypt it first: {_decrypting(quoted(name))}"
         raise _refusal(packet.stream, "Common Encryption", how)
 
 

@@ -8,10 +8,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, VideoProperties
-from framebrush.media import HLG, PQ, codec_name, strictly_increasing
+from framebrush.media import HLG, PQ, codec_name, read_display, side_data, strictly_increasing
 from framebrush_splitter.plan import Packets
 
 HDR = {PQ: "PQ", HLG: "HLG"}
+BESIDE = {
+    "LCEVC": "the enhancement layer (LCEVC) is left out: its base layer is styled",
+    "VIEW_ID": "the second view (spatial video) is left out",
+}
+"""What is left out, by the side data of frames that tells it."""
 
 
 def notes(
@@ -39,6 +44,13 @@ def notes(
             yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
+    elif packets.alpha:
+        yield "transparency is left out: it is stored beside the pictures (BlockAdditional)"
+    if packets.captions:
+        yield "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
+    yield from (words for name, words in BESIDE.items() if side_data(frame, name) is not None)
+    if (profile := read_display(stream).dolby_vision) is not None:
+        yield f"Dolby Vision (profile {profile}) is left out: its base layer is styled"
     bits = frame.format.components[0].bits
     if video.color_trc in HDR:
         yield f"high dynamic range ({HDR[video.color_trc]}) is tone-mapped to BT.709: the output has 8 bits"

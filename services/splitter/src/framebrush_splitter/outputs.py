@@ -8,6 +8,7 @@ from typing import Any
 import av
 from av.packet import Packet
 from av.stream import AttachmentStream, Stream
+from av.video.stream import VideoStream
 
 from framebrush.contracts import CONTAINERS, FORMATS, Options, VideoProperties
 from framebrush.errors import PermanentError
@@ -28,6 +29,7 @@ class Input:
     """What an output must carry."""
 
     video: VideoProperties
+    stream: VideoStream
     copied: Sequence[Stream]
     """Streams whose packets go into the output as they are."""
     samples: Samples
@@ -97,7 +99,7 @@ def _problem(source: Input, options: Options, suffix: str, *, nvenc: bool) -> st
     for stream in source.copied:
         if not carries(suffix, stream, source.samples):
             return f"{suffix} cannot carry the input's {stream.type} stream {stream.index} ({codec_name(stream)})"
-    return options.unsuited(suffix) or dry_run(suffix, options, video)
+    return options.unsuited(suffix) or dry_run(suffix, options, video, source.stream)
 
 
 def carries(suffix: str, stream: Stream, samples: Mapping[int, "Packet[Any]"]) -> bool:

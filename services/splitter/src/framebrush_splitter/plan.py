@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import Shown, codec_name, strictly_increasing
-from framebrush_splitter.bitstream import is_random_access_point, untimed
+from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
 BATCH_PIXELS = 16_000_000
@@ -48,6 +48,10 @@ class Packets:
     """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
     begins_inside: bool = False
     """Whether frames come before the first random access point, which a decoder may not be able to show."""
+    captions: bool = False
+    """Whether closed captions are among the pictures."""
+    alpha: bool = False
+    """Whether transparency is stored beside the pictures."""
     undecodable: int = 0
     """The number of frames at the beginning that are left out, since they refer to frames before the file."""
     samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
@@ -76,7 +80,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     samples = dict[int, "Packet[Any]"]()
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
-    recoloured, shown, clean = False, Shown(stream), False
+    recoloured, shown, clean, captions, alpha = False, Shown(stream), False, False, False
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
@@ -93,6 +97,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             continue
         stored += 1
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
+        captions = captions or has_captions(packet, codec)
+        alpha = alpha or has_alpha(packet)
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
             raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
@@ -125,7 +131,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
     timed = not untimed(container, stream, times)
     inside = timed and (not clean or min(times) < random_access[0])
-    return Packets(array("q", sorted(times)), random_access, max(ends), unusable, inside, samples=samples)
+    pts = array("q", sorted(times))
+    return Packets(pts, random_access, max(ends), unusable, inside, captions, alpha, samples=samples)
 
 
 def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, Source, VideoProperties, suffix_of
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import COPIED, is_extra, read_properties
+from framebrush.media import COPIED, is_extra, read_display, read_properties
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
@@ -23,8 +23,10 @@ from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_
 from framebrush_splitter.packing import FrameEncoder
 from framebrush_splitter.plan import FRAME_BYTES, Packets, batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import Limits
-from framebrush_splitter.video import open_video
+from framebrush_splitter.video import open_video, quoted
 
+OWN_COLORS = 5
+"""The profile of Dolby Vision whose base layer is not for other displays."""
 FRAME_HEADER = struct.Struct("<qq")
 """The layout of what precedes the image of a frame: its presentation time and its duration, in ticks."""
 
@@ -61,6 +63,12 @@ def plan_run(
         _check_streams(container, limits)
         _check_size(stream.width, stream.height, limits)
         refuse_encrypted(container)
+        if read_display(stream).dolby_vision == OWN_COLORS:
+            raise InvalidVideo(
+                "Dolby Vision of profile 5 has colours of its own (IPTPQc2), which would be shown green and purple: "
+                f"convert it first: ffmpeg -i {quoted(source.name)} -vf libplacebo=colorspace=bt709:color_primaries=bt709:"
+                "color_trc=bt709 -c:a copy bt709.mp4"
+            )
         frame = first_frame(container, stream)
         video = read_properties(stream, frame)
         _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
@@ -73,7 +81,7 @@ def plan_run(
             raise UnsupportedStream(f"{unknown[0].type} stream {unknown[0].index} has a codec that nobody knows")
         samples = packets.samples
         requested = suffix_of(request.output) if request.output else None
-        output = plan_output(Input(video, copied, samples), options, requested, nvenc=nvenc)
+        output = plan_output(Input(video, stream, copied, samples), options, requested, nvenc=nvenc)
         copied += [s for s in container.streams if is_extra(s) and carries(output.suffix, s, samples)]
         seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
         copied_streams = tuple(sorted(s.index for s in copied))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
+from pathlib import PurePosixPath
+from shlex import quote
 
 import av
 from av.container import InputContainer
@@ -42,6 +44,11 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
         raise
     except av.FFmpegError as error:
         raise InvalidVideo(f"{name}: not a readable video: {error.strerror}") from error
+
+
+def quoted(name: str) -> str:
+    """Return the name of a file as a command has it, without the folders above it."""
+    return quote(PurePosixPath(name).name)
 
 
 def read_input(store: Store, ref: BlobRef, size: int, etag: str) -> BlobReader:

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -24,7 +24,9 @@ from framebrush.media import (
     is_gap,
     labels_of,
     muxer_options,
+    read_display,
     read_media_info,
+    template,
 )
 from framebrush_stitcher.encode import choice_of
 
@@ -111,7 +113,7 @@ def join(
         av.open(str(output), "w", format=format_name, options=options) as container,
         av.open(str(segments[0])) as first,
     ):
-        video, copies = _add_streams(container, first.streams.video[0], source, manifest)
+        video, copies = _add_streams(container, first, source, manifest)
         container.metadata.update(source.metadata)
         container.set_chapters(source.chapters())
         packets = heapq.merge(
@@ -123,17 +125,19 @@ def join(
             container.mux(packet)
     times = array("q", (time for timeline in timelines for time in timeline.pts))
     muxed = tuple(track for index, track in tracks.items() if index in copies)
-    return MediaInfo(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams))
+    display = read_display(cast(VideoStream, source.streams[manifest.video.stream]))
+    return MediaInfo(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams), display)
 
 
 def _add_streams(
-    container: OutputContainer, encoded: VideoStream, source: InputContainer, manifest: Manifest
+    container: OutputContainer, encoded: InputContainer, source: InputContainer, manifest: Manifest
 ) -> tuple[VideoStream, dict[int, Stream]]:
     """Add the output's streams in the input's order. Return the video stream, and the copies by the input's index."""
     copies = dict[int, Stream]()
     for stream in source.streams:
         if stream.index == manifest.video.stream:
-            video = add_copy(container, encoded, manifest.video, choice_of(manifest))
+            like = template(encoded, cast(VideoStream, stream))
+            video = add_copy(container, encoded.streams.video[0], manifest.video, choice_of(manifest), like)
             video.disposition = stream.disposition
             video.metadata.update(stream.metadata)
         elif stream.index not in manifest.copied_streams:

@@ -2,6 +2,9 @@ from .colors import CONVERSION as CONVERSION
 from .colors import Converter as Converter
 from .colors import is_hdr as is_hdr
 from .colors import styled as styled
+from .display import Display as Display
+from .display import read_display as read_display
+from .display import template as template
 from .hdr import HLG as HLG
 from .hdr import PQ as PQ
 from .hdr import to_bt709 as to_bt709

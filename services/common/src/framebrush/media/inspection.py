@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
+from framebrush.media.display import Display, read_display
 from framebrush.media.names import codec_name
 from framebrush.media.shown import Shown
 from framebrush.media.sidedata import side_data
@@ -91,6 +92,7 @@ class MediaInfo:
     metadata: dict[str, str]
     attachments: tuple[str, ...]
     """The attachments, such as fonts: the name of each and its SHA-256."""
+    display: Display = field(default_factory=Display)
 
 
 def is_extra(stream: Stream) -> bool:
@@ -140,14 +142,16 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
             frame = next(iter(stream.decode(packet)), None)
         if packet.stream is stream and key is None and packet.is_keyframe:
             key = packet.pts
-        kept = shown(packet) if packet.stream is stream else packet.size and not is_gap(packet, track.codec)
-        if kept:
+        counts = shown(packet) if packet.stream is stream else packet.size and not is_gap(packet, track.codec)
+        if counts:
             track.add(packet)
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
     times = _from_beginning(sorted(tracks.pop(stream.index).times), frame.pts, key)
-    return MediaInfo(properties, strictly_increasing(times), tuple(tracks.values()), *labels_of(container))
+    return MediaInfo(
+        properties, strictly_increasing(times), tuple(tracks.values()), *labels_of(container), read_display(stream)
+    )
 
 
 def _from_beginning(times: list[int], first: int | None, key: int | None) -> list[int]:
