@@ -63,12 +63,7 @@ def plan_run(
         _check_streams(container, limits)
         _check_size(stream.width, stream.height, limits)
         refuse_encrypted(container)
-        if read_display(stream).dolby_vision == OWN_COLORS:
-            raise InvalidVideo(
-                "Dolby Vision of profile 5 has colours of its own (IPTPQc2), which would be shown green and purple: "
-                f"convert it first: ffmpeg -i {quoted(source.name)} -vf libplacebo=colorspace=bt709:color_primaries=bt709:"
-                "color_trc=bt709 -c:a copy bt709.mp4"
-            )
+        _check_colors(stream, quoted(source.name))
         frame = first_frame(container, stream)
         video = read_properties(stream, frame)
         _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
@@ -174,6 +169,15 @@ def _check_streams(container: InputContainer, limits: Limits) -> None:
     count = len(container.streams)
     if count > limits.max_streams:
         raise LimitExceeded.of(f"{count} streams are more", str(limits.max_streams), "MAX_STREAMS")
+
+
+def _check_colors(stream: VideoStream, name: str) -> None:
+    if read_display(stream).dolby_vision == OWN_COLORS:
+        raise InvalidVideo(
+            "Dolby Vision of profile 5 has colours of its own (IPTPQc2), which would be shown green and purple: "
+            f"convert it first: ffmpeg -i {name} -vf libplacebo=colorspace=bt709:color_primaries=bt709:color_trc=bt709 "
+            "-c:a copy bt709.mp4"
+        )
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
