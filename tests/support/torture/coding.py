@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -174,6 +175,21 @@ SPHERE = _box(
 DOLBY_VISION = {n: _box(b"dvcC", bytes([1, 0, n << 1, 0b1101, 0]) + bytes(19)) for n in (5, 8)}
 
 
+def flipped(path: Path, film: Film) -> Path:
+    """One wrong bit in the middle, the first one that a decoder conceals, so that a frame comes all the same."""
+    data = film.write(path).read_bytes()
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][12]
+    start = data.index(bytes(packet))
+    for place in range(start + 40, start + packet.size):
+        wrong = data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+        path.write_bytes(wrong)
+        with av.open(str(path)) as container, suppress(av.InvalidDataError):
+            if film.codec == "ffv1" or sum(frame.is_corrupt for frame in container.decode(video=0)):
+                return path
+    raise AssertionError("no bit is noticed")
+
+
 def sample_aes(path: Path) -> Path:
     """A segment of HLS: its stream type says that the pictures are encrypted by Apple's SAMPLE-AES."""
     data = bytearray(Film(sounds=SILENT, **RATE, format="mpegts").write(path).read_bytes())
@@ -280,6 +296,20 @@ CODING = (
             ("HEVC with leading pictures", "libx265", X265),
             ("MPEG-2", "mpeg2video", {"bf": "2", "b": "4M"}),
         )
+    ),
+    Case(
+        "a wrong bit that the decoder conceals, MPEG-2",
+        "flip_mpeg2.mkv",
+        partial(flipped, film=Film(size=(160, 120), sounds=SILENT, codec="mpeg2video", **RATE, options={"b": "4M"})),
+        refused="is damaged",
+        lost="refused, unless `bad_frames` says what to show in its place",
+    ),
+    Case(
+        "a wrong bit, FFV1, which has checksums",
+        "flip.mkv",
+        partial(flipped, film=Film(size=(160, 120), sounds=SILENT, codec="ffv1", **MS)),
+        refused="the frame at 0.480 s is damaged",
+        lost="refused, unless `bad_frames` says what to show in its place",
     ),
     Case(
         "encrypted MP4 (Common Encryption)",

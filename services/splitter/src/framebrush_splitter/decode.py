@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo
-from framebrush.media import Shown
+from framebrush.media import Shown, codec_name
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
@@ -34,7 +34,7 @@ class DecodedFrame:
     duration: int
     """The duration in ticks, 0 if it is unknown."""
     frame: VideoFrame | None
-    """The decoded frame, None if its packets are damaged."""
+    """The decoded frame, None if its packets are damaged, even if the decoder conceals it."""
 
 
 def decode_segment(
@@ -111,10 +111,24 @@ def first_time(container: InputContainer, stream: VideoStream, announced: Sequen
     return begin
 
 
-def _decoded(packet: "Packet[Any]") -> list[VideoFrame]:
-    """Return the frames that a packet gives, none if it is damaged."""
+def _decoded(packet: "Packet[Any]", *, checksums: bool = False) -> list[VideoFrame]:
+    """Return the frames that a packet gives, none if it is damaged.
+
+    Args:
+        packet: The packet.
+        checksums: Whether it has checksums of its slices, as FFV1 has. The decoder conceals a slice that does not
+            agree, and tells it to nobody but its log.
+    """
     try:
-        return packet.decode()
+        if not checksums:
+            return packet.decode()
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture(local=False) as messages:
+                frames = packet.decode()
+        finally:
+            av.logging.set_level(None)
+        return [] if any("CRC mismatch" in text for _, _, text in messages) else frames
     except av.InvalidDataError:
         return []
 
@@ -161,9 +175,10 @@ def _between(
     start: _Start,
     alive: Callable[[], None],
 ) -> Iterator[DecodedFrame]:
-    """Yield the frames of a segment, with None in the place of each frame that its packet did not give.
+    """Yield the frames of a segment, with None in the place of each frame that its packet did not give as it was.
 
-    A decoder gives frames in order of presentation: a frame that has not come before a later one never comes.
+    A decoder that conceals damage in a part of a frame says so. Frames come in order of presentation: one that has not
+    come before a later one never comes.
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
     previous = segment.start - 1
@@ -189,7 +204,7 @@ def _between(
         if time < previous:
             raise InvalidVideo(f"presentation times do not increase at {previous} ticks")
         previous = time
-        yield DecodedFrame(time, duration, frame)
+        yield DecodedFrame(time, duration, None if frame.is_corrupt else frame)
     for time, length in sorted(awaited):
         if segment.start <= time < segment.end:
             yield DecodedFrame(time, length, None)
@@ -203,7 +218,7 @@ def _frames(
     awaited: list[tuple[int, int]],
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
-    shown, palette = Shown(stream), start.palette
+    shown, palette, checksums = Shown(stream), start.palette, codec_name(stream) == "ffv1"
     for packet in container.demux(stream):
         if palette is not None and packet.size:
             packet.set_sidedata(palette)
@@ -211,4 +226,4 @@ def _frames(
         time = packet.pts if packet.pts is not None else packet.dts
         if shown(packet) and time is not None and (time >= segment.start or packet.pts is None or not start.timed):
             heapq.heappush(awaited, (time, packet.duration or 0))
-        yield from _decoded(packet)
+        yield from _decoded(packet, checksums=checksums)

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import InvalidVideo
-from framebrush.media import choose_video
+from framebrush.media import choose_video, codec_name
 from framebrush.storage import BlobReader, Store
 
 
@@ -38,7 +38,9 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
             stream = choose_video(container)
             if stream.codec_context is None:
                 raise InvalidVideo(f"{name}: its codec is not one that FFmpeg decodes")
-            stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
+            # FFV1 tells a wrong checksum in its log, which must be that of this packet.
+            stream.thread_type = "SLICE" if codec_name(stream) == "ffv1" else "AUTO"
+            stream.codec_context.thread_count = threads
             yield container, stream
     except av.MemoryError:
         raise
