@@ -13,6 +13,7 @@ import numpy as np
 
 from support.film import Film
 from support.torture.case import Case
+from support.torture.paff import paff
 from support.torture.structure import MS, RATE, X264_OPEN, X265
 from support.torture.timing import SILENT
 from support.video import picture
@@ -281,6 +282,15 @@ CODING = (
         Film(sounds=SILENT, format="mxf", **RATE),
         lost="parallel decoding: a frame's time follows from its place among all",
         notes=("decoding cannot begin exactly",),
+    ),
+    Case(
+        "H.264 whose fields have packets of their own (PAFF)",
+        "paff.ts",
+        paff,
+        options={"pixel_format": "yuv444p"},
+        segments=2,
+        notes=("interlaced",),
+        lost="interlacing: both fields are styled as one picture, the output is progressive",
     ),
     *(
         Case(

@@ -1,12 +1,14 @@
 """What a packet tells without being decoded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
+
+from framebrush.media import units
 
 H264_IDR, H264_SEI = 5, 6
 HEVC_IRAP = range(16, 24)
@@ -33,7 +35,7 @@ def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
     if codec not in ("h264", "hevc"):
         return True
     hevc = codec == "hevc"
-    for unit in _units(bytes(packet), bytes(packet.stream.codec_context.extradata or b""), 21 if hevc else 4):
+    for unit in units(bytes(packet), bytes(packet.stream.codec_context.extradata or b""), codec):
         if hevc and (unit[0] >> 1) & 63 in HEVC_IRAP:
             return True
         kind = unit[0] & 31
@@ -67,18 +69,6 @@ def has_captions(packet: "Packet[Any]", codec: str) -> bool:
 def has_alpha(packet: "Packet[Any]") -> bool:
     """Return whether a packet of VP8 or VP9 has a picture of transparency with it (WebM's BlockAdditional 1)."""
     return bytes(packet.get_sidedata("matroska_block_additional"))[:8] == b"\0\0\0\0\0\0\0\1"
-
-
-def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:
-    """Yield the NAL units of a packet, which have sizes (ISO/IEC 14496-15) or start codes in front of them."""
-    if len(extra) <= size_at or extra[0] != 1:
-        yield from filter(None, data.split(b"\0\0\1")[1:])
-        return
-    size, position = (extra[size_at] & 3) + 1, 0
-    while position + size < len(data):
-        length = int.from_bytes(data[position : position + size], "big")
-        yield data[position + size : position + size + max(1, length)]
-        position += size + length
 
 
 def _recovers_at_once(unit: bytes) -> bool:

@@ -224,6 +224,8 @@ def _frames(
             packet.set_sidedata(palette)
             palette = None
         time = packet.pts if packet.pts is not None else packet.dts
-        if shown(packet) and time is not None and (time >= segment.start or packet.pts is None or not start.timed):
-            heapq.heappush(awaited, (time, packet.duration or 0))
+        if shown(packet):
+            packet.duration = shown.duration(packet)
+            if time is not None and (time >= segment.start or packet.pts is None or not start.timed):
+                heapq.heappush(awaited, (time, packet.duration or 0))
         yield from _decoded(packet, checksums=checksums)

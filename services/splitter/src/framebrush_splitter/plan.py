@@ -99,17 +99,17 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
         captions = captions or has_captions(packet, codec)
         alpha = alpha or has_alpha(packet)
-        time = packet.pts if packet.pts is not None else packet.dts
-        if time is None:
-            raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
         if packet.is_corrupt:
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
         if not shown(packet):
             continue
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None:
+            raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
         if not times:
             clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)
-        ends.append(time + max(packet.duration or 0, 1))
+        ends.append(time + max(shown.duration(packet), 1))
         if packet.is_keyframe:
             if random_access and time < random_access[-1]:
                 raise InvalidVideo(f"presentation times jump back from {random_access[-1]} to {time} ticks")

@@ -37,5 +37,6 @@ from .streams import add_copy as add_copy
 from .streams import add_encoder as add_encoder
 from .streams import muxer_options as muxer_options
 from .streams import open_encoder as open_encoder
+from .units import units as units
 from .verification import compare as compare
 from .verification import content as content

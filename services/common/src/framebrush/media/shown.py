@@ -5,6 +5,7 @@ from typing import Any
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from framebrush.media.fields import Fields
 from framebrush.media.names import codec_name
 
 
@@ -13,10 +14,18 @@ class Shown:
 
     def __init__(self, stream: VideoStream) -> None:
         self._codec = codec_name(stream)
+        extradata = bytes(stream.codec_context.extradata or b"") if self._codec == "h264" else b""
+        self._fields = Fields(extradata)
 
     def __call__(self, packet: "Packet[Any]") -> bool:
-        """Return whether a packet shows a frame of its own."""
-        return bool(packet.size) and not packet.is_discard and not hidden(packet, self._codec)
+        """Return whether a packet shows a frame of its own: not if it is hidden, or the second field of a frame."""
+        if not packet.size or self._fields.is_second(packet):
+            return False
+        return not packet.is_discard and not hidden(packet, self._codec)
+
+    def duration(self, packet: "Packet[Any]") -> int:
+        """Return the duration of the frame that the last packet shows, in ticks; 0 if it is unknown."""
+        return (packet.duration or 0) * (2 if self._fields.waits else 1)
 
 
 def hidden(packet: "Packet[Any]", codec: str) -> bool:
