@@ -24,8 +24,9 @@ from .inspection import labels_of as labels_of
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
 from .inspection import strictly_increasing as strictly_increasing
-from .names import codec_name as codec_name
-from .names import codec_tag as codec_tag
+from .nal import units as units
+from .naming import codec_name as codec_name
+from .naming import codec_tag as codec_tag
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack
@@ -37,6 +38,5 @@ from .streams import add_copy as add_copy
 from .streams import add_encoder as add_encoder
 from .streams import muxer_options as muxer_options
 from .streams import open_encoder as open_encoder
-from .units import units as units
 from .verification import compare as compare
 from .verification import content as content

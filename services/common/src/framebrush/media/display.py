@@ -21,7 +21,8 @@ MAPPING, MAPPED, MAPPED_TYPE = 0x41E4, 0x41ED, 0x41E7
 """The identifiers of elements."""
 SHOWN = (STEREO, PROJECTION, LEFT, TOP, RIGHT, BOTTOM)
 DOLBY_VISION = (b"dvcC", b"dvvC", b"dvwC")
-PROJECTIONS = ("rectangular", "equirectangular", "cubemap", "mesh")
+PROJECTIONS = ("", "equirectangular", "cubemap", "mesh")
+"""By Matroska's number. The first is that of a flat video, whose roll is that of its display matrix."""
 STEREO_MODES = ("one", "left and right", "bottom and top", "top and bottom")
 UNOFFICIAL = {"strict": "unofficial"}
 """The option with which FFmpeg's muxers write all that they can, such as the boxes of spherical video in MP4."""
@@ -72,9 +73,11 @@ def template(encoded: InputContainer, source: VideoStream) -> VideoStream:
         source: The video of the input.
     """
     stream = encoded.streams.video[0]
-    if not read_display(source).special:
+    display = read_display(source)
+    if not display.special:
         return stream
-    shown = [(name, data) for name, data in _elements(_child(_entry(source), VIDEO)) if name in SHOWN]
+    names = SHOWN if display.projection else [name for name in SHOWN if name != PROJECTION]
+    shown = [(name, data) for name, data in _elements(_child(_entry(source), VIDEO)) if name in names]
     described = io.BytesIO()
     with av.open(described, "w", format="matroska", options=UNOFFICIAL) as container:
         copy = container.add_stream_from_template(stream, opaque=True)

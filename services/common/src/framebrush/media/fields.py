@@ -8,7 +8,7 @@ from typing import Any
 
 from av.packet import Packet
 
-from framebrush.media.units import Bits, parameter_sets, units
+from framebrush.media.nal import Bits, parameter_sets, units
 
 SLICES, SEQUENCE, PICTURE = (1, 5), 7, 8
 """The types of NAL units (ITU-T H.264, table 7-1)."""

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media.display import Display, read_display
-from framebrush.media.names import codec_name
+from framebrush.media.naming import codec_name
 from framebrush.media.shown import Shown
 from framebrush.media.sidedata import side_data
 

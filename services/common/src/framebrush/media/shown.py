@@ -6,7 +6,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from framebrush.media.fields import Fields
-from framebrush.media.names import codec_name
+from framebrush.media.naming import codec_name
 
 
 class Shown:
