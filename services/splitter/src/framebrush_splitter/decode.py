@@ -16,12 +16,13 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo
-from framebrush.media import Shown, codec_name
+from framebrush.media import Shown, codec_name, quoted
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
-UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
+UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded; to make a GIF of it: magick {name} film.gif"}
 """Formats that FFmpeg opens but does not decode in full, and what to do about them."""
+NOTHING = "no frame could be decoded; to see what the decoder says: ffmpeg -i {name} -f null -"
 Opened: TypeAlias = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
 
@@ -80,7 +81,8 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
                 return frame
         except av.InvalidDataError:
             continue
-    raise InvalidVideo(f"{container.name}: {UNDECODABLE.get(container.format.name, 'no frame could be decoded')}")
+    words = UNDECODABLE.get(container.format.name, NOTHING).format(name=quoted(container.name))
+    raise InvalidVideo(f"{container.name}: {words}")
 
 
 def first_time(container: InputContainer, stream: VideoStream, announced: Sequence[int], point: int | None) -> int:

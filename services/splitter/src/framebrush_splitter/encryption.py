@@ -7,8 +7,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from framebrush.errors import InvalidVideo
-from framebrush.media import codec_tag
-from framebrush_splitter.video import quoted
+from framebrush.media import codec_tag, quoted
 
 PROTECTED = {"drmi": "FairPlay", "drms": "FairPlay", "drmt": "FairPlay"}
 """The sample entries of Apple's protection in MP4 and QuickTime."""

@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import Shown, codec_name, strictly_increasing
+from framebrush.media import Shown, codec_name, quoted, strictly_increasing
 from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
@@ -81,6 +81,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     samples = dict[int, "Packet[Any]"]()
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     recoloured, shown, clean, captions, alpha = False, Shown(stream), False, False, False
+    name = quoted(container.name)
+    rest = f"to keep what there is: ffmpeg -i {name} -c copy shorter.mkv"
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
@@ -100,12 +102,13 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         captions = captions or has_captions(packet, codec)
         alpha = alpha or has_alpha(packet)
         if packet.is_corrupt:
-            raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
+            raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete; {rest}")
         if not shown(packet):
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
-            raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
+            how = f"ffmpeg -r 25 -i {name} -c copy film.mp4"
+            raise InvalidVideo(f"the video has packets without timestamps; to give it a frame rate: {how}")
         if not times:
             clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)
@@ -123,10 +126,10 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     if not times:
         raise InvalidVideo("the video stream has no frames")
     if indexed > stored:
-        raise InvalidVideo(f"the file is cut short: it announces {indexed} frames, {stored} can be read")
+        raise InvalidVideo(f"the file is cut short: it announces {indexed} frames, {stored} can be read; {rest}")
     announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
     if last + CUT_SHORT < announced:
-        raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
+        raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read; {rest}")
     if untimed(container, stream, times) or recoloured:
         unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
     timed = not untimed(container, stream, times)
@@ -140,7 +143,10 @@ def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
     try:
         yield from container.demux()
     except IndexError:  # PyAV raises it for a packet of any other stream
-        raise InvalidVideo("a stream begins in the middle that the beginning of the file does not announce") from None
+        raise InvalidVideo(
+            "a stream begins in the middle that the beginning of the file does not announce; to announce it: "
+            f"ffmpeg -analyzeduration 1G -probesize 1G -i {quoted(container.name)} -map 0 -c copy film.mkv"
+        ) from None
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, Source, VideoProperties, suffix_of
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import COPIED, is_extra, read_display, read_properties
+from framebrush.media import COPIED, is_extra, quoted, read_display, read_properties
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
@@ -23,7 +23,7 @@ from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_
 from framebrush_splitter.packing import FrameEncoder
 from framebrush_splitter.plan import FRAME_BYTES, Packets, batch_size, cut, pack_size, read_packets
 from framebrush_splitter.settings import Limits
-from framebrush_splitter.video import open_video, quoted
+from framebrush_splitter.video import open_video
 
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
@@ -128,7 +128,7 @@ def decode_frames(
     Raises:
         InvalidVideo: The video does not hold what was planned.
     """
-    encoder = FrameEncoder(video, options)
+    encoder = FrameEncoder(video, options, source.name)
 
     def opened() -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         return open_video(source, threads + 1)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
-from pathlib import PurePosixPath
-from shlex import quote
 
 import av
 from av.container import InputContainer
@@ -12,7 +10,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import InvalidVideo
-from framebrush.media import choose_video, codec_name
+from framebrush.media import choose_video, codec_name, quoted
 from framebrush.storage import BlobReader, Store
 
 
@@ -37,7 +35,9 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
         with av.open(file, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             stream = choose_video(container)
             if stream.codec_context is None:
-                raise InvalidVideo(f"{name}: its codec is not one that FFmpeg decodes")
+                raise InvalidVideo(
+                    f"{name}: FFmpeg does not decode its video; to see its codec: ffprobe {quoted(name)}"
+                )
             # FFV1 tells a wrong checksum in its log, which must be that of this packet.
             stream.thread_type = "SLICE" if codec_name(stream) == "ffv1" else "AUTO"
             stream.codec_context.thread_count = threads
@@ -45,12 +45,8 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
     except av.MemoryError:
         raise
     except av.FFmpegError as error:
-        raise InvalidVideo(f"{name}: not a readable video: {error.strerror}") from error
-
-
-def quoted(name: str) -> str:
-    """Return the name of a file as a command has it, without the folders above it."""
-    return quote(PurePosixPath(name).name)
+        how = f"to see what it is: ffprobe {quoted(name)}"
+        raise InvalidVideo(f"{name}: not a readable video: {error.strerror}; {how}") from error
 
 
 def read_input(store: Store, ref: BlobRef, size: int, etag: str) -> BlobReader:

@@ -27,6 +27,7 @@ from .inspection import strictly_increasing as strictly_increasing
 from .nal import units as units
 from .naming import codec_name as codec_name
 from .naming import codec_tag as codec_tag
+from .naming import quoted as quoted
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack

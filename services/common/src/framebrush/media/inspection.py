@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media.display import Display, read_display
-from framebrush.media.naming import codec_name
+from framebrush.media.naming import codec_name, quoted
 from framebrush.media.shown import Shown
 from framebrush.media.sidedata import side_data
 
@@ -40,7 +40,10 @@ def choose_video(container: InputContainer) -> VideoStream:
     """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
-        raise InvalidVideo(f"{container.name}: no video stream in this {container.format.long_name} file")
+        raise InvalidVideo(
+            f"{container.name}: no video stream in this {container.format.long_name} file; "
+            f"to see what is in it: ffprobe {quoted(container.name)}"
+        )
     best = container.streams.best("video")
     return next((s for s in streams if s is best), streams[0])
 

@@ -1,5 +1,7 @@
-"""The names of a stream's codec. It needs the extra ``framebrush[video]``."""
+"""The names of a stream's codec, and of a file. It needs the extra ``framebrush[video]``."""
 
+from pathlib import PurePosixPath
+from shlex import quote
 from typing import Any, cast
 
 from av.stream import Stream
@@ -21,3 +23,8 @@ def codec_tag(stream: Stream) -> str:
         return str(cast(Any, stream.codec_context).codec_tag)
     except UnicodeDecodeError as error:  # PyAV takes a number for text.
         return error.object.decode("latin-1")
+
+
+def quoted(name: str) -> str:
+    """Return the name of a file as a command has it, without the folders above it."""
+    return quote(PurePosixPath(name).name)
