@@ -41,7 +41,7 @@ def notes(
     """
     for other in container.streams:
         if other is not stream and other.index not in copied and not _is_chapters(container, other):
-            yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
+            yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
     elif packets.alpha:
@@ -66,6 +66,14 @@ def notes(
     if packets.unusable_keyframes:
         count = packets.unusable_keyframes
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"
+
+
+def _kind(stream: Stream) -> str:
+    """Return what a stream is: its codec, or for data what the camera or the editor calls it, such as GoPro MET."""
+    if stream.type != "data":
+        return codec_name(stream)
+    told = "timecode" if "timecode" in stream.metadata else stream.metadata.get("handler_name", "").strip()
+    return told or str(getattr(stream, "name", None) or "of an unknown kind")
 
 
 def _is_chapters(container: InputContainer, stream: Stream) -> bool:
