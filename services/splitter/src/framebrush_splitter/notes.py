@@ -35,7 +35,7 @@ def notes(
         copied: The indices of the streams that go into the output untouched.
     """
     for other in container.streams:
-        if other is not stream and other.index not in copied and not _is_chapters(container, other):
+        if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other):
             yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
@@ -54,7 +54,8 @@ def notes(
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"
 
 
-def _is_chapters(container: InputContainer, stream: Stream) -> bool:
-    """Return whether a stream holds the texts of QuickTime chapters, which are copied as chapters."""
+def _is_kept_otherwise(container: InputContainer, stream: Stream) -> bool:
+    """Return whether a stream holds the texts of QuickTime chapters, or a timecode: muxers write them anew."""
     name = stream.metadata.get("handler_name", "").lower()
-    return stream.type == "data" and bool(container.chapters()) and ("text" in name or "subtitle" in name)
+    chapters = bool(container.chapters()) and ("text" in name or "subtitle" in name)
+    return stream.type == "data" and (chapters or "timecode" in stream.metadata)

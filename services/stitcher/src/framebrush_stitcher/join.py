@@ -25,6 +25,7 @@ from framebrush.media import (
     labels_of,
     muxer_options,
     read_media_info,
+    timecode_of,
 )
 from framebrush_stitcher.encode import choice_of
 
@@ -123,7 +124,8 @@ def join(
             container.mux(packet)
     times = array("q", (time for timeline in timelines for time in timeline.pts))
     muxed = tuple(track for index, track in tracks.items() if index in copies)
-    return MediaInfo(manifest.video, times, muxed, *labels_of(source, manifest.copied_streams))
+    labels = labels_of(source, manifest.copied_streams)
+    return MediaInfo(manifest.video, times, muxed, *labels, timecode_of(source, source.streams[manifest.video.stream]))
 
 
 def _add_streams(
@@ -136,6 +138,9 @@ def _add_streams(
             video = add_copy(container, encoded, manifest.video, choice_of(manifest))
             video.disposition = stream.disposition
             video.metadata.update(stream.metadata)
+            timecode = timecode_of(source, stream)
+            if timecode is not None:  # Muxers look for it here, and write a track of their own where they have to.
+                video.metadata["timecode"] = timecode
         elif stream.index not in manifest.copied_streams:
             continue
         elif isinstance(stream, AttachmentStream):

@@ -22,6 +22,7 @@ from .inspection import labels_of as labels_of
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
 from .inspection import strictly_increasing as strictly_increasing
+from .inspection import timecode_of as timecode_of
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack

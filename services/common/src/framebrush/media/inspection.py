@@ -93,6 +93,8 @@ class MediaInfo:
     metadata: dict[str, str]
     attachments: tuple[str, ...]
     """The attachments, such as fonts: the name of each and its SHA-256."""
+    timecode: str | None = None
+    """The timecode of the first frame, ``hh:mm:ss:ff``, with a semicolon where frame numbers are dropped."""
 
 
 def is_extra(stream: Stream) -> bool:
@@ -145,7 +147,20 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
     times = strictly_increasing(sorted(tracks.pop(stream.index).times))
-    return MediaInfo(properties, times, tuple(tracks.values()), *labels_of(container))
+    labels = labels_of(container)
+    return MediaInfo(properties, times, tuple(tracks.values()), *labels, timecode_of(container, stream))
+
+
+def timecode_of(container: InputContainer, video: Stream) -> str | None:
+    """Return the timecode of a video's first frame, None if there is none.
+
+    It is told by the stream, by the whole file, or by a track of its own (``tmcd`` in QuickTime).
+    """
+    for metadata in (video.metadata, container.metadata, *(stream.metadata for stream in container.streams.data)):
+        for name, text in metadata.items():
+            if name.lower() == "timecode":
+                return text
+    return None
 
 
 def labels_of(

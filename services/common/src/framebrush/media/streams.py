@@ -66,6 +66,8 @@ def add_copy(container: OutputContainer, encoded: VideoStream, video: VideoPrope
     """Add a stream for the packets of ``encoded``, with the video's display matrix and the tags that they may lack."""
     stream: VideoStream = container.add_stream_from_template(encoded, opaque=True)
     stream.time_base = Fraction(*video.time_base)
+    if video.frame_rate is not None:  # By default it is the number of ticks per second.
+        stream.codec_context.framerate = Fraction(*video.frame_rate)
     out = _described(video, choice)
     _tag(stream.codec_context, out)
     if full_range(out) == ColorRange.JPEG:

@@ -27,6 +27,7 @@ def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     yield _same("pixel aspect", _aspect(a), _aspect(b))
     yield _same("display matrix", a.rotation or IDENTITY, b.rotation or IDENTITY)
     yield _same("colours", _colors(styled(a, b.pixel_format)), _colors(b))
+    yield _same("timecode", wanted.timecode or "none", found.timecode or "none")
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} packets", _packets(one), _packets(other))
