@@ -1,9 +1,10 @@
 """Decoding one segment, at any place in the video."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import av
@@ -11,9 +12,9 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framebrush.contracts import Segment
+from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo
-from framebrush.media import codec_name
+from framebrush.media import Clock, codec_name
 from framebrush_splitter.bitstream import hidden, untimed
 
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
@@ -34,13 +35,14 @@ class DecodedFrame:
 
 
 def decode_segment(
-    opened: Opened, segment: Segment, alive: Callable[[], None] = lambda: None
+    opened: Opened, segment: Segment, shifts: Sequence[Shift] = (), alive: Callable[[], None] = lambda: None
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment in order of presentation: the same frames that decoding the whole video gives.
 
     Args:
         opened: Opens the video, at its beginning.
         segment: The segment; decoding can begin at its first frame.
+        shifts: By how much the times of the file's packets are moved.
         alive: Is called for each frame that is decoded before the segment begins.
 
     Raises:
@@ -50,10 +52,13 @@ def decode_segment(
         with opened() as (container, stream):
             if jump:
                 try:
-                    container.seek(segment.start, stream=stream)
+                    if segment.position is None:
+                        container.seek(segment.start, stream=stream)
+                    else:
+                        container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:
                     continue
-            frames = _between(container, stream, segment, alive)
+            frames = _between(container, stream, segment, shifts, alive)
             first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -92,7 +97,11 @@ def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment
 
 
 def _between(
-    container: InputContainer, stream: VideoStream, segment: Segment, alive: Callable[[], None]
+    container: InputContainer,
+    stream: VideoStream,
+    segment: Segment,
+    shifts: Sequence[Shift],
+    alive: Callable[[], None],
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment, with None in the place of each frame that its packet did not give.
 
@@ -100,7 +109,7 @@ def _between(
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
     timed, previous = not untimed(container, stream), segment.start - 1
-    for frame in _frames(container, stream, segment, awaited):
+    for frame in _frames(container, stream, segment, shifts, awaited):
         time = frame.pts if timed else None
         if time is None and awaited:
             time = awaited[0][0]
@@ -129,11 +138,17 @@ def _between(
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, segment: Segment, awaited: list[tuple[int, int]]
+    container: InputContainer,
+    stream: VideoStream,
+    segment: Segment,
+    shifts: Sequence[Shift],
+    awaited: list[tuple[int, int]],
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
     codec, by_time = codec_name(stream), not untimed(container, stream)
+    clock = Clock(shifts, stream.time_base or Fraction(1))
     for packet in container.demux(stream):
+        clock(packet)
         time = packet.pts if packet.pts is not None else packet.dts
         shown = packet.size and not packet.is_discard and not hidden(packet, codec)
         if shown and time is not None and (time >= segment.start or packet.pts is None or not by_time):

@@ -49,6 +49,8 @@ def notes(
     moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
         yield f"{moved} frames share their time with the frame before: each comes a tick later"
+    if len(packets.shifts) > 1:
+        yield f"times jump at {len(packets.shifts) - 1} places: they go on as if they did not, as in players"
     if packets.unusable_keyframes:
         count = packets.unusable_keyframes
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"

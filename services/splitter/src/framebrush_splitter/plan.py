@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -11,9 +12,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from framebrush.contracts import Segment
+from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import codec_name, strictly_increasing
+from framebrush.media import WITHOUT_ZERO, Clock, Log, codec_name, find_shifts, strictly_increasing
 from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
 
 BATCH_PIXELS = 16_000_000
@@ -47,6 +48,10 @@ class Packets:
     """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
     samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
     """The first packet of every other stream, by the index of the stream."""
+    shifts: tuple[Shift, ...] = ()
+    """By how much the times of the file's packets are moved; the times here are moved already."""
+    positions: Sequence[int] = ()
+    """The offsets in the file of the random access points, if times are moved."""
 
 
 def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
@@ -62,8 +67,10 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             hold the same bytes, which would fill disks when they are copied.
         LimitExceeded: There are too many frames.
     """
-    times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
-    samples = dict[int, "Packet[Any]"]()
+    times, ends, positions = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
+    keyframes, places = array("q"), array("q")
+    samples, logs = dict[int, "Packet[Any]"](), dict[int, Log]()
+    free = container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
@@ -74,6 +81,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             raise InvalidVideo(
                 f"the file holds more than its size: {INFLATED} times as much, and there is no end of it"
             )
+        if free and (packet.stream is stream or packet.stream.type == "audio"):
+            logs.setdefault(packet.stream.index, Log.of(packet.stream)).add(packet)
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
         if packet.stream is not stream:
             samples.setdefault(packet.stream.index, packet)
@@ -82,17 +91,17 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
             raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
-        if packet.is_corrupt:
+        if packet.is_corrupt and not free:  # Where captures were joined, broadcasts have packets that seem so.
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
         if packet.is_discard or hidden(packet, codec):
             continue
         times.append(time)
         ends.append(time + max(packet.duration or 0, 1))
+        positions.append(packet.pos if packet.pos is not None else positions[-1] if positions else 0)
         if packet.is_keyframe:
-            if random_access and time < random_access[-1]:
-                raise InvalidVideo(f"presentation times jump back from {random_access[-1]} to {time} ticks")
+            keyframes.append(len(times) - 1)
             if is_random_access_point(packet, codec):
-                random_access.append(time)
+                places.append(len(times) - 1)
             else:
                 unusable += 1
         if len(times) > max_frames:
@@ -105,9 +114,31 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
     if last + CUT_SHORT < announced:
         raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
+    base = stream.time_base or Fraction(1)
+    shifts = find_shifts(container.format.name, logs, base)
+    clock = Clock(shifts, base)
+    times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
+    _check_order(times, keyframes, places)
     if untimed(container, stream):
-        unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
-    return Packets(array("q", sorted(times)), random_access, max(ends), unusable, samples)
+        unusable, places = unusable + len(places) - 1, places[:1]
+    return Packets(
+        pts=array("q", sorted(times)),
+        random_access=array("q", (times[place] for place in places)),
+        end=max(ends),
+        unusable_keyframes=unusable,
+        samples=samples,
+        shifts=shifts,
+        positions=array("q", (positions[place] for place in places)) if shifts else (),
+    )
+
+
+def _check_order(times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int]) -> None:
+    """Check that no keyframe is shown before the random access point before it."""
+    usable, last = set(random_access), None
+    for place in keyframes:
+        if last is not None and times[place] < last:
+            raise InvalidVideo(f"presentation times jump back from {last} to {times[place]} ticks")
+        last = times[place] if place in usable else last
 
 
 def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
@@ -130,14 +161,19 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
         least: The number of frames that a segment has at least; the last segment may have fewer.
     """
     pts, starts = packets.pts, [0]
-    shown = strictly_increasing(pts)
+    shown, positions = strictly_increasing(pts), dict(zip(packets.random_access, packets.positions, strict=False))
     for time in packets.random_access:
         index = bisect_left(pts, time)
         if index - starts[-1] >= least and shown[index] == time:
             starts.append(index)
     ends = [*starts[1:], len(pts)]
     return tuple(
-        Segment(start=pts[first], end=pts[stop] if stop < len(pts) else packets.end, frames=stop - first)
+        Segment(
+            start=pts[first],
+            end=pts[stop] if stop < len(pts) else packets.end,
+            frames=stop - first,
+            position=positions.get(pts[first]) if first else None,
+        )
         for first, stop in zip(starts, ends, strict=True)
     )
 

@@ -10,7 +10,17 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, Source, VideoProperties, suffix_of
+from framebrush.contracts import (
+    BlobRef,
+    Manifest,
+    Options,
+    RunRequest,
+    Segment,
+    Shift,
+    Source,
+    VideoProperties,
+    suffix_of,
+)
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import COPIED, is_extra, read_properties
 from framebrush.sandbox import SandboxedFile
@@ -95,12 +105,19 @@ def plan_run(
         pack_frames=pack_size(batch, int(FRAME_BYTES[options.pack_codec] * video.width * video.height) + 1),
         batch_frames=batch,
         segments=segments,
+        shifts=packets.shifts,
+        version=2 if packets.shifts else 1,
         notes=tuple(told),
     ).encode()
 
 
 def decode_frames(
-    source: SandboxedFile, video: VideoProperties, options: Options, segment: Segment, threads: int
+    source: SandboxedFile,
+    video: VideoProperties,
+    options: Options,
+    segment: Segment,
+    shifts: Sequence[Shift],
+    threads: int,
 ) -> Iterator[bytes]:
     """Yield the frames of a segment in order of presentation, each in the form that :func:`read_frame` reads.
 
@@ -109,6 +126,7 @@ def decode_frames(
         video: The properties of the video, from the manifest.
         options: The options of the run.
         segment: The segment.
+        shifts: By how much the times of the file's packets are moved.
         threads: The number of threads that turn frames into images. One more thread decodes.
 
     Raises:
@@ -128,7 +146,7 @@ def decode_frames(
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
         return FRAME_HEADER.pack(frame.time, frame.duration) + image
 
-    return ordered_map(packed, decode_segment(opened, segment, source.alive), threads)
+    return ordered_map(packed, decode_segment(opened, segment, shifts, source.alive), threads)
 
 
 def read_frame(packed: memoryview) -> tuple[int, int, bytes]:

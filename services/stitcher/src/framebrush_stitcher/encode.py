@@ -25,6 +25,14 @@ def choice_of(manifest: Manifest) -> Choice:
     return choice
 
 
+def first_tick(timeline: Timeline) -> int:
+    """Return the tick from which the times of a segment's file count: 0, or its first time if that is below zero.
+
+    Files of segments have no times below zero.
+    """
+    return min(0, timeline.pts[0])
+
+
 def encode_segment(
     frames: Iterable[VideoFrame], timeline: Timeline, manifest: Manifest, choice: Choice, path: Path, threads: int
 ) -> int:
@@ -34,13 +42,13 @@ def encode_segment(
         The largest number of places that a packet comes before its turn in the order of presentation. The join needs
         it to choose decoding times.
     """
-    time_base, pts = Fraction(*manifest.video.time_base), list[int]()
+    time_base, first, pts = Fraction(*manifest.video.time_base), first_tick(timeline), list[int]()
     file_format = choice.encoder.segment
     options = {"avoid_negative_ts": "disabled", **muxer_options(file_format, time_base)}
     with av.open(str(path), "w", format=file_format, options=options) as container:
         stream = add_encoder(container, manifest.video, manifest.options, choice, threads)
         for frame, time, duration in zip(frames, timeline.pts, timeline.durations, strict=True):
-            frame.pts, frame.duration, frame.time_base = time, duration, time_base
+            frame.pts, frame.duration, frame.time_base = time - first, duration, time_base
             for packet in stream.encode(frame):
                 pts.append(packet.pts or 0)
                 container.mux(packet)

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Check, Manifest, Timeline
 from framebrush.errors import PermanentError
 from framebrush.media import (
+    Clock,
     MediaInfo,
     Track,
     add_copy,
@@ -27,7 +28,7 @@ from framebrush.media import (
     read_media_info,
     timecode_of,
 )
-from framebrush_stitcher.encode import choice_of
+from framebrush_stitcher.encode import choice_of, first_tick
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -75,7 +76,7 @@ def video_packets(
             for packet in container.demux(source):
                 if not packet.size:
                     continue
-                packet.pts = _ticks(packet, time_base)
+                packet.pts = _ticks(packet, time_base) + first_tick(timeline)
                 if packet.pts not in missing:
                     raise JoinFailed(f"segment {number} has other frames than its timeline")
                 missing.remove(packet.pts)
@@ -117,7 +118,7 @@ def join(
         container.set_chapters(source.chapters())
         packets = heapq.merge(
             video_packets(segments, timelines, reorder, time_base, video),
-            _copied(source, copies, tracks),
+            _copied(source, copies, tracks, Clock(manifest.shifts, time_base)),
             key=_seconds,
         )
         for packet in packets:
@@ -153,11 +154,14 @@ def _add_streams(
     return video, copies
 
 
-def _copied(source: InputContainer, copies: dict[int, Stream], tracks: dict[int, Track]) -> Iterator[AnyPacket]:
+def _copied(
+    source: InputContainer, copies: dict[int, Stream], tracks: dict[int, Track], clock: Clock
+) -> Iterator[AnyPacket]:
     if not copies:
         return
     for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
         index = packet.stream.index
+        clock(packet)
         if packet.size and not is_gap(packet, tracks[index].codec):
             tracks[index].add(packet)
             packet.stream = copies[index]

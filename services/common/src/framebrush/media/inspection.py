@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
+from framebrush.media.clock import WITHOUT_ZERO, Clock, Log, find_shifts
 
 COPIED = ("audio", "subtitle")
 """The types of streams whose packets go into the output as they are."""
@@ -137,15 +138,26 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     """
     stream, frame = video or choose_video(container), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
+    logs, positions = dict[int, Log](), {index: array("q") for index in tracks}
     for packet in container.demux([container.streams[index] for index in tracks]):
         track = tracks[packet.stream.index]
+        log = logs.setdefault(packet.stream.index, Log.of(packet.stream))
+        if container.format.name in WITHOUT_ZERO and packet.size and packet.stream.type in ("video", "audio"):
+            log.add(packet)
         if packet.stream is stream and frame is None:
             frame = next(iter(stream.decode(packet)), None)
         if packet.size and not (packet.stream is stream and packet.is_discard) and not is_gap(packet, track.codec):
             track.add(packet)
+            where = positions[packet.stream.index]
+            where.append(packet.pos if packet.pos is not None else where[-1] if where else 0)
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
+    clock = Clock(
+        find_shifts(container.format.name, logs, Fraction(*properties.time_base)), Fraction(*properties.time_base)
+    )
+    for index, track in tracks.items():
+        track.times = clock.moved(track.times, positions[index], track.time_base)
     times = strictly_increasing(sorted(tracks.pop(stream.index).times))
     labels = labels_of(container)
     return MediaInfo(properties, times, tuple(tracks.values()), *labels, timecode_of(container, stream))

@@ -21,6 +21,7 @@ def compare(wanted: MediaInfo, found: MediaInfo) -> tuple[Check, ...]:
 def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     """Yield the checks of what is seen and heard."""
     yield _same("video frames", len(wanted.times), len(found.times))
+    yield _begins(wanted, found)
     yield _times("video times", wanted, wanted.times, _base(wanted), found, found.times, _base(found))
     a, b = wanted.video, found.video
     yield _same("video size", f"{a.width}x{a.height}", f"{b.width}x{b.height}")
@@ -98,6 +99,19 @@ def _times(
         wanted=f"within {allowed} ticks of {tick} s",
         found=f"{float(ticks):.3g} ticks at most",
         ok=ticks <= allowed,
+    )
+
+
+def _begins(wanted: MediaInfo, found: MediaInfo) -> Check:
+    """Compare when the video begins. What has no times below zero begins later by what the first stream is below."""
+    first, tick = _start(wanted), max(_base(wanted), _base(found))
+    earliest = min((track.times[0] * track.time_base for track in wanted.tracks if track.times), default=first)
+    allowed = (first, first - min(first, earliest, Fraction(0)))
+    return Check(
+        name="video start",
+        wanted=f"{float(first):.6g} s",
+        found=f"{float(_start(found)):.6g} s",
+        ok=any(abs(_start(found) - time) <= tick for time in allowed),
     )
 
 
