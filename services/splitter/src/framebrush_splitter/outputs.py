@@ -112,6 +112,8 @@ def carries(suffix: str, stream: Stream, samples: Mapping[int, "Packet[Any]"]) -
     """
     if isinstance(stream, AttachmentStream):
         return FORMATS[suffix] == "matroska"
+    if codec_name(stream).startswith("pcm_") and FORMATS[suffix] == "mp4":
+        return False  # FFmpeg writes it (ISO/IEC 23003-5); hardly any player reads it.
     try:
         with av.open(io.BytesIO(), "w", format=FORMATS[suffix]) as container:
             copy = container.add_stream_from_template(stream, opaque=True)

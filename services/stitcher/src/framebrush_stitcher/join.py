@@ -22,7 +22,6 @@ from framebrush.media import (
     add_copy,
     compare,
     content,
-    is_gap,
     labels_of,
     muxer_options,
     read_media_info,
@@ -162,7 +161,7 @@ def _copied(
     for packet in source.demux([stream for stream in source.streams if stream.index in copies]):
         index = packet.stream.index
         clock(packet)
-        if packet.size and not is_gap(packet, tracks[index].codec):
+        if tracks[index].keeps(packet):
             tracks[index].add(packet)
             packet.stream = copies[index]
             yield packet

@@ -15,13 +15,8 @@ from .images import decode_image as decode_image
 from .images import encode_image as encode_image
 from .images import encode_jpeg as encode_jpeg
 from .images import encode_png as encode_png
-from .inspection import COPIED as COPIED
 from .inspection import MediaInfo as MediaInfo
-from .inspection import Track as Track
 from .inspection import choose_video as choose_video
-from .inspection import codec_name as codec_name
-from .inspection import is_extra as is_extra
-from .inspection import is_gap as is_gap
 from .inspection import labels_of as labels_of
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
@@ -36,5 +31,9 @@ from .streams import add_copy as add_copy
 from .streams import add_encoder as add_encoder
 from .streams import muxer_options as muxer_options
 from .streams import open_encoder as open_encoder
+from .tracks import COPIED as COPIED
+from .tracks import Track as Track
+from .tracks import codec_name as codec_name
+from .tracks import is_extra as is_extra
 from .verification import compare as compare
 from .verification import content as content

@@ -7,7 +7,8 @@ from av.stream import Disposition
 
 from framebrush.contracts import Check, VideoProperties
 from framebrush.media.colors import full_range, named, styled
-from framebrush.media.inspection import MediaInfo, Track
+from framebrush.media.inspection import MediaInfo
+from framebrush.media.tracks import Track
 
 IDENTITY = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 """The display matrix that changes nothing, which is the same as none."""
@@ -31,7 +32,7 @@ def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     yield _same("timecode", wanted.timecode or "none", found.timecode or "none")
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
-        yield _same(f"{name} packets", _packets(one), _packets(other))
+        yield _same(f"{name} packets", one.contents(), other.contents())
         yield _times(f"{name} times", wanted, one.times, one.time_base, found, other.times, other.time_base)
 
 
@@ -127,10 +128,6 @@ def _colors(video: VideoProperties) -> str:
 
 def _kinds(tracks: Sequence[Track]) -> str:
     return ", ".join(f"{track.kind} {track.codec}" for track in tracks) or "none"
-
-
-def _packets(track: Track) -> str:
-    return f"{len(track.times)} ({track.digest.hexdigest()[:16]})"
 
 
 def _chapters(info: MediaInfo) -> str:
