@@ -30,6 +30,8 @@ INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
 CUT_SHORT = 0.25
 """The seconds by which a video may be shorter than its header says: some muxers round up."""
 
+UNSTATED = Fraction(1, 10)
+"""The part by which a stated frame rate may differ from that of the frames: it is rounded, or that of most of them."""
 INFLATED, SLACK = 8, 2**16
 """The packets of a file may together have so many times its size, and so many bytes more: they may be compressed."""
 
@@ -130,6 +132,18 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         shifts=shifts,
         positions=array("q", (positions[place] for place in places)) if shifts else (),
     )
+
+
+def frame_rate(packets: Packets, time_base: Fraction, stated: Fraction | None) -> Fraction:
+    """Return the average rate in frames per second: as the container states it, if that is near the truth.
+
+    Containers without a rate state the number of their ticks, or nothing.
+    """
+    span = packets.pts[-1] - packets.pts[0] or packets.end - packets.pts[0]
+    rate = max(1, len(packets.pts) - 1) / (span * time_base)
+    if stated is not None and abs(stated / rate - 1) < UNSTATED:
+        return stated
+    return max(rate.limit_denominator(1001), Fraction(1, 1001))  # as in 30000/1001
 
 
 def _check_order(times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int]) -> None:

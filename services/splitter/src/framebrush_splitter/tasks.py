@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import PurePosixPath
 
 import av
@@ -30,7 +31,7 @@ from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
-from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, pack_size, read_packets
+from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, frame_rate, pack_size, read_packets
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.video import open_video
 
@@ -75,6 +76,8 @@ def plan_run(
     with open_video(source) as (container, stream):  # opened again, as not every format can be read twice
         packets = read_packets(container, stream, max_frames=limits.max_frames)
         segments = cut(packets, segment_frames)
+        rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)
+        video = video.model_copy(update={"frame_rate": (rate.numerator, rate.denominator)})
         copied = [s for s in container.streams if s.type in COPIED]
         unknown = [s for s in copied if s.codec_context is None]
         if unknown:
