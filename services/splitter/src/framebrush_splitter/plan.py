@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import av
@@ -120,7 +121,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     shifts = find_shifts(container.format.name, logs, base)
     clock = Clock(shifts, base)
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
-    _check_order(times, keyframes, places)
+    _check_order(times, keyframes, places, base)
     if untimed(container, stream):
         unusable, places = unusable + len(places) - 1, places[:1]
     return Packets(
@@ -146,13 +147,28 @@ def frame_rate(packets: Packets, time_base: Fraction, stated: Fraction | None) -
     return max(rate.limit_denominator(1001), Fraction(1, 1001))  # as in 30000/1001
 
 
-def _check_order(times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int]) -> None:
-    """Check that no keyframe is shown before the random access point before it."""
-    usable, last = set(random_access), None
+def _check_order(
+    times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int], time_base: Fraction
+) -> None:
+    """Check that no keyframe is shown before the random access point before it, nor before a frame stored before that.
+
+    Args:
+        times: The presentation times of all frames, in the order in which they are stored.
+        keyframes: The places of the keyframes in that order.
+        random_access: Those of them where decoding can begin.
+        time_base: The duration of a tick, in seconds.
+    """
+    usable, last, latest = set(random_access), None, list(accumulate(times, max))
     for place in keyframes:
-        if last is not None and times[place] < last:
-            raise InvalidVideo(f"presentation times jump back from {last} to {times[place]} ticks")
-        last = times[place] if place in usable else last
+        time = times[place]
+        if last is not None and time < last:
+            raise InvalidVideo(f"presentation times jump back from {last} to {time} ticks")
+        if place in usable and place and time < latest[place - 1]:
+            raise InvalidVideo(
+                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists make them: write them "
+                "out (ffmpeg -i film.mp4 -c:v libx264 -crf 16 whole.mp4)"
+            )
+        last = time if place in usable else last
 
 
 def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:

@@ -66,6 +66,7 @@ class Track:
     """The SHA-256 over the lengths and contents of all packets, or over the contents if others may cut them."""
     _due: Fraction | None = None
     _open: bool = False
+    _heard: bool = False
 
     @classmethod
     def of(cls, stream: Stream) -> "Track":
@@ -83,8 +84,12 @@ class Track:
         return track
 
     def keeps(self, packet: "Packet[Any]") -> bool:
-        """Return whether a packet holds something: no gap between texts, and no half of a frame of AAC."""
-        if not packet.size:
+        """Return whether a packet is there to be heard or read.
+
+        A gap between texts is not, nor half of a frame of AAC, nor what an edit list cuts out. What it cuts off the
+        beginning stays, since decoders need some of it.
+        """
+        if not packet.size or (packet.is_discard and self._heard):
             return False
         if self.framed:
             return self._header(bytes(packet)) > 0
@@ -96,6 +101,7 @@ class Track:
         Of AAC that is the frame without its header; of PCM the samples, with a time for each part that does not follow
         the one before; of PGS the segments, with a time for all that is shown at once.
         """
+        self._heard = self._heard or not packet.is_discard
         time = packet.pts if packet.pts is not None else packet.dts or 0
         if not self.hashed:
             self._time(time, packet)

@@ -83,13 +83,13 @@ def _times(
     """Compare times, and return the check of their largest drift, in ticks of the coarser time base.
 
     Times count from the first video frame, since Matroska has no negative times and shifts all streams alike. A drift
-    of one tick is allowed where the output's ticks are not a part of the input's, which rounds both ends. It is also
-    allowed for sound whose packets were timed more coarsely than samples, since a container that counts samples
-    corrects that.
+    of one tick is allowed where the output's ticks are not a part of the input's, which rounds both ends, and of one
+    tick of the finer time base, to which the result is rounded. It is also allowed for sound whose packets were timed
+    more coarsely than samples, since a container that counts samples corrects that.
     """
     tick = max(wanted_base, found_base)
     exact = (wanted_base / found_base).denominator == 1 and (wanted_base == found_base or wanted_times is wanted.times)
-    allowed = 0 if exact else 1
+    allowed = 0 if exact else 1 + min(wanted_base, found_base) / tick
     shift = _start(found) - _start(wanted)
     ticks = max(
         (abs(b * found_base - a * wanted_base - shift) / tick for a, b in zip(wanted_times, found_times, strict=False)),
@@ -97,7 +97,7 @@ def _times(
     )
     return Check(
         name=name,
-        wanted=f"within {allowed} ticks of {tick} s",
+        wanted=f"within {float(allowed):.3g} ticks of {tick} s",
         found=f"{float(ticks):.3g} ticks at most",
         ok=ticks <= allowed,
     )
