@@ -17,6 +17,7 @@ from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import WITHOUT_ZERO, Clock, Log, codec_name, find_shifts, strictly_increasing
 from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
+from framebrush_splitter.edges import Edges
 
 BATCH_PIXELS = 16_000_000
 """The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
@@ -49,8 +50,8 @@ class Packets:
     """The time at which the last frame ends."""
     unusable_keyframes: int = 0
     """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
-    samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
-    """The first packet of every other stream, by the index of the stream."""
+    edges: Mapping[int, Edges] = field(default_factory=dict)
+    """The first and the last packets of every other stream, by the index of the stream; their times are moved."""
     shifts: tuple[Shift, ...] = ()
     """By how much the times of the file's packets are moved; the times here are moved already."""
     positions: Sequence[int] = ()
@@ -72,7 +73,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     """
     times, ends, positions = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     keyframes, places = array("q"), array("q")
-    samples, logs = dict[int, "Packet[Any]"](), dict[int, Log]()
+    edges, logs = dict[int, Edges](), dict[int, Log]()
     free = container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
@@ -88,7 +89,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             logs.setdefault(packet.stream.index, Log.of(packet.stream)).add(packet)
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
         if packet.stream is not stream:
-            samples.setdefault(packet.stream.index, packet)
+            edges.setdefault(packet.stream.index, Edges()).add(packet)
             continue
         stored += 1
         time = packet.pts if packet.pts is not None else packet.dts
@@ -120,6 +121,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     base = stream.time_base or Fraction(1)
     shifts = find_shifts(container.format.name, logs, base)
     clock = Clock(shifts, base)
+    for ends_of_stream in edges.values():
+        ends_of_stream.move(clock)
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base)
     if untimed(container, stream):
@@ -129,7 +132,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         random_access=array("q", (times[place] for place in places)),
         end=max(ends),
         unusable_keyframes=unusable,
-        samples=samples,
+        edges=edges,
         shifts=shifts,
         positions=array("q", (positions[place] for place in places)) if shifts else (),
     )

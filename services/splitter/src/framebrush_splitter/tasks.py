@@ -28,8 +28,9 @@ from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
+from framebrush_splitter.dry_run import Film
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
+from framebrush_splitter.outputs import Input, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
 from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, frame_rate, pack_size, read_packets
 from framebrush_splitter.settings import Limits
@@ -79,15 +80,12 @@ def plan_run(
         rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)
         video = video.model_copy(update={"frame_rate": (rate.numerator, rate.denominator)})
         copied = [s for s in container.streams if s.type in COPIED]
-        unknown = [s for s in copied if s.codec_context is None]
-        if unknown:
-            raise UnsupportedStream(f"{unknown[0].type} stream {unknown[0].index} has a codec that nobody knows")
-        samples = packets.samples
+        film = Film(container, packets.pts, packets.end, packets.edges)
         requested = suffix_of(request.output) if request.output else None
-        output = plan_output(Input(video, copied, samples), options, requested, nvenc=nvenc)
-        copied += [s for s in container.streams if is_extra(s) and carries(output.suffix, s, samples)]
+        output = plan_output(Input(video, copied, film), options, requested, nvenc=nvenc)
+        extras = [s for s in container.streams if is_extra(s) and carries(output.suffix, s, packets.edges)]
         seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
-        copied_streams = tuple(sorted(s.index for s in copied))
+        copied_streams = tuple(sorted(s.index for s in (*output.copied, *extras)))
         told = [output.note] if output.note else []
         told += notes(container, stream, frame, video, packets, segments, copied_streams)
     if seconds > limits.max_duration:
