@@ -63,6 +63,8 @@ class Film:
     fonts: tuple[str, ...] = ()
     chapters: tuple[tuple[float, float, str], ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    timecode: str | None = None
+    """Of the first frame, as cameras and editors write it."""
     muxer: dict[str, str] = field(default_factory=dict)
     format: str | None = None
 
@@ -111,6 +113,8 @@ class Film:
             setattr(context, name, value)
         if self.aspect is not None:
             context.sample_aspect_ratio = self.aspect
+        if self.timecode is not None:
+            stream.metadata["timecode"] = self.timecode
         if self.matrix is not None:
             stream.set_display_matrix(self.matrix)
         open_encoder(context)

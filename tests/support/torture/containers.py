@@ -5,29 +5,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from support.film import Film, Sound
 from support.torture.case import Case
 from support.torture.structure import MS, RATE
 
 Edits = tuple[tuple[int, int], ...]
 """Parts of a film: the length of each, and where it begins, in milliseconds."""
-
-
-def _timecode(path: Path, code: str, film: Film) -> Path:
-    """A film whose first frame has a timecode, as cameras and editors write it."""
-    plain = film.write(path.with_name(f"plain{path.suffix}"))
-    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
-        streams = [target.add_stream_from_template(s, opaque=True) for s in source.streams]
-        video: Any = streams[0]
-        video.time_base, video.codec_context.framerate = film.time_base, film.rate
-        video.metadata["timecode"] = code
-        for packet in source.demux():
-            if packet.size:
-                packet.stream = streams[packet.stream.index]
-                target.mux(packet)
-    return path
 
 
 def _capture(offset: float, **changes: Any) -> Film:
@@ -86,7 +69,12 @@ DV: dict[str, Any] = {
     "options": {"flags": "+ildct"},
 }
 INTERLACED = {"notes": ("interlaced",), "lost": "interlacing: both fields are styled as one picture"}
-NTSC = Film(rate=Fraction(30000, 1001), time_base=Fraction(1, 30000), pts=range(0, 24 * 1001, 1001))
+NTSC: dict[str, Any] = {
+    "rate": Fraction(30000, 1001),
+    "time_base": Fraction(1, 30000),
+    "pts": range(0, 24 * 1001, 1001),
+    "timecode": "01:00:00;02",
+}
 
 CONTAINERS = (
     Case("MPEG-TS, times counted from 50,000 s", "far.ts", _capture(50000), segments=2),
@@ -149,7 +137,7 @@ CONTAINERS = (
         lost="refused: FFmpeg shows some frames twice; write the parts out (`ffmpeg -i film.mp4 whole.mp4`)",
     ),
     Case("edit list that swaps two parts", "swapped.mp4", lambda path: _edited(path, CUT[::-1], CUT[::-1])),
-    Case("timecode, MP4", "timecode.mp4", lambda path: _timecode(path, "01:02:03:04", Film())),
-    Case("timecode that drops frames, QuickTime", "drop.mov", lambda path: _timecode(path, "01:00:00;02", NTSC)),
-    Case("timecode, Matroska", "timecode.mkv", lambda path: _timecode(path, "10:00:00:00", Film(**MS))),
+    Case("timecode, MP4", "timecode.mp4", Film(timecode="01:02:03:04")),
+    Case("timecode that drops frames, QuickTime", "drop.mov", Film(**NTSC)),
+    Case("timecode, Matroska", "timecode.mkv", Film(**MS, timecode="10:00:00:00")),
 )

@@ -16,7 +16,17 @@ from av.container import InputContainer
 
 from framebrush.contracts import FORMATS, Choice, Options, Timeline, VideoProperties
 from framebrush.errors import InvalidVideo
-from framebrush.media import Converter, JoinFailed, Recipe, check, encode_segment, join, strictly_increasing, styled
+from framebrush.media import (
+    INEXACT,
+    Converter,
+    JoinFailed,
+    Recipe,
+    check,
+    encode_segment,
+    join,
+    strictly_increasing,
+    styled,
+)
 from framebrush_splitter.edges import AnyPacket, Edges
 
 SIZE = 64
@@ -63,7 +73,7 @@ def dry_run(
         for timeline, packets in _parts(film, copied):
             _rehearse(FORMATS[suffix], tried, small, choice, timeline, film, copied, packets)
     except JoinFailed as error:
-        return f"{suffix} with {options.codec} does not keep the film as it is: {error}"
+        return f"{suffix} with {options.codec} does not keep the film as it is: {str(error).removeprefix(INEXACT)}"
     except (av.FFmpegError, ValueError, InvalidVideo) as error:
         return f"{suffix} cannot carry {options.codec} ({choice.pixel_format}): {error}"
     return None
@@ -76,9 +86,9 @@ def _parts(film: Film | None, copied: Sequence[int]) -> Iterator[tuple[Timeline,
         return
     times = [*strictly_increasing(film.pts), film.end]
     ends = [times[: FRAMES + 1], times[-FRAMES - 1 :]] if len(times) > FRAMES + 1 else [times]
-    streams = [list(film.edges[index].parts()) for index in copied if index in film.edges]
     for place, part in enumerate(ends):
         durations = [max(1, after - time) for time, after in pairwise(part)]
+        streams = [list(film.edges[index].parts()) for index in copied if index in film.edges]
         chosen = [parts[min(place, len(parts) - 1)] for parts in streams]
         packets = sorted((packet for packets in chosen for packet in packets), key=_seconds)
         yield Timeline(pts=tuple(part[:-1]), durations=tuple(durations), offsets=()), packets

@@ -20,6 +20,7 @@ from .inspection import choose_video as choose_video
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
 from .inspection import strictly_increasing as strictly_increasing
+from .joining import INEXACT as INEXACT
 from .joining import Recipe as Recipe
 from .joining import add_untouched as add_untouched
 from .joining import check as check
@@ -38,4 +39,3 @@ from .tracks import Track as Track
 from .tracks import codec_name as codec_name
 from .tracks import is_extra as is_extra
 from .verification import compare as compare
-from .verification import content as content

@@ -45,13 +45,15 @@ class MediaInfo:
     """The presentation times of the video's frames in ticks, strictly increasing."""
     tracks: tuple[Track, ...]
     """The tracks of audio, subtitles and cover art."""
-    chapters: tuple[tuple[Fraction, str], ...]
-    """The chapters: the start of each in seconds, and its title."""
+    chapters: tuple[tuple[Fraction, Fraction, str], ...]
+    """The chapters: the start and the end of each in seconds, and its title."""
     metadata: dict[str, str]
     attachments: tuple[str, ...]
     """The attachments, such as fonts: the name of each and its SHA-256."""
     timecode: str | None = None
     """The timecode of the first frame, ``hh:mm:ss:ff``, with a semicolon where frame numbers are dropped."""
+    length: int | None = None
+    """The duration of the video's last frame in ticks; None if the container tells none."""
 
 
 def strictly_increasing(times: Sequence[int]) -> "array[int]":
@@ -79,7 +81,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     """
     stream, frame = video or choose_video(container), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
-    logs = dict[int, Log]()
+    logs, latest, length = dict[int, Log](), 0, None
     for packet in container.demux([container.streams[index] for index in tracks]):
         track = tracks[packet.stream.index]
         log = logs.setdefault(packet.stream.index, Log.of(packet.stream))
@@ -89,6 +91,8 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
             frame = next(iter(stream.decode(packet)), None)
         if track.keeps(packet) and not (packet.stream is stream and packet.is_discard):
             track.add(packet)
+            if packet.stream is stream and (packet.pts or 0) >= latest:
+                latest, length = packet.pts or 0, packet.duration or None
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
@@ -99,7 +103,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         track.times = clock.moved(track.times, track.positions, track.time_base)
     times = strictly_increasing(sorted(tracks.pop(stream.index).times))
     labels = labels_of(container)
-    return MediaInfo(properties, times, tuple(tracks.values()), *labels, timecode_of(container, stream))
+    return MediaInfo(properties, times, tuple(tracks.values()), *labels, timecode_of(container, stream), length)
 
 
 def timecode_of(container: InputContainer, video: Stream) -> str | None:
@@ -116,10 +120,14 @@ def timecode_of(container: InputContainer, video: Stream) -> str | None:
 
 def labels_of(
     container: InputContainer, streams: Container[int] | None = None
-) -> tuple[tuple[tuple[Fraction, str], ...], dict[str, str], tuple[str, ...]]:
+) -> tuple[tuple[tuple[Fraction, Fraction, str], ...], dict[str, str], tuple[str, ...]]:
     """Return the chapters, the metadata, and the attachments, only those in ``streams`` if that is given."""
     chapters = (
-        (chapter["start"] * (chapter["time_base"] or Fraction(1)), chapter["metadata"].get("title", ""))
+        (
+            chapter["start"] * (chapter["time_base"] or Fraction(1)),
+            chapter["end"] * (chapter["time_base"] or Fraction(1)),
+            chapter["metadata"].get("title", ""),
+        )
         for chapter in container.chapters()
     )
     metadata = {name.lower(): text for name, text in container.metadata.items() if name.lower() in TITLES}

@@ -28,6 +28,9 @@ from framebrush.media.verification import compare, content
 AnyPacket: TypeAlias = "Packet[Any]"
 
 
+INEXACT = "the output is not exact: "
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What an output is made of, beside its packets."""
@@ -91,10 +94,12 @@ def join(
             container.mux(packet)
     times = array("q", (time for timeline in timelines for time in timeline.pts))
     muxed = tuple(track for index, track in tracks.items() if index in copies)
+    length = timelines[-1].durations[-1] or None
     if source is None:
-        return MediaInfo(recipe.video, times, muxed, (), {}, ())
+        return MediaInfo(recipe.video, times, muxed, (), {}, (), None, length)
     labels = labels_of(source, recipe.copied)
-    return MediaInfo(recipe.video, times, muxed, *labels, timecode_of(source, source.streams[recipe.video.stream]))
+    timecode = timecode_of(source, source.streams[recipe.video.stream])
+    return MediaInfo(recipe.video, times, muxed, *labels, timecode, length)
 
 
 def check(output: Any, wanted: MediaInfo) -> tuple[Check, ...]:
@@ -111,7 +116,7 @@ def check(output: Any, wanted: MediaInfo) -> tuple[Check, ...]:
     failed = [check for check in content(wanted, found) if not check.ok]
     if failed:
         words = "; ".join(f"{check.name}: {check.found} instead of {check.wanted}" for check in failed)
-        raise JoinFailed(f"the output is not exact: {words}"[:2048])
+        raise JoinFailed(f"{INEXACT}{words}"[:2048])
     return compare(wanted, found)
 
 

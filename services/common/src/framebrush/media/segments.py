@@ -40,7 +40,7 @@ def encode_segment(
     """
     time_base, first, pts = Fraction(*video.time_base), _first_tick(timeline), list[int]()
     file_format = choice.encoder.segment
-    options = {"avoid_negative_ts": "disabled", **muxer_options(file_format, time_base)}
+    options = {"avoid_negative_ts": "disabled", **muxer_options(file_format, time_base, fast_start=False)}
     with av.open(file, "w", format=file_format, options=options) as container:
         stream = add_encoder(container, video, encoding, choice, threads)
         for frame, time, duration in zip(frames, timeline.pts, timeline.durations, strict=True):
@@ -91,7 +91,8 @@ def open_segment(file: Any) -> InputContainer:
     """Open a segment, a file or its path, at its beginning."""
     if not isinstance(file, str):
         file.seek(0)
-    return av.open(file, "r")
+    container: InputContainer = av.open(file, "r")
+    return container
 
 
 def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
