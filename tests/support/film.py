@@ -136,6 +136,7 @@ def _describe(stream: Any, of: Sound | Text) -> None:
 def _sound(container: Any, sound: Sound) -> Any:
     stream = container.add_stream(sound.codec, rate=sound.rate, layout=sound.layout)
     stream.codec_context.options = {"strict": "experimental"}
+    stream.bit_rate = 128_000  # of those that have no default
     _describe(stream, sound)
     return stream
 
