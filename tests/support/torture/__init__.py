@@ -2,6 +2,7 @@
 
 from support.torture.case import Case
 from support.torture.coding import CODING
+from support.torture.containers import CONTAINERS
 from support.torture.pixels import PIXELS
 from support.torture.structure import STRUCTURE
 from support.torture.timing import TIMING
@@ -10,6 +11,7 @@ from support.torture.tracks import TRACKS
 GROUPS: dict[str, tuple[Case, ...]] = {
     "Time": TIMING,
     "Structure": STRUCTURE,
+    "Containers": CONTAINERS,
     "Sound and text": TRACKS,
     "Pixels": PIXELS,
     "Coding": CODING,

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
@@ -14,9 +15,9 @@ from av.packet import Packet, PacketSideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framebrush.contracts import Segment
+from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo
-from framebrush.media import Shown, codec_name, quoted
+from framebrush.media import Clock, Shown, codec_name, quoted
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 
@@ -39,25 +40,29 @@ class DecodedFrame:
 
 
 def decode_segment(
-    opened: Opened, segment: Segment, alive: Callable[[], None] = lambda: None
+    opened: Opened, segment: Segment, shifts: Sequence[Shift] = (), alive: Callable[[], None] = lambda: None
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment in order of presentation: the same frames that decoding the whole video gives.
 
     Args:
         opened: Opens the video, at its beginning.
         segment: The segment; decoding can begin at its first frame.
+        shifts: By how much the times of the file's packets are moved.
         alive: Is called for each frame that is decoded before the segment begins.
 
     Raises:
         InvalidVideo: The segment has more or fewer frames than planned, or none of them can be decoded.
     """
-    start = _Start()
+    start = _Start(shifts=shifts)
     for jump in (True, False):  # an index may lead past the start: then decode from the beginning
         with opened() as (container, stream):
             if jump:
-                start = _beginning(container, stream)
+                start = _beginning(container, stream, shifts)
                 try:
-                    container.seek(segment.start, stream=stream)
+                    if segment.position is None:
+                        container.seek(segment.start, stream=stream)
+                    else:
+                        container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:
                     continue
             frames = _between(container, stream, segment, start, alive)
@@ -85,7 +90,13 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     raise InvalidVideo(f"{container.name}: {words}")
 
 
-def first_time(container: InputContainer, stream: VideoStream, announced: Sequence[int], point: int | None) -> int:
+def first_time(
+    container: InputContainer,
+    stream: VideoStream,
+    announced: Sequence[int],
+    point: int | None,
+    shifts: Sequence[Shift] = (),
+) -> int:
     """Return the time at which a video begins for players, whose file begins in the middle of a group of pictures.
 
     Args:
@@ -93,9 +104,15 @@ def first_time(container: InputContainer, stream: VideoStream, announced: Sequen
         stream: Its video stream.
         announced: The times of the frames that its packets announce, which do not decrease.
         point: The time of the first random access point; None if there is none.
+        shifts: By how much the times of the file's packets are moved; the times above are moved already.
     """
-    decoded = set[int]()
-    for frame in chain.from_iterable(_decoded(packet) for packet in container.demux(stream)):
+    decoded, clock = set[int](), Clock(shifts, stream.time_base or Fraction(1))
+
+    def frames(packet: "Packet[Any]") -> list[VideoFrame]:
+        clock(packet)
+        return _decoded(packet)
+
+    for frame in chain.from_iterable(frames(packet) for packet in container.demux(stream)):
         time = frame.pts
         if time is None:
             continue
@@ -158,16 +175,18 @@ class _Start:
     """Whether frames have times of their own."""
     palette: PacketSideData | None = None
     """The colours of a video whose pixels are indices: FFmpeg gives them with the first packet only."""
+    shifts: Sequence[Shift] = ()
+    """By how much the times of the file's packets are moved."""
 
 
-def _beginning(container: InputContainer, stream: VideoStream) -> _Start:
+def _beginning(container: InputContainer, stream: VideoStream, shifts: Sequence[Shift]) -> _Start:
     """Read as much of the beginning of a file as this video needs."""
     indices = stream.codec_context.pix_fmt == "pal8"
     count = FIRST if container.format.name == "mxf" else int(indices)
     packets = list(islice(container.demux(stream), count))
     times = [packet.pts or 0 for packet in packets if packet.size]
     palette = packets[0].get_sidedata("palette") if indices and packets else None
-    return _Start(not untimed(container, stream, times), palette)
+    return _Start(not untimed(container, stream, times), palette, shifts)
 
 
 def _between(
@@ -221,7 +240,9 @@ def _frames(
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
     shown, palette, checksums = Shown(stream), start.palette, codec_name(stream) == "ffv1"
+    clock = Clock(start.shifts, stream.time_base or Fraction(1))
     for packet in container.demux(stream):
+        clock(packet)
         if palette is not None and packet.size:
             packet.set_sidedata(palette)
             palette = None

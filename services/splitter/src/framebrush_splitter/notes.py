@@ -40,7 +40,7 @@ def notes(
         copied: The indices of the streams that go into the output untouched.
     """
     for other in container.streams:
-        if other is not stream and other.index not in copied and not _is_chapters(container, other):
+        if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other):
             yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
@@ -61,6 +61,8 @@ def notes(
     moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
         yield f"{moved} frames share their time with the frame before: each comes a tick later"
+    if len(packets.shifts) > 1:
+        yield f"times jump at {len(packets.shifts) - 1} places: they go on as if they did not, as in players"
     if packets.undecodable:
         yield f"the file begins in the middle of a group of pictures: {packets.undecodable} frames cannot be decoded"
     if packets.unusable_keyframes:
@@ -72,11 +74,11 @@ def _kind(stream: Stream) -> str:
     """Return what a stream is: its codec, or for data what the camera or the editor calls it, such as GoPro MET."""
     if stream.type != "data":
         return codec_name(stream)
-    told = "timecode" if "timecode" in stream.metadata else stream.metadata.get("handler_name", "").strip()
-    return told or str(getattr(stream, "name", None) or "of an unknown kind")
+    return stream.metadata.get("handler_name", "").strip() or str(getattr(stream, "name", None) or "of an unknown kind")
 
 
-def _is_chapters(container: InputContainer, stream: Stream) -> bool:
-    """Return whether a stream holds the texts of QuickTime chapters, which are copied as chapters."""
+def _is_kept_otherwise(container: InputContainer, stream: Stream) -> bool:
+    """Return whether a stream holds the texts of QuickTime chapters, or a timecode: muxers write them anew."""
     name = stream.metadata.get("handler_name", "").lower()
-    return stream.type == "data" and bool(container.chapters()) and ("text" in name or "subtitle" in name)
+    chapters = bool(container.chapters()) and ("text" in name or "subtitle" in name)
+    return stream.type == "data" and (chapters or "timecode" in stream.metadata)

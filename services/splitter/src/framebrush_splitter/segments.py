@@ -78,7 +78,14 @@ class SegmentSplitter:
         allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
         reader = read_input(self._store, source.blob, source.size, source.etag)
         for packed in self._sandbox.run(
-            allowance, reader, decode_frames, manifest.video, manifest.options, segment, settings.decode_threads
+            allowance,
+            reader,
+            decode_frames,
+            manifest.video,
+            manifest.options,
+            segment,
+            manifest.shifts,
+            settings.decode_threads,
         ):
             frames_in.inc()
             time, duration, image = read_frame(packed)

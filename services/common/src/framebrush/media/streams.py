@@ -80,6 +80,8 @@ def add_copy(
         stream.codec_context.extradata = encoded.codec_context.extradata
         stream.codec_context.sample_aspect_ratio = Fraction(1)
     stream.time_base = Fraction(*video.time_base)
+    if video.frame_rate is not None:  # By default it is the number of ticks per second.
+        stream.codec_context.framerate = Fraction(*video.frame_rate)
     out = _described(video, choice)
     _tag(stream.codec_context, out)
     if full_range(out) == ColorRange.JPEG:
