@@ -137,7 +137,7 @@ CONTAINERS = (
         "the only sound is one that no container carries",
         "latm.ts",
         _capture(0, sounds=(Sound("aac"),), muxer={"mpegts_flags": "latm"}),
-        refused="convert it first",
+        refused="to convert it first",
         lost="refused: a film does not lose its sound",
     ),
     Case("PCM in AVI", "pcm.avi", Film(**RATE, codec="mjpeg", pixel_format="yuvj420p", sounds=(Sound("pcm_s16le"),))),

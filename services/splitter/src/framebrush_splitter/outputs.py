@@ -10,7 +10,7 @@ from av.stream import AttachmentStream, Stream
 
 from framebrush.contracts import CONTAINERS, FORMATS, Options, VideoProperties
 from framebrush.errors import PermanentError
-from framebrush.media import Track, add_untouched, codec_name, is_extra
+from framebrush.media import Track, add_untouched, codec_name, is_extra, quoted
 from framebrush_splitter.dry_run import Film, dry_run
 from framebrush_splitter.edges import AnyPacket, Edges
 
@@ -62,6 +62,7 @@ def plan_output(source: Input, options: Options, requested: str | None, *, nvenc
         UnsupportedStream: The output is not possible; the text says why, and what would be possible.
     """
     first: str | None = None
+    name = quoted(source.film.container.name)
     suffixes = (requested,) if requested else CONTAINERS[options.codec]
     for suffix in suffixes:
         problem = _problem(source, options, suffix, nvenc=nvenc)
@@ -77,11 +78,11 @@ def plan_output(source: Input, options: Options, requested: str | None, *, nvenc
             suffix = requested if requested in fitting else fitting[0]
             return Output(other, suffix, source.copied, f"{first}: the output is {suffix}{how}")
     if options.streams == "strict":
-        raise UnsupportedStream(f"{first}: without --streams strict it would be left out")
+        raise UnsupportedStream(f"{first}; to leave it out: framebrush submit {name} --streams fit")
     for suffix, kept in sorted(_reduced(source, suffixes), key=lambda each: -len(each[1])):
         if _problem(replace(source, copied=kept), options, suffix, nvenc=nvenc) is None:
             return Output(options, suffix, kept)
-    raise UnsupportedStream(f"{first}: convert it first (ffmpeg -i film -map 0 -c copy -c:a aac film.mkv)")
+    raise UnsupportedStream(f"{first}; to convert it first: ffmpeg -i {name} -map 0 -c copy -c:a aac film.mkv")
 
 
 def _reduced(source: Input, suffixes: Iterable[str]) -> Iterator[tuple[str, list[Stream]]]:

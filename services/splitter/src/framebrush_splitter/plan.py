@@ -150,7 +150,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     for ends_of_stream in edges.values():
         ends_of_stream.move(clock)
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
-    _check_order(times, keyframes, places, base)
+    _check_order(times, keyframes, places, base, name)
     timed = not untimed(container, stream, times)
     if not timed or recoloured:
         unusable, places = unusable + len(places) - 1, places[:1]
@@ -181,7 +181,7 @@ def frame_rate(packets: Packets, time_base: Fraction, stated: Fraction | None) -
 
 
 def _check_order(
-    times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int], time_base: Fraction
+    times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int], time_base: Fraction, name: str
 ) -> None:
     """Check that no keyframe is shown before the random access point before it, nor before a frame stored before that.
 
@@ -190,6 +190,7 @@ def _check_order(
         keyframes: The places of the keyframes in that order.
         random_access: Those of them where decoding can begin.
         time_base: The duration of a tick, in seconds.
+        name: The file's, for a command.
     """
     usable, last, latest = set(random_access), None, list(accumulate(times, max))
     for place in keyframes:
@@ -198,8 +199,8 @@ def _check_order(
             raise InvalidVideo(f"presentation times jump back from {last} to {time} ticks")
         if place in usable and place and time < latest[place - 1]:
             raise InvalidVideo(
-                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists make them: write them "
-                "out (ffmpeg -i film.mp4 -c:v libx264 -crf 16 whole.mp4)"
+                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists make them; to write "
+                f"them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
             )
         last = time if place in usable else last
 
