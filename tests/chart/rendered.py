@@ -15,7 +15,7 @@ MINIMUM = {
     "auth.workloadIdentity.clientId": CLIENT,
 }
 """What an installation in Azure must say."""
-STAGES = ("splitter", "dispatcher", "scorer", "stitcher")
+STAGES = ("splitter", "dispatcher", "scorer", "stitcher", "learner")
 
 
 class Refused(Exception):

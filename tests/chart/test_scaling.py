@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from framebrush.contracts import FLOW, QUEUES
 
-WORKLOADS = ("splitter", "dispatcher", "scorer-default", "stitcher")
+WORKLOADS = ("splitter", "dispatcher", "scorer-default", "stitcher", "learner")
 
 
 def scaled(found: Manifests, name: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_every_queue_is_consumed_by_one_stage_and_nobody_sleeps_while_a_run_last
     found = render()
     consumed = [queue for name in WORKLOADS for queue in targets(found, name)]
     assert sorted(consumed) == sorted(QUEUES)
-    assert found.triggers("framebrush-dispatcher").keys() == set(QUEUES)  # it tracks all runs
+    assert found.triggers("framebrush-dispatcher").keys() == set(QUEUES) - {"learnings"}  # it tracks all runs
     for name in found.of("ScaledObject"):
         assert all(each["activationMessageCount"] == "0" for each in found.triggers(name).values())
 
@@ -94,7 +94,7 @@ def test_a_killed_pods_message_finds_somebody_awake() -> None:
 def test_fallback() -> None:
     found = render()
     for name in WORKLOADS:
-        if name == "scorer-default":  # an active fallback wakes a stage at zero: no GPU node for that
+        if name in ("scorer-default", "learner"):  # an active fallback wakes a stage at zero: no GPU node for that
             assert "fallback" not in scaled(found, name)
         else:
             expected = {"failureThreshold": 5, "replicas": 1, "behavior": "currentReplicasIfHigher"}

@@ -23,7 +23,7 @@ from framebrush_cli.__main__ import app
 from framebrush_cli.installation import read_queues
 from framebrush_cli.local import QUEUES_FILE as LAPTOP
 from framebrush_dispatcher.settings import DispatcherSettings
-from framebrush_scorer.settings import ScorerSettings
+from framebrush_scorer.settings import LearnerSettings, ScorerSettings
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_stitcher.settings import StitcherSettings
 
@@ -32,6 +32,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "dispatcher": DispatcherSettings,
     "scorer": ScorerSettings,
     "stitcher": StitcherSettings,
+    "learner": LearnerSettings,
 }
 ELSEWHERE = {
     "storage_connection_string", "storage_account_url", "servicebus_connection_string", "servicebus_namespace",

@@ -41,7 +41,7 @@ def container(found: Manifests, name: str) -> dict[str, Any]:
 )
 def test_names_follow_the_release(release: str, values: dict[str, Any], name: str) -> None:
     found = render("", values | {"setup.enabled": True}, release)
-    assert found.of("Deployment").keys() == {f"{name}-{each}" for each in (*STAGES[:2], "scorer-default", "stitcher")}
+    assert found.of("Deployment").keys() == {f"{name}-{each}" for each in (*STAGES[:2], "scorer-default", *STAGES[3:])}
     assert found.of("ScaledObject").keys() == found.of("Deployment").keys()
     for kind in ("ConfigMap", "Job", "ServiceAccount", "NetworkPolicy", "PodDisruptionBudget", "TriggerAuthentication"):
         assert all(each == name or each.startswith(f"{name}-") for each in found.of(kind)), kind
@@ -131,7 +131,7 @@ def test_a_pool_is_switched_off() -> None:
 def test_the_example_for_aks_puts_scorers_and_nothing_else_on_gpu_nodes() -> None:
     found = render("aks")
     for name, pod in found.pods():
-        scorer = "scorer" in name
+        scorer = "scorer" in name or "learner" in name
         assert (GPU in pod["spec"].get("tolerations", [])) is scorer, name
         assert ("nodeSelector" in pod["spec"]) is scorer, name
         assert ("nvidia.com/gpu" in pod["spec"]["containers"][0]["resources"]["limits"]) is scorer, name
@@ -188,8 +188,8 @@ def checksums(values: dict[str, Any]) -> dict[str, str]:
         ({"services.splitter.settings.maxPixels": 1000}, {"splitter"}),
         ({"services.scorer.concurrency": 4}, {"scorer-default"}),
         ({"services.stitcher.messageTimeout": 2000}, {"stitcher"}),
-        ({"defaults.settings.logLevel": "DEBUG"}, {*STAGES[:2], "scorer-default", "stitcher"}),
-        ({"containers.work": "scratch"}, {*STAGES[:2], "scorer-default", "stitcher"}),
+        ({"defaults.settings.logLevel": "DEBUG"}, {*STAGES[:2], "scorer-default", *STAGES[3:]}),
+        ({"containers.work": "scratch"}, {*STAGES[:2], "scorer-default", *STAGES[3:]}),
         ({"defaults.scaling.maxReplicas": 3}, set()),
         ({"queues.frames.lockDuration": 120}, set()),
         ({"monitoring.podMonitor.labels": {"a": "b"}}, set()),
@@ -246,7 +246,7 @@ def test_no_budget_forbids_an_eviction() -> None:
         assert budget["spec"]["maxUnavailable"] == "50%", name  # of one pod it is one
         assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
         assert "minAvailable" not in budget["spec"]
-    assert not any("scorer" in name for name in render().of("PodDisruptionBudget"))
+    assert not any("scorer" in name or "learner" in name for name in render().of("PodDisruptionBudget"))
 
 
 # --- what else a pod gets

@@ -8,6 +8,7 @@ from framebrush.contracts import (
     BatchReady,
     BatchScored,
     BlobRef,
+    Catalogue,
     Check,
     Document,
     EncodedSegment,
@@ -16,11 +17,18 @@ from framebrush.contracts import (
     FrameFailure,
     FrameRange,
     ItemFailed,
+    LearningJob,
+    LearningState,
+    LearningStatus,
+    LearningTurn,
+    LearnRequest,
+    LibraryStyle,
     Manifest,
     Message,
     Options,
     OutputClaim,
     PackReady,
+    PinnedBlob,
     PlannedRequest,
     Progress,
     Report,
@@ -56,6 +64,14 @@ STAGES = {
     "encoded": Timing(started=at(19), ended=at(23), busy=3.5),
 }
 
+LEARN = LearnRequest(
+    name="wave",
+    picture="wave.jpg",
+    content=(INPUT, BlobRef(container="input", name="trips/Street.mp4")),
+    title="The Great Wave off Kanagawa, Katsushika Hokusai, around 1831",
+)
+JOB, DIGEST = "5b1f0c7de9a2b346", "a3" * 32
+
 MESSAGES: dict[str, Message] = {
     "run_request": RunRequest(run_id=RUN, input=INPUT, options=OPTIONS, output=OUTPUT),
     "segment_planned": SegmentPlanned(run_id=RUN, segment=1),
@@ -75,6 +91,8 @@ MESSAGES: dict[str, Message] = {
     "segment_scored": SegmentScored(run_id=RUN, segment=1),
     "segment_encoded": SegmentEncoded(run_id=RUN, segment=1),
     "run_encoded": RunEncoded(run_id=RUN),
+    "learn_request": LEARN,
+    "learning_turn": LearningTurn(job=JOB, turn=2),
 }
 
 DOCUMENTS: dict[str, Document] = {
@@ -146,6 +164,37 @@ DOCUMENTS: dict[str, Document] = {
         ),
         notes=NOTES,
     ),
+    "catalogue": Catalogue(models=("gouache", "identity", "mine")),
+    "library_style": LibraryStyle(
+        name="wave",
+        digest=DIGEST,
+        size=567000,
+        added=at(40),
+        title="The Great Wave off Kanagawa, Katsushika Hokusai, around 1831",
+        natural_edge=360,
+        preview=True,
+        card={"licence": "MIT", "width": 16, "blocks": 3, "norm": "batch"},
+    ),
+    "learning_job": LearningJob(
+        job=JOB,
+        request=LEARN,
+        picture=PinnedBlob(blob=BlobRef(container="styles", name="wave.jpg"), etag='"0x8DEE0F2B8C5A3D2"', size=123262),
+        content=(
+            PinnedBlob(blob=INPUT, etag='"0x8DEE0F2B8C5A3D1"', size=1_048_576),
+            PinnedBlob(blob=LEARN.content[1], etag='"0x8DEE0F2B8C5A3D3"', size=2_097_152),
+        ),
+    ),
+    "learning_status": LearningStatus(
+        job=JOB,
+        name="wave",
+        state=LearningState.LEARNING,
+        created=at(1),
+        updated=at(31),
+        step=600,
+        steps=2400,
+        seconds=298.5,
+        loss=0.1834,
+    ),
 }
 
 CONTRACTS: dict[str, Document] = {**MESSAGES, **DOCUMENTS}
@@ -170,7 +219,7 @@ def message(request: pytest.FixtureRequest) -> Message:
     return MESSAGES[request.param]
 
 
-@pytest.fixture(params=[name for name in CONTRACTS if name != "run_request"])
+@pytest.fixture(params=[name for name in CONTRACTS if name not in ("run_request", "learn_request")])
 def internal(request: pytest.FixtureRequest) -> Document:
     """A document that services write for each other."""
     return CONTRACTS[request.param]

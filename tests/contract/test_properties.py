@@ -17,6 +17,8 @@ from framebrush.contracts import (
     BlobRef,
     FrameRange,
     ItemFailed,
+    LearningTurn,
+    LearnRequest,
     Message,
     Options,
     PackReady,
@@ -42,6 +44,7 @@ blob_names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_s
     lambda name: not {".", ".."} & set(name.split("/"))
 )
 blobs = st.builds(BlobRef, container=st.from_regex(r"[a-z0-9]{3,63}", fullmatch=True), name=blob_names)
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 options = st.builds(
     Options,
     model=st.none() | st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True),
@@ -86,7 +89,7 @@ segment_messages = st.one_of(
 item_failures = st.builds(
     ItemFailed,
     run_id=run_ids,
-    source=st.sampled_from(QUEUES),
+    source=st.sampled_from(QUEUES[:-1]),
     item=text,
     reason=text,
     description=text,
@@ -101,6 +104,17 @@ messages: st.SearchStrategy[Message] = st.one_of(
     batch_messages(),
     st.builds(BatchScored, run_id=run_ids, segment=indices, frames=pack_ranges),
     st.builds(RunEncoded, run_id=run_ids),
+    st.builds(
+        LearnRequest,
+        name=names,
+        picture=blob_names,
+        content=st.lists(blobs, min_size=1, max_size=3).map(tuple),
+        title=st.none(),
+        steps=st.integers(10, 10**6),
+        stability=st.floats(0, 100),
+        seed=indices,
+    ),
+    st.builds(LearningTurn, job=st.from_regex(r"[0-9a-f]{16}", fullmatch=True), turn=indices),
 )
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -14,11 +14,15 @@ BOX, TALL = 224, 96
 """Width and height of a step, in pixels."""
 COLUMNS = {"splitter": 17, "dispatcher": 331, "scorer": 645, "stitcher": 959}
 ROWS = (96, 256, 416, 576)
-TRIGGER, FRAME, INK, QUIET, LINE = "#0b5cad", "#b4460f", "#1f2328", "#59636e", "#9aa4af"
+TRIGGER, FRAME, LEARN, INK, QUIET, LINE = "#0b5cad", "#b4460f", "#1a7f37", "#1f2328", "#59636e", "#9aa4af"
+MARKERS = {TRIGGER: "trigger", FRAME: "frame", LEARN: "learn"}
 LAYERS = (
     (("sandbox", "a caller's media in a process of its own"),),
     (("service", "start, drain, health, settings, logs"),),
-    (("runs", "names of blobs, life cycle, progress, outputs, steps"),),
+    (
+        ("runs", "names of blobs, life cycle, progress, outputs, steps"),
+        ("styles", "the library of styles, learning jobs"),
+    ),
     (
         ("media", "colours, images, packs"),
         ("messaging", "receive, lock, settle"),
@@ -47,6 +51,7 @@ STEPS = (
     Step("splitter", 0, "1  plan the run", "planner → tasks → plan, outputs", "manifest, status", TRIGGER),
     Step("splitter", 1, "2  decode a segment", "segments → tasks → packing", "packs, timeline"),
     Step("dispatcher", 1, "3  hand out batches", "handler → batching", "nothing"),
+    Step("scorer", 0, "learner: learn a style", "learning → training → networks", "style, card, preview", LEARN),
     Step("scorer", 1, "4  score a batch", "pipeline → models → networks", "styled packs"),
     Step("dispatcher", 2, "5  segment complete?", "handler → framebrush.runs", "nothing"),
     Step("stitcher", 2, "6  encode the segment", "handler → frames → encode", "encoded segment"),
@@ -62,6 +67,7 @@ QUEUES = (
     ("scored", 757, 454, "M555,464 H955", FRAME),
     ("events", 757, 550, "M1071,512 V544 H443 V572", FRAME),
     ("scored", 757, 614, "M555,624 H955", FRAME),
+    ("learnings", 757, 71, "M835,96 V66 H679 V92", LEARN),
 )
 
 
@@ -88,7 +94,7 @@ def draw_step(step: Step) -> list[str]:
 
 def draw_queue(name: str, x: float, y: float, path: str, color: str) -> list[str]:
     """Return a queue: an arrow with its name."""
-    marker = "trigger" if color == TRIGGER else "frame"
+    marker = MARKERS[color]
     width = 10 + 7.2 * len(name)
     return [
         f'<path d="{path}" fill="none" stroke="{color}" stroke-width="2" marker-end="url(#{marker})"/>',
@@ -122,7 +128,7 @@ def draw() -> str:
         *(
             f'<marker id="{name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
             f'<path d="M0,0 L8,4 L0,8 Z" fill="{color}"/></marker>'
-            for name, color in (("trigger", TRIGGER), ("frame", FRAME))
+            for color, name in MARKERS.items()
         ),
         "</defs>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',

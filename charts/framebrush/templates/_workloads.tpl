@@ -21,6 +21,9 @@ scorer:
 stitcher:
   consumes:
     - { queue: scored }
+learner:
+  consumes:
+    - { queue: learnings, slots: 1 }
 {{- end }}
 
 {{- /* Lay OVER upon BASE in place: (list BASE OVER). Maps are merged, all else is replaced, also by false, 0 and ""; null removes. */ -}}

@@ -17,9 +17,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def test_every_part_has_its_own_port(home: Home) -> None:
     parts = plan_stack(home, 2).parts
     assert [part.name for part in parts] == [
-        "azurite", "broker", "splitter", "dispatcher", "scorer-1", "scorer-2", "stitcher",
+        "azurite", "broker", "splitter", "dispatcher", "scorer-1", "scorer-2", "stitcher", "learner",
     ]  # fmt: skip
     assert len({part.probe.split("/")[2] for part in parts}) == len(parts)
+    assert parts[-1].command[1:] == ("-m", "framebrush_scorer.learning")
     scorer = parts[4]
     assert scorer.command[1:] == ("-m", "framebrush_scorer")
     assert scorer.probe == f"http://127.0.0.1:{scorer.environment['FRAMEBRUSH_HTTP_PORT']}/readyz"

@@ -14,7 +14,7 @@ from framebrush.messaging import BrokerSettings
 from framebrush.service import Settings
 from framebrush.storage import StorageSettings
 from framebrush_dispatcher.settings import DispatcherSettings
-from framebrush_scorer.settings import ScorerSettings
+from framebrush_scorer.settings import LearnerSettings, ScorerSettings
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_stitcher.settings import StitcherSettings
 
@@ -25,6 +25,7 @@ SERVICES = {
     "dispatcher": DispatcherSettings,
     "scorer": ScorerSettings,
     "stitcher": StitcherSettings,
+    "learner": LearnerSettings,
 }
 CONNECTED = {"FRAMEBRUSH_STORAGE_CONNECTION_STRING": "s", "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": "b"}
 

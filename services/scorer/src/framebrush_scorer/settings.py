@@ -33,7 +33,7 @@ class ScorerSettings(DeviceSettings):
 class LearnerSettings(DeviceSettings):
     """The settings of the learner: how long it works on a message, and what it accepts."""
 
-    learn_turn: Annotated[float, Field(gt=0)] = 240.0
+    learn_turn: Annotated[float, Field(gt=0)] = 120.0
     """The seconds for which a message goes on with a learning job; then it sends the next one, and is done."""
     learn_save_every: Annotated[float, Field(gt=0)] = 30.0
     """The seconds between two checkpoints of a learning job in Blob, each with its progress and a preview."""
