@@ -60,6 +60,7 @@ options = st.builds(
     pixel_format=st.sampled_from(["auto", "yuv420p"]),
     fast_start=st.booleans(),
     fall_back=st.booleans(),
+    streams=st.sampled_from(["fit", "strict"]),
     batch_frames=st.none() | st.integers(1, 64),
     bad_frames=st.sampled_from(["fail", "keep_original", "hold_previous"]),
 )

@@ -9,7 +9,8 @@ from av.container import InputContainer
 
 from framebrush.contracts import FORMATS
 from framebrush.media import COPIED, codec_name, is_extra
-from framebrush_splitter.outputs import Samples, carries
+from framebrush_splitter.edges import Edges
+from framebrush_splitter.outputs import carries
 from support.film import Film, Sound, Text
 from support.torture.structure import MS
 from support.torture.tracks import ASS, ASS_LINES, BITMAP, LINES, MOV_TEXT
@@ -33,23 +34,23 @@ FILMS = {
 
 
 @contextmanager
-def _opened(folder: Path, name: str) -> Iterator[tuple[InputContainer, Samples]]:
+def _opened(folder: Path, name: str) -> Iterator[tuple[InputContainer, dict[int, Edges]]]:
     with av.open(FILMS[name].write(folder / name), "r") as container:
-        samples: dict[int, av.Packet] = {}
+        edges: dict[int, Edges] = {}
         for packet in container.demux():
             if packet.size:
-                samples.setdefault(packet.stream.index, packet)
-        yield container, samples
+                edges.setdefault(packet.stream.index, Edges()).add(packet)
+        yield container, edges
 
 
 def carried(folder: Path) -> dict[str, list[str]]:
     """The containers that carry each kind of stream, by its codec; tried out."""
     found: dict[str, list[str]] = {}
     for name in FILMS:
-        with _opened(folder, name) as (container, samples):
+        with _opened(folder, name) as (container, edges):
             for stream in container.streams:
                 if stream.type in COPIED or is_extra(stream):
-                    found[codec_name(stream)] = [suffix for suffix in FORMATS if carries(suffix, stream, samples)]
+                    found[codec_name(stream)] = [suffix for suffix in FORMATS if carries(suffix, stream, edges)]
     return found
 
 

@@ -63,6 +63,8 @@ class Film:
     fonts: tuple[str, ...] = ()
     chapters: tuple[tuple[float, float, str], ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    timecode: str | None = None
+    """Of the first frame, as cameras and editors write it."""
     muxer: dict[str, str] = field(default_factory=dict)
     format: str | None = None
 
@@ -111,6 +113,8 @@ class Film:
             setattr(context, name, value)
         if self.aspect is not None:
             context.sample_aspect_ratio = self.aspect
+        if self.timecode is not None:
+            stream.metadata["timecode"] = self.timecode
         if self.matrix is not None:
             stream.set_display_matrix(self.matrix)
         open_encoder(context)
@@ -132,6 +136,7 @@ def _describe(stream: Any, of: Sound | Text) -> None:
 def _sound(container: Any, sound: Sound) -> Any:
     stream = container.add_stream(sound.codec, rate=sound.rate, layout=sound.layout)
     stream.codec_context.options = {"strict": "experimental"}
+    stream.bit_rate = 128_000  # of those that have no default
     _describe(stream, sound)
     return stream
 

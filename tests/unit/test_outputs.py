@@ -154,7 +154,7 @@ REFUSED = {
     "ASS in MP4": (Film(**MS, sounds=(), texts=(Text("ass", ASS_LINES, header=ASS),)), {}, ".mp4",
                    ".mp4 cannot carry the input's subtitle stream 1 (ass); it would fit into .mkv"),
     "pixels that are not square": (Film(aspect=Fraction(4, 3), sounds=()), {"codec": "vp9"}, ".webm",
-                                   "pixel aspect 4:3 would be 1:1; it would fit into .mp4"),
+                                   "pixel aspect: 1:1 instead of 4:3; it would fit into .mp4"),
     "no GPU": (FILM, {"encoder": "nvenc"}, ".mp4", "no NVENC (FRAMEBRUSH_NVENC); it would fit into .mp4"),
 }  # fmt: skip
 

@@ -1,6 +1,8 @@
 """The torture set: films as cameras, screen recorders and archives make them, each with a known property."""
 
 from support.torture.case import Case
+from support.torture.coding import CODING
+from support.torture.containers import CONTAINERS
 from support.torture.pixels import PIXELS
 from support.torture.structure import STRUCTURE
 from support.torture.timing import TIMING
@@ -9,8 +11,10 @@ from support.torture.tracks import TRACKS
 GROUPS: dict[str, tuple[Case, ...]] = {
     "Time": TIMING,
     "Structure": STRUCTURE,
+    "Containers": CONTAINERS,
     "Sound and text": TRACKS,
     "Pixels": PIXELS,
+    "Coding": CODING,
 }
 """By what they put to the test."""
 CASES = tuple(case for cases in GROUPS.values() for case in cases)

@@ -28,6 +28,8 @@ class Case:
     """Frames that the report lists as failed."""
     psnr: float = 40.0
     """Least likeness of every frame to the input's, in dB; the test's output is nearly lossless."""
+    differs: tuple[str, ...] = ()
+    """The checks that fail when the output is compared with all of the input, and not with what was to be kept."""
     segments: int = 1
     """Least number of segments that it must be cut into."""
     options: dict[str, Any] = field(default_factory=dict)

@@ -126,7 +126,7 @@ STRUCTURE = (
         ),
     ),
     Case(
-        "VP9 with hidden frames",
+        "VP9",
         "vp9.webm",
         Film(
             codec="libvpx-vp9",

@@ -73,6 +73,8 @@ def test_empty_input_is_refused(store: MemoryStore, tmp_path: Path, name: str) -
 def test_missing_input_and_folders_are_refused(store: MemoryStore, tmp_path: Path) -> None:
     with pytest.raises(CommandFailed, match=r"no\.mp4: no such file here, and no such blob in the container 'input'"):
         find_input(store, "input", "no.mp4")
+    with pytest.raises(CommandFailed, match=r"\./no\.mp4: no such file here"):
+        find_input(store, "input", "./no.mp4")
     with pytest.raises(CommandFailed, match="is not a file"):
         find_input(store, "input", str(tmp_path))
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.film import Film
+from support.film import Film, Sound
 
-from framebrush.contracts import BlobRef, Segment
+from framebrush.contracts import BlobRef, Segment, Shift
 from framebrush.storage import BlobReader, MemoryStore
 from framebrush_splitter.decode import decode_segment
 from framebrush_splitter.plan import Packets, cut, read_packets
@@ -43,10 +43,15 @@ def digest(frame: av.VideoFrame) -> str:
     return hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest()
 
 
-def in_line(opened: Opened) -> list[tuple[int | None, str]]:
-    """Times and hashes by one decoder, from the first packet to the last, without seeking."""
+def in_line(opened: Opened, start: int = 0) -> list[tuple[int | None, str]]:
+    """Times, moved by ``start``, and hashes by one decoder, from the first packet to the last, without seeking."""
     with opened() as (container, stream):
-        return [(frame.pts, digest(frame)) for frame in container.decode(stream)]
+        return [(frame.pts + start, digest(frame)) for frame in container.decode(stream)]
+
+
+def start_of(packets: Packets) -> int:
+    """The ticks by which the times of the file are moved."""
+    return packets.shifts[0].ticks if packets.shifts else 0
 
 
 def plan(opened: Opened) -> Packets:
@@ -54,11 +59,13 @@ def plan(opened: Opened) -> Packets:
         return read_packets(container, stream, max_frames=10_000)
 
 
-def in_parallel(opened: Opened, segments: tuple[Segment, ...], order: random.Random) -> list[tuple[int | None, str]]:
+def in_parallel(
+    opened: Opened, segments: tuple[Segment, ...], order: random.Random, shifts: tuple[Shift, ...] = ()
+) -> list[tuple[int | None, str]]:
     """The same by one decoder per segment, in any order."""
     found = dict[int, list[tuple[int | None, str]]]()
     for number in order.sample(range(len(segments)), len(segments)):
-        pictures = decode_segment(opened, segments[number])
+        pictures = decode_segment(opened, segments[number], shifts)
         found[number] = [(picture.time, digest(picture.frame)) for picture in pictures if picture.frame is not None]
     return [picture for number in sorted(found) for picture in found[number]]
 
@@ -70,7 +77,8 @@ def random_cuts(packets: Packets, generator: random.Random) -> tuple[Segment, ..
     joined = list[Segment]()
     for first, stop in zip(kept, [*kept[1:], len(finest)], strict=True):
         part = finest[first:stop]
-        joined.append(Segment(start=part[0].start, end=part[-1].end, frames=sum(each.frames for each in part)))
+        frames, position = sum(each.frames for each in part), part[0].position
+        joined.append(Segment(start=part[0].start, end=part[-1].end, frames=frames, position=position))
     return tuple(joined)
 
 
@@ -119,9 +127,10 @@ def check(folder: Path, stream: tuple[str, dict[str, str]], suffix: str, gop: in
         times, base = list(range(count)), Fraction(1, 25)
     film = Film(codec=codec, options=options, gop=gop, pts=times, time_base=base, sounds=())
     opened = opener(film.write(folder / f"film{suffix}").read_bytes())
-    linear = in_line(opened)
+    packets = plan(opened)
+    linear = in_line(opened, start_of(packets))
     assert len(linear) == count
-    assert in_parallel(opened, random_cuts(plan(opened), steps), steps) == linear
+    assert in_parallel(opened, random_cuts(packets, steps), steps, packets.shifts) == linear
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=CHECKS)
@@ -212,10 +221,29 @@ def transport_stream(path: Path) -> bytes:
 )
 def test_files_that_lie(tmp_path: Path, make: Callable[[Path], bytes], segments: int, inexact: int) -> None:
     opened = opener(make(tmp_path))
-    packets, linear = plan(opened), in_line(opened)
-    finest = cut(packets, 1)
+    packets = plan(opened)
+    linear, finest = in_line(opened, start_of(packets)), cut(packets, 1)
     assert (len(finest), packets.unusable_keyframes) == (segments, inexact)
-    assert in_parallel(opened, finest, random.Random(1)) == linear
+    assert in_parallel(opened, finest, random.Random(1), packets.shifts) == linear
+
+
+@pytest.mark.parametrize(
+    ("codec", "format_name"),
+    [("libx264", "mpegts"), ("libx265", "mpegts"), ("mpeg2video", "mpegts"), ("mpeg2video", "vob")],
+)
+def test_captures_put_together_are_decoded_from_any_place(tmp_path: Path, codec: str, format_name: str) -> None:
+    options = {"x265-params": "log-level=none:pools=1:frame-threads=1"} if codec == "libx265" else {"bf": "2"}
+    base = {"codec": codec, "time_base": Fraction(1, 25), "pts": range(30), "format": format_name, "options": options}
+    parts = [Film(**base, sounds=(Sound("mp2", seconds=1.2),)).write(tmp_path / f"{n}").read_bytes() for n in range(3)]
+    opened = opener(b"".join(parts))
+    packets = plan(opened)
+    assert len(packets.shifts) == 3 and len(packets.pts) == 90
+    steps = {b - a for a, b in zip(packets.pts, packets.pts[1:], strict=False)}
+    assert 3600 in steps and max(steps) < 3600 + 90_000 * 0.1, "the parts follow each other"
+    linear = [picture for _, picture in in_line(opened)]
+    found = in_parallel(opened, cut(packets, 5), random.Random(2), packets.shifts)
+    assert [time for time, _ in found] == list(packets.pts)
+    assert [picture for _, picture in found] == linear
 
 
 def test_no_cut_between_frames_that_share_a_time() -> None:

@@ -1,14 +1,22 @@
 """What a packet tells without being decoded."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from framebrush.media import units
+
 H264_IDR, H264_SEI = 5, 6
 HEVC_IRAP = range(16, 24)
+CAPTIONED = ("h264", "hevc", "mpeg2video", "av1")
+CAPTIONS = (b"\xb5\0\x31GA94\x03", b"\0\0\1\xb2GA94\x03", b"\0\0\1\xb2CC\1\xf8")
+"""How messages with captions begin: as ITU-T T.35, as user data of MPEG-2, and as user data of a DVD."""
+FIRST = 64
+"""The packets that tell whether packets are stored in another order than that of their times."""
 RECOVERY_POINT = 6
 """The type of the SEI message that announces a recovery point (ITU-T H.264, annex D)."""
 
@@ -27,7 +35,7 @@ def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
     if codec not in ("h264", "hevc"):
         return True
     hevc = codec == "hevc"
-    for unit in _units(bytes(packet), bytes(packet.stream.codec_context.extradata or b""), 21 if hevc else 4):
+    for unit in units(bytes(packet), bytes(packet.stream.codec_context.extradata or b""), codec):
         if hevc and (unit[0] >> 1) & 63 in HEVC_IRAP:
             return True
         kind = unit[0] & 31
@@ -36,29 +44,31 @@ def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
     return False
 
 
-def untimed(container: InputContainer, stream: VideoStream) -> bool:
-    """Return whether frames have no times of their own: AVI numbers its packets in the order in which they are stored.
+def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]) -> bool:
+    """Return whether frames have no times of their own: packets are numbered in the order in which they are stored.
 
-    The time of a frame then follows from its position among all frames.
+    The time of a frame then follows from its position among all frames. AVI has no other times, and MXF has none if its
+    index has no offsets of reordering.
+
+    Args:
+        container: The video, opened.
+        stream: Its video stream.
+        times: The times of its first packets, ``FIRST`` if there are so many, in the order in which they are stored.
     """
-    return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+    if not stream.codec_context.has_b_frames:
+        return False
+    ordered = all(a <= b for a, b in pairwise(times[:FIRST]))
+    return container.format.name == "avi" or (container.format.name == "mxf" and ordered)
 
 
-def hidden(packet: "Packet[Any]", codec: str) -> bool:
-    """Return whether the frame in a packet is never shown; other frames refer to it (RFC 6386, section 9.1)."""
-    return codec == "vp8" and not memoryview(packet)[0] & 0x10
+def has_captions(packet: "Packet[Any]", codec: str) -> bool:
+    """Return whether the pictures in a packet have closed captions with them (CEA-608 or 708, by ATSC A/53)."""
+    return codec in CAPTIONED and any(words in bytes(packet) for words in CAPTIONS)
 
 
-def _units(data: bytes, extra: bytes, size_at: int) -> Iterator[bytes]:
-    """Yield the NAL units of a packet, which have sizes (ISO/IEC 14496-15) or start codes in front of them."""
-    if len(extra) <= size_at or extra[0] != 1:
-        yield from filter(None, data.split(b"\0\0\1")[1:])
-        return
-    size, position = (extra[size_at] & 3) + 1, 0
-    while position + size < len(data):
-        length = int.from_bytes(data[position : position + size], "big")
-        yield data[position + size : position + size + max(1, length)]
-        position += size + length
+def has_alpha(packet: "Packet[Any]") -> bool:
+    """Return whether a packet of VP8 or VP9 has a picture of transparency with it (WebM's BlockAdditional 1)."""
+    return bytes(packet.get_sidedata("matroska_block_additional"))[:8] == b"\0\0\0\0\0\0\0\1"
 
 
 def _recovers_at_once(unit: bytes) -> bool:

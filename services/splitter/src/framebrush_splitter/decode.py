@@ -1,23 +1,29 @@
 """Decoding one segment, at any place in the video."""
 
 import heapq
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeAlias
+from fractions import Fraction
+from itertools import chain, islice
+from typing import Any, TypeAlias
 
 import av
 from av.container import InputContainer
+from av.packet import Packet, PacketSideData
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framebrush.contracts import Segment
+from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo
-from framebrush.media import codec_name
-from framebrush_splitter.bitstream import hidden, untimed
+from framebrush.media import Clock, Shown, codec_name, quoted
+from framebrush_splitter.bitstream import FIRST, untimed
+from framebrush_splitter.encryption import refuse_encrypted_packet
 
-UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded: convert it to GIF or MP4 first"}
+UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded; to make a GIF of it: magick {name} film.gif"}
 """Formats that FFmpeg opens but does not decode in full, and what to do about them."""
+NOTHING = "no frame could be decoded; to see what the decoder says: ffmpeg -i {name} -f null -"
 Opened: TypeAlias = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
 
@@ -30,30 +36,36 @@ class DecodedFrame:
     duration: int
     """The duration in ticks, 0 if it is unknown."""
     frame: VideoFrame | None
-    """The decoded frame, None if its packets are damaged."""
+    """The decoded frame, None if its packets are damaged, even if the decoder conceals it."""
 
 
 def decode_segment(
-    opened: Opened, segment: Segment, alive: Callable[[], None] = lambda: None
+    opened: Opened, segment: Segment, shifts: Sequence[Shift] = (), alive: Callable[[], None] = lambda: None
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment in order of presentation: the same frames that decoding the whole video gives.
 
     Args:
         opened: Opens the video, at its beginning.
         segment: The segment; decoding can begin at its first frame.
+        shifts: By how much the times of the file's packets are moved.
         alive: Is called for each frame that is decoded before the segment begins.
 
     Raises:
         InvalidVideo: The segment has more or fewer frames than planned, or none of them can be decoded.
     """
+    start = _Start(shifts=shifts)
     for jump in (True, False):  # an index may lead past the start: then decode from the beginning
         with opened() as (container, stream):
             if jump:
+                start = _beginning(container, stream, shifts)
                 try:
-                    container.seek(segment.start, stream=stream)
+                    if segment.position is None:
+                        container.seek(segment.start, stream=stream)
+                    else:
+                        container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:
                     continue
-            frames = _between(container, stream, segment, alive)
+            frames = _between(container, stream, segment, start, alive)
             first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -65,15 +77,79 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     """Return the first frame that can be decoded.
 
     Raises:
-        InvalidVideo: No frame can be decoded.
+        InvalidVideo: No frame can be decoded, or the video is encrypted.
     """
     for packet in container.demux(stream):
+        refuse_encrypted_packet(packet, container.name)
         try:
             for frame in packet.decode():
                 return frame
         except av.InvalidDataError:
             continue
-    raise InvalidVideo(f"{container.name}: {UNDECODABLE.get(container.format.name, 'no frame could be decoded')}")
+    words = UNDECODABLE.get(container.format.name, NOTHING).format(name=quoted(container.name))
+    raise InvalidVideo(f"{container.name}: {words}")
+
+
+def first_time(
+    container: InputContainer,
+    stream: VideoStream,
+    announced: Sequence[int],
+    point: int | None,
+    shifts: Sequence[Shift] = (),
+) -> int:
+    """Return the time at which a video begins for players, whose file begins in the middle of a group of pictures.
+
+    Args:
+        container: The video, opened.
+        stream: Its video stream.
+        announced: The times of the frames that its packets announce, which do not decrease.
+        point: The time of the first random access point; None if there is none.
+        shifts: By how much the times of the file's packets are moved; the times above are moved already.
+    """
+    decoded, clock = set[int](), Clock(shifts, stream.time_base or Fraction(1))
+
+    def frames(packet: "Packet[Any]") -> list[VideoFrame]:
+        clock(packet)
+        return _decoded(packet)
+
+    for frame in chain.from_iterable(frames(packet) for packet in container.demux(stream)):
+        time = frame.pts
+        if time is None:
+            continue
+        if point is not None and time >= point:
+            break
+        if not frame.is_corrupt:
+            decoded.add(time)
+            if point is None:
+                return time
+    begin = announced[0] if point is None else point
+    for time in reversed(announced[: bisect_left(announced, begin)]):
+        if time not in decoded:
+            break
+        begin = time
+    return begin
+
+
+def _decoded(packet: "Packet[Any]", *, checksums: bool = False) -> list[VideoFrame]:
+    """Return the frames that a packet gives, none if it is damaged.
+
+    Args:
+        packet: The packet.
+        checksums: Whether it has checksums of its slices, as FFV1 has. The decoder conceals a slice that does not
+            agree, and tells it to nobody but its log.
+    """
+    try:
+        if not checksums:
+            return packet.decode()
+        av.logging.set_level(av.logging.ERROR)
+        try:
+            with av.logging.Capture(local=False) as messages:
+                frames = packet.decode()
+        finally:
+            av.logging.set_level(None)
+        return [] if any("CRC mismatch" in text for _, _, text in messages) else frames
+    except av.InvalidDataError:
+        return []
 
 
 def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment: Segment) -> Iterator[DecodedFrame]:
@@ -91,17 +167,44 @@ def _checked(first: DecodedFrame | None, others: Iterator[DecodedFrame], segment
         )
 
 
-def _between(
-    container: InputContainer, stream: VideoStream, segment: Segment, alive: Callable[[], None]
-) -> Iterator[DecodedFrame]:
-    """Yield the frames of a segment, with None in the place of each frame that its packet did not give.
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the beginning of a file tells, and a seek would pass over."""
 
-    A decoder gives frames in order of presentation: a frame that has not come before a later one never comes.
+    timed: bool = True
+    """Whether frames have times of their own."""
+    palette: PacketSideData | None = None
+    """The colours of a video whose pixels are indices: FFmpeg gives them with the first packet only."""
+    shifts: Sequence[Shift] = ()
+    """By how much the times of the file's packets are moved."""
+
+
+def _beginning(container: InputContainer, stream: VideoStream, shifts: Sequence[Shift]) -> _Start:
+    """Read as much of the beginning of a file as this video needs."""
+    indices = stream.codec_context.pix_fmt == "pal8"
+    count = FIRST if container.format.name == "mxf" else int(indices)
+    packets = list(islice(container.demux(stream), count))
+    times = [packet.pts or 0 for packet in packets if packet.size]
+    palette = packets[0].get_sidedata("palette") if indices and packets else None
+    return _Start(not untimed(container, stream, times), palette, shifts)
+
+
+def _between(
+    container: InputContainer,
+    stream: VideoStream,
+    segment: Segment,
+    start: _Start,
+    alive: Callable[[], None],
+) -> Iterator[DecodedFrame]:
+    """Yield the frames of a segment, with None in the place of each frame that its packet did not give as it was.
+
+    A decoder that conceals damage in a part of a frame says so. Frames come in order of presentation: one that has not
+    come before a later one never comes.
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
-    timed, previous = not untimed(container, stream), segment.start - 1
-    for frame in _frames(container, stream, segment, awaited):
-        time = frame.pts if timed else None
+    previous = segment.start - 1
+    for frame in _frames(container, stream, segment, start, awaited):
+        time = frame.pts if start.timed else None
         if time is None and awaited:
             time = awaited[0][0]
         if time is None:
@@ -122,23 +225,30 @@ def _between(
         if time < previous:
             raise InvalidVideo(f"presentation times do not increase at {previous} ticks")
         previous = time
-        yield DecodedFrame(time, duration, frame)
+        yield DecodedFrame(time, duration, None if frame.is_corrupt else frame)
     for time, length in sorted(awaited):
         if segment.start <= time < segment.end:
             yield DecodedFrame(time, length, None)
 
 
 def _frames(
-    container: InputContainer, stream: VideoStream, segment: Segment, awaited: list[tuple[int, int]]
+    container: InputContainer,
+    stream: VideoStream,
+    segment: Segment,
+    start: _Start,
+    awaited: list[tuple[int, int]],
 ) -> Iterator[VideoFrame]:
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
-    codec, by_time = codec_name(stream), not untimed(container, stream)
+    shown, palette, checksums = Shown(stream), start.palette, codec_name(stream) == "ffv1"
+    clock = Clock(start.shifts, stream.time_base or Fraction(1))
     for packet in container.demux(stream):
+        clock(packet)
+        if palette is not None and packet.size:
+            packet.set_sidedata(palette)
+            palette = None
         time = packet.pts if packet.pts is not None else packet.dts
-        shown = packet.size and not packet.is_discard and not hidden(packet, codec)
-        if shown and time is not None and (time >= segment.start or packet.pts is None or not by_time):
-            heapq.heappush(awaited, (time, packet.duration or 0))
-        try:
-            yield from packet.decode()
-        except av.InvalidDataError:
-            continue
+        if shown(packet):
+            packet.duration = shown.duration(packet)
+            if time is not None and (time >= segment.start or packet.pts is None or not start.timed):
+                heapq.heappush(awaited, (time, packet.duration or 0))
+        yield from _decoded(packet, checksums=checksums)

@@ -1,60 +1,131 @@
-"""A dry run of the output: one small frame is encoded and muxed as the video will be, and is read back."""
+"""A dry run of the output: its first and last seconds are made as the stitcher will make the whole, and are read back.
+
+The pictures are small and black. All else is the input's: the times of the frames, the packets that are copied, tags,
+chapters and timecode. So nothing that can be known at the beginning fails at the end.
+"""
 
 import io
-from array import array
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
-from framebrush.contracts import FORMATS, Choice, Options, VideoProperties
-from framebrush.media import Converter, MediaInfo, add_copy, add_encoder, content, read_media_info, styled
+from framebrush.contracts import FORMATS, Choice, Options, Timeline, VideoProperties
+from framebrush.errors import InvalidVideo
+from framebrush.media import (
+    INEXACT,
+    Converter,
+    JoinFailed,
+    Recipe,
+    check,
+    encode_segment,
+    join,
+    read_display,
+    strictly_increasing,
+    styled,
+)
+from framebrush_splitter.edges import AnyPacket, Edges
 
 SIZE = 64
-"""The width and the height of that frame in pixels; all encoders accept it."""
+"""The width and the height of the frames in pixels; all encoders accept it."""
+FRAMES = 12
+"""The number of frames at either end."""
 
 
-def dry_run(suffix: str, options: Options, video: VideoProperties) -> str | None:
-    """Return why an output would not keep aspect, orientation and colours of a video, None if it keeps them.
+@dataclass(frozen=True, slots=True)
+class Film:
+    """What a dry run takes from the input."""
 
-    It depends on the container and on the codec: some codecs carry in their packets what the container does not.
+    container: InputContainer
+    """The input, opened; nothing is read from it."""
+    stream: VideoStream
+    """Its video."""
+    pts: Sequence[int]
+    """The presentation times of all frames in ticks."""
+    end: int
+    """The time at which the last frame ends."""
+    edges: Mapping[int, Edges] = field(default_factory=dict)
+    """The ends of the other streams, by their indices."""
+
+
+def dry_run(
+    suffix: str, options: Options, video: VideoProperties, film: Film | None = None, copied: Sequence[int] = ()
+) -> str | None:
+    """Return why an output would not be exact, None if nothing speaks against it.
+
+    Aspect, orientation and colours depend on the container and on the codec: some codecs carry in their packets what
+    the container does not.
 
     Args:
         suffix: The extension that tells the container.
         options: How the run wants the output encoded.
         video: The properties of the video.
+        film: The input; None tries only one frame of the video.
+        copied: The indices of the streams that are copied.
     """
-    small = video.model_copy(update={"width": SIZE, "height": SIZE})
+    crop = film is not None and any(read_display(film.stream).crop)
+    small = video if crop else video.model_copy(update={"width": SIZE, "height": SIZE})
     tried = options.model_copy(update={"encoder": "software", "preset": "ultrafast"})
-    choice = tried.choose(SIZE, SIZE)
+    choice = tried.choose(small.width, small.height)
     if choice is None:
         return f"no encoder of {options.codec} is at hand"
     try:
-        found = _encode_and_mux(suffix, tried, small, choice)
-    except (av.FFmpegError, ValueError) as error:
+        for timeline, packets in _parts(film, copied):
+            _rehearse(FORMATS[suffix], tried, small, choice, timeline, film, copied, packets)
+    except JoinFailed as error:
+        return f"{suffix} with {options.codec} does not keep the film as it is: {str(error).removeprefix(INEXACT)}"
+    except (av.FFmpegError, ValueError, InvalidVideo) as error:
         return f"{suffix} cannot carry {options.codec} ({choice.pixel_format}): {error}"
-    wanted = replace(found, video=small, times=array("q", [0]), tracks=())
-    failed = [check for check in content(wanted, found) if not check.ok]
-    words = "; ".join(f"{check.name} {check.wanted} would be {check.found}" for check in failed)
-    return f"{suffix} with {options.codec} does not keep the video as it is: {words}" if failed else None
+    return None
 
 
-def _encode_and_mux(suffix: str, options: Options, video: VideoProperties, choice: Choice) -> MediaInfo:
+def _parts(film: Film | None, copied: Sequence[int]) -> Iterator[tuple[Timeline, list[AnyPacket]]]:
+    """Yield the times of the frames, and the packets to copy, of the beginning and of the end of a film."""
+    if film is None:
+        yield Timeline(pts=(0,), durations=(1,), offsets=()), []
+        return
+    times = [*strictly_increasing(film.pts), film.end]
+    ends = [times[: FRAMES + 1], times[-FRAMES - 1 :]] if len(times) > FRAMES + 1 else [times]
+    for place, part in enumerate(ends):
+        durations = [max(1, after - time) for time, after in pairwise(part)]
+        streams = [list(film.edges[index].parts()) for index in copied if index in film.edges]
+        chosen = [parts[min(place, len(parts) - 1)] for parts in streams]
+        packets = sorted((packet for packets in chosen for packet in packets), key=_seconds)
+        yield Timeline(pts=tuple(part[:-1]), durations=tuple(durations), offsets=()), packets
+
+
+def _rehearse(
+    format_name: str,
+    options: Options,
+    video: VideoProperties,
+    choice: Choice,
+    timeline: Timeline,
+    film: Film | None,
+    copied: Sequence[int],
+    packets: list[AnyPacket],
+) -> None:
+    """Make a part of an output, and check it as the stitcher does.
+
+    Raises:
+        JoinFailed: It is not exact.
+    """
     segment, output = io.BytesIO(), io.BytesIO()
-    with av.open(segment, "w", format=choice.encoder.segment) as container:
-        encoder = add_encoder(container, video, options, choice, threads=1)
-        black = np.zeros((SIZE, SIZE, 3), np.uint8)
-        frame = Converter(styled(video, choice.pixel_format)).to_frame(black, choice.pixel_format)
-        frame.pts, frame.time_base = 0, encoder.time_base
-        for packet in (*encoder.encode(frame), *encoder.encode(None)):
-            container.mux(packet)
-    segment.seek(0)
-    with av.open(segment, "r") as encoded, av.open(output, "w", format=FORMATS[suffix]) as container:
-        stream = add_copy(container, encoded.streams.video[0], video, choice)
-        for packet in encoded.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                container.mux(packet)
+    converter = Converter(styled(video, choice.pixel_format))
+    black = np.zeros((video.height, video.width, 3), np.uint8)
+    frames = (converter.to_frame(black, choice.pixel_format) for _ in timeline.pts)
+    reorder = encode_segment(frames, timeline, video, options, choice, segment, threads=1)
+    recipe = Recipe(video, choice, copied, (), fast_start=False)  # all times are moved already
+    source = film.container if film else None
+    wanted = join(output, format_name, recipe, [segment], [timeline], reorder, source, packets)
     output.seek(0)
-    with av.open(output, "r") as result:
-        return read_media_info(result)
+    check(output, wanted)
+
+
+def _seconds(packet: AnyPacket) -> Fraction:
+    time = packet.dts if packet.dts is not None else packet.pts
+    return (time or 0) * packet.time_base

@@ -8,10 +8,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, VideoProperties
-from framebrush.media import HLG, PQ, codec_name, strictly_increasing
+from framebrush.media import HLG, PQ, codec_name, read_display, side_data, strictly_increasing
 from framebrush_splitter.plan import Packets
 
 HDR = {PQ: "PQ", HLG: "HLG"}
+BESIDE = {
+    "LCEVC": "the enhancement layer (LCEVC) is left out: its base layer is styled",
+    "VIEW_ID": "the second view (spatial video) is left out",
+}
+"""What is left out, by the side data of frames that tells it."""
 
 
 def notes(
@@ -35,10 +40,17 @@ def notes(
         copied: The indices of the streams that go into the output untouched.
     """
     for other in container.streams:
-        if other is not stream and other.index not in copied and not _is_chapters(container, other):
-            yield f"stream {other.index} ({other.type}, {codec_name(other)}) is left out"
+        if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other):
+            yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
+    elif packets.alpha:
+        yield "transparency is left out: it is stored beside the pictures (BlockAdditional)"
+    if packets.captions:
+        yield "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
+    yield from (words for name, words in BESIDE.items() if side_data(frame, name) is not None)
+    if (profile := read_display(stream).dolby_vision) is not None:
+        yield f"Dolby Vision (profile {profile}) is left out: its base layer is styled"
     bits = frame.format.components[0].bits
     if video.color_trc in HDR:
         yield f"high dynamic range ({HDR[video.color_trc]}) is tone-mapped to BT.709: the output has 8 bits"
@@ -49,12 +61,24 @@ def notes(
     moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
         yield f"{moved} frames share their time with the frame before: each comes a tick later"
+    if len(packets.shifts) > 1:
+        yield f"times jump at {len(packets.shifts) - 1} places: they go on as if they did not, as in players"
+    if packets.undecodable:
+        yield f"the file begins in the middle of a group of pictures: {packets.undecodable} frames cannot be decoded"
     if packets.unusable_keyframes:
         count = packets.unusable_keyframes
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"
 
 
-def _is_chapters(container: InputContainer, stream: Stream) -> bool:
-    """Return whether a stream holds the texts of QuickTime chapters, which are copied as chapters."""
+def _kind(stream: Stream) -> str:
+    """Return what a stream is: its codec, or for data what the camera or the editor calls it, such as GoPro MET."""
+    if stream.type != "data":
+        return codec_name(stream)
+    return stream.metadata.get("handler_name", "").strip() or str(getattr(stream, "name", None) or "of an unknown kind")
+
+
+def _is_kept_otherwise(container: InputContainer, stream: Stream) -> bool:
+    """Return whether a stream holds the texts of QuickTime chapters, or a timecode: muxers write them anew."""
     name = stream.metadata.get("handler_name", "").lower()
-    return stream.type == "data" and bool(container.chapters()) and ("text" in name or "subtitle" in name)
+    chapters = bool(container.chapters()) and ("text" in name or "subtitle" in name)
+    return stream.type == "data" and (chapters or "timecode" in stream.metadata)

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 
 from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
-from framebrush.media import Converter, PackWriter, encode_image
+from framebrush.media import Converter, PackWriter, encode_image, quoted
 from framebrush_splitter.decode import DecodedFrame
 
 
 class FrameEncoder:
     """Turns decoded frames into JPEG or PNG images, as the run asks. Several threads may call it at the same time."""
 
-    def __init__(self, video: VideoProperties, options: Options) -> None:
-        self._video, self._codec, self._quality = video, options.pack_codec, options.jpeg_quality
+    def __init__(self, video: VideoProperties, options: Options, name: str) -> None:
+        self._name, self._video, self._codec, self._quality = name, video, options.pack_codec, options.jpeg_quality
         self._converter = Converter(video)
 
     def __call__(self, decoded: DecodedFrame) -> bytes:
@@ -25,8 +25,10 @@ class FrameEncoder:
         if frame is None:
             return b""
         if (frame.width, frame.height) != (self._video.width, self._video.height):
+            size = f"{self._video.width}x{self._video.height}"
             raise InvalidVideo(
-                f"the frame size changes from {self._video.width}x{self._video.height} to {frame.width}x{frame.height}"
+                f"the frame size changes from {size} to {frame.width}x{frame.height}; to make all frames alike: "
+                f"ffmpeg -i {quoted(self._name)} -vf scale={size.replace('x', ':')} -c:a copy one_size.mp4"
             )
         return encode_image(self._converter.to_image(frame), self._codec, self._quality)
 

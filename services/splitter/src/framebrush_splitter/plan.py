@@ -3,7 +3,9 @@
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import accumulate
 from typing import Any
 
 import av
@@ -11,10 +13,12 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from framebrush.contracts import Segment
+from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import codec_name, strictly_increasing
-from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
+from framebrush.media import WITHOUT_ZERO, Clock, Log, Shown, codec_name, find_shifts, quoted, strictly_increasing
+from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
+from framebrush_splitter.edges import Edges
+from framebrush_splitter.encryption import refuse_encrypted_packet
 
 BATCH_PIXELS = 16_000_000
 """The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
@@ -29,6 +33,8 @@ INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
 CUT_SHORT = 0.25
 """The seconds by which a video may be shorter than its header says: some muxers round up."""
 
+UNSTATED = Fraction(1, 10)
+"""The part by which a stated frame rate may differ from that of the frames: it is rounded, or that of most of them."""
 INFLATED, SLACK = 8, 2**16
 """The packets of a file may together have so many times its size, and so many bytes more: they may be compressed."""
 
@@ -45,8 +51,27 @@ class Packets:
     """The time at which the last frame ends."""
     unusable_keyframes: int = 0
     """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
-    samples: Mapping[int, "Packet[Any]"] = field(default_factory=dict)
-    """The first packet of every other stream, by the index of the stream."""
+    begins_inside: bool = False
+    """Whether frames come before the first random access point, which a decoder may not be able to show."""
+    captions: bool = False
+    """Whether closed captions are among the pictures."""
+    alpha: bool = False
+    """Whether transparency is stored beside the pictures."""
+    undecodable: int = 0
+    """The number of frames at the beginning that are left out, since they refer to frames before the file."""
+    edges: Mapping[int, Edges] = field(default_factory=dict)
+    """The first and the last packets of every other stream, by the index of the stream; their times are moved."""
+    shifts: tuple[Shift, ...] = ()
+    """By how much the times of the file's packets are moved; the times here are moved already."""
+    positions: Sequence[int] = ()
+    """The offsets in the file of the random access points, if times are moved."""
+
+    def beginning_at(self, time: int) -> "Packets":
+        """Return the packets without the frames before a time."""
+        left_out = bisect_left(self.pts, time)
+        first = bisect_left(self.random_access, time)
+        points, positions = self.random_access[first:], self.positions[first:]
+        return replace(self, pts=self.pts[left_out:], random_access=points, positions=positions, undecodable=left_out)
 
 
 def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
@@ -58,41 +83,55 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         max_frames: The number of frames that it may have.
 
     Raises:
-        InvalidVideo: There are no frames, frames have no times, times jump back, the file is cut short, or many packets
-            hold the same bytes, which would fill disks when they are copied.
+        InvalidVideo: A stream is encrypted, there are no frames, frames have no times, times jump back, the file is cut
+            short, or many packets hold the same bytes, which would fill disks when they are copied.
         LimitExceeded: There are too many frames.
     """
-    times, random_access, ends = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
-    samples = dict[int, "Packet[Any]"]()
+    times, ends, positions = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
+    keyframes, places = array("q"), array("q")
+    edges, logs = dict[int, Edges](), dict[int, Log]()
+    free = container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
+    recoloured, shown, clean, captions, alpha = False, Shown(stream), False, False, False
+    name = quoted(container.name)
+    rest = f"to keep what there is: ffmpeg -i {name} -c copy shorter.mkv"
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
     for packet in _announced(container):
         if packet.size == 0:
             continue
+        refuse_encrypted_packet(packet, container.name)
         left -= packet.size
         if left < 0:
             raise InvalidVideo(
                 f"the file holds more than its size: {INFLATED} times as much, and there is no end of it"
             )
+        if free and (packet.stream is stream or packet.stream.type == "audio"):
+            logs.setdefault(packet.stream.index, Log.of(packet.stream)).add(packet)
         last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
         if packet.stream is not stream:
-            samples.setdefault(packet.stream.index, packet)
+            edges.setdefault(packet.stream.index, Edges()).add(packet)
             continue
         stored += 1
+        recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
+        captions = captions or has_captions(packet, codec)
+        alpha = alpha or has_alpha(packet)
+        if packet.is_corrupt and not free:  # Where captures were joined, broadcasts have packets that seem so.
+            raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete; {rest}")
+        if not shown(packet):
+            continue
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
-            raise InvalidVideo("the video has packets without timestamps: put it into a container with a frame rate")
-        if packet.is_corrupt:
-            raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete")
-        if packet.is_discard or hidden(packet, codec):
-            continue
+            how = f"ffmpeg -r 25 -i {name} -c copy film.mp4"
+            raise InvalidVideo(f"the video has packets without timestamps; to give it a frame rate: {how}")
+        if not times:
+            clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)
-        ends.append(time + max(packet.duration or 0, 1))
+        ends.append(time + max(shown.duration(packet), 1))
+        positions.append(packet.pos if packet.pos is not None else positions[-1] if positions else 0)
         if packet.is_keyframe:
-            if random_access and time < random_access[-1]:
-                raise InvalidVideo(f"presentation times jump back from {random_access[-1]} to {time} ticks")
+            keyframes.append(len(times) - 1)
             if is_random_access_point(packet, codec):
-                random_access.append(time)
+                places.append(len(times) - 1)
             else:
                 unusable += 1
         if len(times) > max_frames:
@@ -101,13 +140,69 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     if not times:
         raise InvalidVideo("the video stream has no frames")
     if indexed > stored:
-        raise InvalidVideo(f"the file is cut short: it announces {indexed} frames, {stored} can be read")
+        raise InvalidVideo(f"the file is cut short: it announces {indexed} frames, {stored} can be read; {rest}")
     announced = container.duration / av.time_base if container.duration and container.format.name in DECLARED else 0
     if last + CUT_SHORT < announced:
-        raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read")
-    if untimed(container, stream):
-        unusable, random_access = unusable + len(random_access) - 1, random_access[:1]
-    return Packets(array("q", sorted(times)), random_access, max(ends), unusable, samples)
+        raise InvalidVideo(f"the file is cut short: it announces {announced:.1f} s, {last:.1f} s can be read; {rest}")
+    base = stream.time_base or Fraction(1)
+    shifts = find_shifts(container.format.name, logs, base)
+    clock = Clock(shifts, base)
+    for ends_of_stream in edges.values():
+        ends_of_stream.move(clock)
+    times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
+    _check_order(times, keyframes, places, base, name)
+    timed = not untimed(container, stream, times)
+    if not timed or recoloured:
+        unusable, places = unusable + len(places) - 1, places[:1]
+    return Packets(
+        pts=array("q", sorted(times)),
+        random_access=array("q", (times[place] for place in places)),
+        end=max(ends),
+        unusable_keyframes=unusable,
+        begins_inside=timed and (not clean or min(times) < times[places[0]]),
+        captions=captions,
+        alpha=alpha,
+        edges=edges,
+        shifts=shifts,
+        positions=array("q", (positions[place] for place in places)) if shifts else (),
+    )
+
+
+def frame_rate(packets: Packets, time_base: Fraction, stated: Fraction | None) -> Fraction:
+    """Return the average rate in frames per second: as the container states it, if that is near the truth.
+
+    Containers without a rate state the number of their ticks, or nothing.
+    """
+    span = packets.pts[-1] - packets.pts[0] or packets.end - packets.pts[0]
+    rate = max(1, len(packets.pts) - 1) / (span * time_base)
+    if stated is not None and abs(stated / rate - 1) < UNSTATED:
+        return stated
+    return max(rate.limit_denominator(1001), Fraction(1, 1001))  # as in 30000/1001
+
+
+def _check_order(
+    times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int], time_base: Fraction, name: str
+) -> None:
+    """Check that no keyframe is shown before the random access point before it, nor before a frame stored before that.
+
+    Args:
+        times: The presentation times of all frames, in the order in which they are stored.
+        keyframes: The places of the keyframes in that order.
+        random_access: Those of them where decoding can begin.
+        time_base: The duration of a tick, in seconds.
+        name: The file's, for a command.
+    """
+    usable, last, latest = set(random_access), None, list(accumulate(times, max))
+    for place in keyframes:
+        time = times[place]
+        if last is not None and time < last:
+            raise InvalidVideo(f"presentation times jump back from {last} to {time} ticks")
+        if place in usable and place and time < latest[place - 1]:
+            raise InvalidVideo(
+                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists make them; to write "
+                f"them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
+            )
+        last = time if place in usable else last
 
 
 def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
@@ -115,7 +210,10 @@ def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
     try:
         yield from container.demux()
     except IndexError:  # PyAV raises it for a packet of any other stream
-        raise InvalidVideo("a stream begins in the middle that the beginning of the file does not announce") from None
+        raise InvalidVideo(
+            "a stream begins in the middle that the beginning of the file does not announce; to announce it: "
+            f"ffmpeg -analyzeduration 1G -probesize 1G -i {quoted(container.name)} -map 0 -c copy film.mkv"
+        ) from None
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
@@ -130,14 +228,19 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
         least: The number of frames that a segment has at least; the last segment may have fewer.
     """
     pts, starts = packets.pts, [0]
-    shown = strictly_increasing(pts)
+    shown, positions = strictly_increasing(pts), dict(zip(packets.random_access, packets.positions, strict=False))
     for time in packets.random_access:
         index = bisect_left(pts, time)
         if index - starts[-1] >= least and shown[index] == time:
             starts.append(index)
     ends = [*starts[1:], len(pts)]
     return tuple(
-        Segment(start=pts[first], end=pts[stop] if stop < len(pts) else packets.end, frames=stop - first)
+        Segment(
+            start=pts[first],
+            end=pts[stop] if stop < len(pts) else packets.end,
+            frames=stop - first,
+            position=positions.get(pts[first]) if first else None,
+        )
         for first, stop in zip(starts, ends, strict=True)
     )
 

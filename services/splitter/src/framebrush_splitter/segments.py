@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from framebrush.contracts import FrameRange, Manifest, PackReady, SegmentPlanned, Timeline
 from framebrush.errors import BlobNotFound, InvalidVideo
-from framebrush.media import PackWriter, pack_offsets, strictly_increasing
+from framebrush.media import PackWriter, pack_offsets, quoted, strictly_increasing
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out
@@ -78,15 +78,22 @@ class SegmentSplitter:
         allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
         reader = read_input(self._store, source.blob, source.size, source.etag)
         for packed in self._sandbox.run(
-            allowance, reader, decode_frames, manifest.video, manifest.options, segment, settings.decode_threads
+            allowance,
+            reader,
+            decode_frames,
+            manifest.video,
+            manifest.options,
+            segment,
+            manifest.shifts,
+            settings.decode_threads,
         ):
             frames_in.inc()
             time, duration, image = read_frame(packed)
             if not image and manifest.options.bad_frames == "fail":
                 seconds = float(time * Fraction(*manifest.video.time_base))
                 raise InvalidVideo(
-                    f"the frame at {seconds:.3f} s is damaged; with bad_frames keep_original or hold_previous "
-                    "the one before it is shown in its place"
+                    f"the frame at {seconds:.3f} s is damaged; to show the one before it in its place: "
+                    f"framebrush submit {quoted(source.blob.name)} --bad-frames hold_previous"
                 )
             yield time, duration, image
 

@@ -4,26 +4,41 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import PurePosixPath
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framebrush.contracts import BlobRef, Manifest, Options, RunRequest, Segment, Source, VideoProperties, suffix_of
+from framebrush.contracts import (
+    BlobRef,
+    Manifest,
+    Options,
+    RunRequest,
+    Segment,
+    Shift,
+    Source,
+    VideoProperties,
+    suffix_of,
+)
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import COPIED, is_extra, read_properties
+from framebrush.media import COPIED, is_extra, quoted, read_display, read_properties
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
-from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
+from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame, first_time
+from framebrush_splitter.dry_run import Film
+from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import Input, UnsupportedStream, carries, plan_output
+from framebrush_splitter.outputs import Input, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
-from framebrush_splitter.plan import FRAME_BYTES, batch_size, cut, pack_size, read_packets
+from framebrush_splitter.plan import FRAME_BYTES, Packets, batch_size, cut, frame_rate, pack_size, read_packets
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.video import open_video
 
+OWN_COLORS = 5
+"""The profile of Dolby Vision whose base layer is not for other displays."""
 FRAME_HEADER = struct.Struct("<qq")
 """The layout of what precedes the image of a frame: its presentation time and its duration, in ticks."""
 
@@ -59,22 +74,23 @@ def plan_run(
     with open_video(source) as (container, stream):
         _check_streams(container, limits)
         _check_size(stream.width, stream.height, limits)
+        refuse_encrypted(container)
+        _check_colors(stream, quoted(source.name))
         frame = first_frame(container, stream)
         video = read_properties(stream, frame)
         _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
     with open_video(source) as (container, stream):  # opened again, as not every format can be read twice
-        packets = read_packets(container, stream, max_frames=limits.max_frames)
+        packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames))
         segments = cut(packets, segment_frames)
+        rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)
+        video = video.model_copy(update={"frame_rate": (rate.numerator, rate.denominator)})
         copied = [s for s in container.streams if s.type in COPIED]
-        unknown = [s for s in copied if s.codec_context is None]
-        if unknown:
-            raise UnsupportedStream(f"{unknown[0].type} stream {unknown[0].index} has a codec that nobody knows")
-        samples = packets.samples
+        film = Film(container, stream, packets.pts, packets.end, packets.edges)
         requested = suffix_of(request.output) if request.output else None
-        output = plan_output(Input(video, copied, samples), options, requested, nvenc=nvenc)
-        copied += [s for s in container.streams if is_extra(s) and carries(output.suffix, s, samples)]
+        output = plan_output(Input(video, copied, film), options, requested, nvenc=nvenc)
+        extras = [s for s in container.streams if is_extra(s) and carries(output.suffix, s, packets.edges)]
         seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
-        copied_streams = tuple(sorted(s.index for s in copied))
+        copied_streams = tuple(sorted(s.index for s in (*output.copied, *extras)))
         told = [output.note] if output.note else []
         told += notes(container, stream, frame, video, packets, segments, copied_streams)
     if seconds > limits.max_duration:
@@ -95,12 +111,28 @@ def plan_run(
         pack_frames=pack_size(batch, int(FRAME_BYTES[options.pack_codec] * video.width * video.height) + 1),
         batch_frames=batch,
         segments=segments,
+        shifts=packets.shifts,
+        version=2 if packets.shifts else 1,
         notes=tuple(told),
     ).encode()
 
 
+def _beginning(source: SandboxedFile, packets: Packets) -> Packets:
+    """Return the packets from where a player begins to show the video."""
+    if not packets.begins_inside:
+        return packets
+    with open_video(source) as (container, stream):
+        point = packets.random_access[0] if packets.random_access else None
+        return packets.beginning_at(first_time(container, stream, packets.pts, point, packets.shifts))
+
+
 def decode_frames(
-    source: SandboxedFile, video: VideoProperties, options: Options, segment: Segment, threads: int
+    source: SandboxedFile,
+    video: VideoProperties,
+    options: Options,
+    segment: Segment,
+    shifts: Sequence[Shift],
+    threads: int,
 ) -> Iterator[bytes]:
     """Yield the frames of a segment in order of presentation, each in the form that :func:`read_frame` reads.
 
@@ -109,12 +141,13 @@ def decode_frames(
         video: The properties of the video, from the manifest.
         options: The options of the run.
         segment: The segment.
+        shifts: By how much the times of the file's packets are moved.
         threads: The number of threads that turn frames into images. One more thread decodes.
 
     Raises:
         InvalidVideo: The video does not hold what was planned.
     """
-    encoder = FrameEncoder(video, options)
+    encoder = FrameEncoder(video, options, source.name)
 
     def opened() -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         return open_video(source, threads + 1)
@@ -128,7 +161,7 @@ def decode_frames(
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
         return FRAME_HEADER.pack(frame.time, frame.duration) + image
 
-    return ordered_map(packed, decode_segment(opened, segment, source.alive), threads)
+    return ordered_map(packed, decode_segment(opened, segment, shifts, source.alive), threads)
 
 
 def read_frame(packed: memoryview) -> tuple[int, int, bytes]:
@@ -155,6 +188,15 @@ def _check_streams(container: InputContainer, limits: Limits) -> None:
     count = len(container.streams)
     if count > limits.max_streams:
         raise LimitExceeded.of(f"{count} streams are more", str(limits.max_streams), "MAX_STREAMS")
+
+
+def _check_colors(stream: VideoStream, name: str) -> None:
+    if read_display(stream).dolby_vision == OWN_COLORS:
+        raise InvalidVideo(
+            "Dolby Vision of profile 5 has colours of its own (IPTPQc2), which would be shown green and purple: "
+            f"convert it first: ffmpeg -i {name} -vf libplacebo=colorspace=bt709:color_primaries=bt709:color_trc=bt709 "
+            "-c:a copy bt709.mp4"
+        )
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

@@ -10,7 +10,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import InvalidVideo
-from framebrush.media import choose_video
+from framebrush.media import choose_video, codec_name, quoted
 from framebrush.storage import BlobReader, Store
 
 
@@ -35,13 +35,18 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
         with av.open(file, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             stream = choose_video(container)
             if stream.codec_context is None:
-                raise InvalidVideo(f"{name}: its codec is not one that FFmpeg decodes")
-            stream.thread_type, stream.codec_context.thread_count = "AUTO", threads
+                raise InvalidVideo(
+                    f"{name}: FFmpeg does not decode its video; to see its codec: ffprobe {quoted(name)}"
+                )
+            # FFV1 tells a wrong checksum in its log, which must be that of this packet.
+            stream.thread_type = "SLICE" if codec_name(stream) == "ffv1" else "AUTO"
+            stream.codec_context.thread_count = threads
             yield container, stream
     except av.MemoryError:
         raise
     except av.FFmpegError as error:
-        raise InvalidVideo(f"{name}: not a readable video: {error.strerror}") from error
+        how = f"to see what it is: ffprobe {quoted(name)}"
+        raise InvalidVideo(f"{name}: not a readable video: {error.strerror}; {how}") from error
 
 
 def read_input(store: Store, ref: BlobRef, size: int, etag: str) -> BlobReader:

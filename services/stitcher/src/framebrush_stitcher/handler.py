@@ -27,12 +27,12 @@ from framebrush.contracts import (
     Timeline,
     Timing,
 )
-from framebrush.media import styled
+from framebrush.errors import PermanentError
+from framebrush.media import encode_segment, styled
 from framebrush.runs import Outputs, Runs, Work, measure, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, trim
 from framebrush.storage import BlobReader, Store, write_once
-from framebrush_stitcher.encode import choice_of, encode_segment
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
 from framebrush_stitcher.scratch import Scratch
 from framebrush_stitcher.settings import StitcherSettings
@@ -96,12 +96,16 @@ class Stitcher:
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
         prefix = blobs.styled_prefix(segment, rendition)
         packs = [blob.ref for blob in self._store.list(self._runs.container, prefix)]
-        choice = choice_of(manifest)
+        choice = manifest.options.choose(manifest.video.width, manifest.video.height)
+        if choice is None:  # The plan has ruled it out.
+            raise PermanentError(f"{manifest.options.codec} cannot be {manifest.video.width}x{manifest.video.height}")
         decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
         with self._scratch.folder() as folder:
             path = folder / "segment"
-            reorder = encode_segment(frames, timeline, manifest, choice, path, settings.encode_threads)
+            reorder = encode_segment(
+                frames, timeline, manifest.video, manifest.options, choice, str(path), settings.encode_threads
+            )
             record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
             write_once(self._store, blobs.encoded_report(segment, rendition), record.encode())
             with path.open("rb") as file:

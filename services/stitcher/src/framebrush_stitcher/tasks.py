@@ -7,8 +7,8 @@ import av
 from pydantic import TypeAdapter
 
 from framebrush.contracts import FORMATS, Check, Manifest, Timeline
+from framebrush.media import JoinFailed, Recipe, check, join
 from framebrush.sandbox import SandboxedFile
-from framebrush_stitcher.join import JoinFailed, check, join
 
 CHECKS = TypeAdapter(tuple[Check, ...])
 """Reads and writes what :func:`write_output` yields, which is JSON."""
@@ -35,10 +35,16 @@ def write_output(
     Raises:
         JoinFailed: The segments and the input do not make the output that they should.
     """
-    format_name = FORMATS[output.suffix.lower()]
+    format_name, options = FORMATS[output.suffix.lower()], manifest.options
+    choice = options.choose(manifest.video.width, manifest.video.height)
+    if choice is None:  # The plan has ruled it out.
+        raise JoinFailed(f"{options.codec} cannot be {manifest.video.width}x{manifest.video.height}")
+    recipe = Recipe(manifest.video, choice, manifest.copied_streams, manifest.shifts, options.fast_start)
     try:
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
-            wanted = join(segments, timelines, reorder, manifest, container, output, format_name)
+            wanted = join(
+                str(output), format_name, recipe, [str(path) for path in segments], timelines, reorder, container
+            )
     except (av.ArgumentError, av.InvalidDataError) as error:  # Others, as of a full disk, are not its fault.
         raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error.strerror}") from error
-    yield CHECKS.dump_json(check(output, wanted))
+    yield CHECKS.dump_json(check(str(output), wanted))

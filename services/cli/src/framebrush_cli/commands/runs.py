@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.runs import measure
+from framebrush_cli.commands.watch import notes_of
 from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, resolve
@@ -82,8 +83,9 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
     if not found.state.ended:  # The blobs tell more than the status, which is written from time to time.
         progress, stages = measure(connection.runs, run_id)
         found = found.model_copy(update={"progress": progress, "stages": stages})
+    notes = notes_of(connection.runs, run_id)
     if as_json:
-        out.print(escape(found.model_dump_json()))
+        out.print(escape(json.dumps(found.model_dump(mode="json") | {"notes": notes})))
         return
     out.print(outcome(found))
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -99,6 +101,8 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
         table.add_row(stage, f"{done} of {found.frames or '?'} frames  [dim]{note}[/]")
     for name, text in _report_rows(connection, found):
         table.add_row(name, escape(text))
+    for note in notes:
+        table.add_row("note", escape(note))
     out.print(table)
 
 
@@ -115,8 +119,6 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
     for check in failed:
         of = f"{check.model}: " if check.model else ""
         yield "", f"{of}{check.name}: {check.found} instead of {check.wanted}"
-    for note in report.notes:
-        yield "note", note
 
 
 @connected

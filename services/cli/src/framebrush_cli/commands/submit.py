@@ -115,6 +115,13 @@ def submit(
             help="Where the video does not fit such an output, take the next best instead of failing.",
         ),
     ] = None,
+    streams: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=OUTPUT,
+            help="Sound and text that fit nowhere: fit leaves them out with a note, strict fails.  [default: fit]",
+        ),
+    ] = None,
     pack_codec: Annotated[
         str | None, typer.Option(rich_help_panel=PANEL, help="Frames between the stages: jpeg, or png without loss.")
     ] = None,
@@ -150,7 +157,7 @@ def submit(
         "strength": strength, "keep_colors": keep_colors, "scale": scale, "smoothing": smoothing,
         "codec": codec, "crf": crf, "bitrate": bits_per_second(bitrate), "lossless": lossless, "preset": preset,
         "pixel_format": pixel_format, "bits": bits, "encoder": encoder, "fast_start": fast_start,
-        "fall_back": fall_back, "pack_codec": pack_codec, "jpeg_quality": jpeg_quality,
+        "fall_back": fall_back, "streams": streams, "pack_codec": pack_codec, "jpeg_quality": jpeg_quality,
         "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     settings = connection.settings

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from framebrush.contracts import State, Status
+from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, Unavailable
 from framebrush.runs import Runs, measure
 from framebrush_cli.commands.throughput import StageProgress, Throughput, estimate
@@ -62,7 +62,20 @@ def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
         console.print(f"The run goes on: [bold]framebrush watch {run_id}[/], [bold]framebrush cancel {run_id}[/]")
         raise typer.Exit(130) from None
     console.print(outcome(status))
+    for note in notes_of(runs, run_id):
+        console.print(f"[dim]note:[/] {escape(note)}")
     return status
+
+
+def notes_of(runs: Runs, run_id: str) -> tuple[str, ...]:
+    """Return what a run cannot keep of its input, a line for each thing; nothing before it is planned."""
+    report = runs.blobs(run_id).report
+    try:
+        if runs.exists(report):
+            return Report.decode(runs.store.read(report)).notes
+        return runs.manifest(run_id).notes
+    except BlobNotFound:
+        return ()
 
 
 def _status(runs: Runs, run_id: str) -> Status | None:

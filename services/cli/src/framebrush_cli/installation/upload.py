@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path, PurePosixPath
 
+from pydantic import ValidationError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from framebrush.contracts import SUBMITTED, BlobRef
@@ -28,7 +29,7 @@ def find_input(store: Store, container: str, video: str) -> BlobInfo:
         raise CommandFailed(f"{video} is not a file")
     try:
         info = store.stat(BlobRef(container=container, name=video))
-    except BlobNotFound:
+    except (BlobNotFound, ValidationError):  # ./film.mp4 names a file, and can name no blob.
         raise CommandFailed(f"{video}: no such file here, and no such blob in the container {container!r}") from None
     if info.size == 0:
         raise CommandFailed(f"{info.ref} is empty: upload the video again")

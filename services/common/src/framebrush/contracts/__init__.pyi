@@ -19,6 +19,7 @@ from .manifest import Manifest as Manifest
 from .manifest import Rational as Rational
 from .manifest import Rendition as Rendition
 from .manifest import Segment as Segment
+from .manifest import Shift as Shift
 from .manifest import Source as Source
 from .manifest import VideoProperties as VideoProperties
 from .messages import ITEM_FAILED as ITEM_FAILED

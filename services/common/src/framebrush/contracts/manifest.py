@@ -1,7 +1,7 @@
 """The plan of a run: the manifest, which is written once, and its parts."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -54,6 +54,17 @@ class Segment(Model):
     end: int
     frames: Count
     """The number of frames as counted in the packets. The frames that decode are in the segment's :class:`Timeline`."""
+    position: Annotated[int | None, Field(ge=0, exclude_if=lambda position: position is None)] = None
+    """The offset in the file of the packet where decoding can begin, if the file's times do not lead there."""
+
+
+class Shift(Model):
+    """By how much the times of a file are moved, from a position on until the next shift."""
+
+    position: Annotated[int, Field(ge=0)]
+    """The offset in the file, in bytes."""
+    ticks: int
+    """What is added to a time, in ticks of the video's time base."""
 
 
 class Rendition(Model):
@@ -66,6 +77,9 @@ class Rendition(Model):
 
 class Manifest(Document):
     """The plan of a run. It is written once, and every stage reads it."""
+
+    version: Literal[1, 2] = 1  # type: ignore[assignment]  # wider than the base's
+    """It is 2 where times are moved: a reader of an earlier release would leave them as they are, and must refuse."""
 
     run_id: RunId
     created: datetime
@@ -85,6 +99,8 @@ class Manifest(Document):
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
     style: Annotated[PictureStyle | None, Field(exclude_if=lambda style: style is None)] = None
     """What the model ``picture`` paints like. It is None in a run without style pictures."""
+    shifts: Annotated[tuple[Shift, ...], Field(exclude_if=lambda shifts: not shifts)] = ()
+    """By how much the times of the input's packets are moved. It is empty where the times stand as they are."""
     styles: dict[ModelName, PinnedStyle] = Field(default_factory=dict, exclude_if=lambda styles: not styles)
     """The models of the run that are styles of the library, by their names."""
     notes: tuple[str, ...] = ()

@@ -56,6 +56,9 @@ class Options(Encoding):
     """The quality of JPEG packs."""
     fall_back: bool = False
     """Whether a run whose output cannot be as requested takes the next best, with a note, instead of failing."""
+    streams: Annotated[Literal["fit", "strict"], Field(exclude_if=lambda streams: streams == "fit")] = "fit"
+    """What becomes of sound and text that no container of the codec carries: ``fit`` leaves it out with a note, as long
+    as some of the sound stays, ``strict`` ends the run before any work."""
     batch_frames: Annotated[int, Field(ge=1, le=64)] | None = None
     """The number of frames per score message. None means that it follows from the resolution."""
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"

@@ -3,34 +3,31 @@
 import hashlib
 import struct
 from array import array
+from bisect import bisect_left
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, cast
 
 from av.container import InputContainer
-from av.packet import Packet
-from av.sidedata.sidedata import SideData
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
+from framebrush.media.clock import WITHOUT_ZERO, Clock, Log, find_shifts
+from framebrush.media.display import Display, read_display
+from framebrush.media.naming import codec_name, quoted
+from framebrush.media.shown import Shown
+from framebrush.media.sidedata import side_data
+from framebrush.media.tracks import COPIED, Track, is_picture
 
-COPIED = ("audio", "subtitle")
-"""The types of streams whose packets go into the output as they are."""
-ALIASES = {"mp2": "mp3"}
-"""Names of codecs that mean the same here: MP4 does not tell the layer of MPEG audio."""
+PRIMARIES = frozenset((1, *range(4, 13), 22))
+TRANSFERS = frozenset((1, *range(4, 19)))
+MATRICES = frozenset((0, 1, *range(4, 18)))
+"""The code points of ITU-T H.273, tables 2 to 4, that are neither reserved nor unspecified."""
 TITLES = ("title", "artist", "album", "comment", "copyright", "date", "description", "genre")
 """The metadata of a container that every format we write can carry."""
-
-
-def codec_name(stream: Stream) -> str:
-    """Return the name of a stream's codec, and not of FFmpeg's decoder for it; the stream's type if it has no codec."""
-    context = cast(Any, stream.codec_context)
-    name = str(context.codec.canonical_name) if context is not None else stream.type
-    return ALIASES.get(name, name)
 
 
 def choose_video(container: InputContainer) -> VideoStream:
@@ -41,42 +38,12 @@ def choose_video(container: InputContainer) -> VideoStream:
     """
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
-        raise InvalidVideo(f"{container.name}: no video stream in this {container.format.long_name} file")
+        raise InvalidVideo(
+            f"{container.name}: no video stream in this {container.format.long_name} file; "
+            f"to see what is in it: ffprobe {quoted(container.name)}"
+        )
     best = container.streams.best("video")
     return next((s for s in streams if s is best), streams[0])
-
-
-@dataclass
-class Track:
-    """What is kept of a stream's packets, in the order in which they are stored."""
-
-    kind: str
-    codec: str
-    time_base: Fraction
-    language: str
-    disposition: Disposition
-    hashed: bool
-    """Whether the packets of the output must be the same."""
-    times: "array[int]" = field(default_factory=lambda: array("q"))
-    """The presentation times of the packets, in ticks."""
-    digest: Any = field(default_factory=hashlib.sha256)
-    """The SHA-256 over the lengths and contents of all packets."""
-
-    @classmethod
-    def of(cls, stream: Stream) -> "Track":
-        """Return the track of a stream, still without packets."""
-        language = stream.metadata.get("language", "und")
-        hashed = stream.type in COPIED or is_picture(stream)
-        base = stream.time_base or Fraction(1)
-        return cls(stream.type, codec_name(stream), base, language, stream.disposition, hashed)
-
-    def add(self, packet: "Packet[Any]") -> None:
-        """Add a packet to the times and the hash."""
-        self.times.append(packet.pts if packet.pts is not None else packet.dts or 0)
-        if self.hashed:
-            data = bytes(packet)
-            self.digest.update(len(data).to_bytes(8, "big"))
-            self.digest.update(data)
 
 
 @dataclass(frozen=True)
@@ -88,21 +55,16 @@ class MediaInfo:
     """The presentation times of the video's frames in ticks, strictly increasing."""
     tracks: tuple[Track, ...]
     """The tracks of audio, subtitles and cover art."""
-    chapters: tuple[tuple[Fraction, str], ...]
-    """The chapters: the start of each in seconds, and its title."""
+    chapters: tuple[tuple[Fraction, Fraction, str], ...]
+    """The chapters: the start and the end of each in seconds, and its title."""
     metadata: dict[str, str]
     attachments: tuple[str, ...]
     """The attachments, such as fonts: the name of each and its SHA-256."""
-
-
-def is_extra(stream: Stream) -> bool:
-    """Return whether a stream is cover art or a font. It is kept if the output's container can carry it."""
-    return stream.type == "attachment" or is_picture(stream)
-
-
-def is_picture(stream: Stream) -> bool:
-    """Return whether a stream is cover art."""
-    return bool(stream.disposition & Disposition.attached_pic)
+    display: Display = field(default_factory=Display)
+    timecode: str | None = None
+    """The timecode of the first frame, ``hh:mm:ss:ff``, with a semicolon where frame numbers are dropped."""
+    length: int | None = None
+    """The duration of the video's last frame in ticks; None if the container tells none."""
 
 
 def strictly_increasing(times: Sequence[int]) -> "array[int]":
@@ -117,11 +79,6 @@ def strictly_increasing(times: Sequence[int]) -> "array[int]":
     return result
 
 
-def is_gap(packet: "Packet[Any]", codec: str) -> bool:
-    """Return whether a packet is the gap between two texts, which the muxer of MP4 writes by itself."""
-    return codec == "mov_text" and bytes(packet)[:2] == b"\0\0"
-
-
 def read_media_info(container: InputContainer, video: VideoStream | None = None) -> MediaInfo:
     """Read a whole file once, and decode one frame of its video.
 
@@ -134,26 +91,73 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         av.FFmpegError: The file cannot be read.
     """
     stream, frame = video or choose_video(container), None
+    shown, key = Shown(stream), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
+    logs, latest, length = dict[int, Log](), 0, None
     for packet in container.demux([container.streams[index] for index in tracks]):
         track = tracks[packet.stream.index]
+        log = logs.setdefault(packet.stream.index, Log.of(packet.stream))
+        if container.format.name in WITHOUT_ZERO and packet.size and packet.stream.type in ("video", "audio"):
+            log.add(packet)
         if packet.stream is stream and frame is None:
             frame = next(iter(stream.decode(packet)), None)
-        if packet.size and not (packet.stream is stream and packet.is_discard) and not is_gap(packet, track.codec):
+        if packet.stream is stream and key is None and packet.is_keyframe:
+            key = packet.pts
+        counts = shown(packet) if packet.stream is stream else track.keeps(packet)
+        if counts:
             track.add(packet)
+            if packet.stream is stream and (packet.pts or 0) >= latest:
+                latest, length = packet.pts or 0, shown.duration(packet) or None
     if frame is None:
         raise InvalidVideo(f"{container.name}: no frame could be decoded")
     properties = read_properties(stream, frame)
-    times = strictly_increasing(sorted(tracks.pop(stream.index).times))
-    return MediaInfo(properties, times, tuple(tracks.values()), *labels_of(container))
+    base = Fraction(*properties.time_base)
+    clock = Clock(find_shifts(container.format.name, logs, base), base)
+    for track in tracks.values():
+        track.times = clock.moved(track.times, track.positions, track.time_base)
+    first, key = (None if time is None else clock.moved([time], [0], base)[0] for time in (frame.pts, key))
+    times = strictly_increasing(_from_beginning(sorted(tracks.pop(stream.index).times), first, key))
+    return MediaInfo(
+        properties,
+        times,
+        tuple(tracks.values()),
+        *labels_of(container),
+        read_display(stream),
+        timecode_of(container, stream),
+        length,
+    )
+
+
+def timecode_of(container: InputContainer, video: Stream) -> str | None:
+    """Return the timecode of a video's first frame, None if there is none.
+
+    It is told by the stream, by the whole file, or by a track of its own (``tmcd`` in QuickTime).
+    """
+    for metadata in (video.metadata, container.metadata, *(stream.metadata for stream in container.streams.data)):
+        for name, text in metadata.items():
+            if name.lower() == "timecode":
+                return text
+    return None
+
+
+def _from_beginning(times: list[int], first: int | None, key: int | None) -> list[int]:
+    """Return sorted times without those that no player shows: before the first frame that can be decoded.
+
+    A file may begin in the middle of a group of pictures. If its first keyframe is damaged, the times before are kept.
+    """
+    return times[bisect_left(times, min(first, key)) :] if first is not None and key is not None else times
 
 
 def labels_of(
     container: InputContainer, streams: Container[int] | None = None
-) -> tuple[tuple[tuple[Fraction, str], ...], dict[str, str], tuple[str, ...]]:
+) -> tuple[tuple[tuple[Fraction, Fraction, str], ...], dict[str, str], tuple[str, ...]]:
     """Return the chapters, the metadata, and the attachments, only those in ``streams`` if that is given."""
     chapters = (
-        (chapter["start"] * (chapter["time_base"] or Fraction(1)), chapter["metadata"].get("title", ""))
+        (
+            chapter["start"] * (chapter["time_base"] or Fraction(1)),
+            chapter["end"] * (chapter["time_base"] or Fraction(1)),
+            chapter["metadata"].get("title", ""),
+        )
         for chapter in container.chapters()
     )
     metadata = {name.lower(): text for name, text in container.metadata.items() if name.lower() in TITLES}
@@ -167,7 +171,7 @@ def labels_of(
 
 def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
     """Return the properties of a stream, given its first decoded frame: only decoding tells the tags for sure."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix = side_data(frame, "DISPLAYMATRIX")
     if stream.time_base is None:
         raise InvalidVideo("the video stream has no time base")
     return VideoProperties(
@@ -179,12 +183,17 @@ def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:
         time_base=(stream.time_base.numerator, stream.time_base.denominator),
         frame_rate=_rational(stream.average_rate),
         sample_aspect_ratio=_rational(stream.sample_aspect_ratio),
-        rotation=struct.unpack("<9i", bytes(cast(SideData, matrix))) if matrix is not None else None,
+        rotation=struct.unpack("<9i", matrix) if matrix is not None else None,
         color_range=int(frame.color_range),
-        color_primaries=int(frame.color_primaries),
-        color_trc=int(frame.color_trc),
-        color_space=int(frame.colorspace),
+        color_primaries=_named(frame.color_primaries, PRIMARIES),
+        color_trc=_named(frame.color_trc, TRANSFERS),
+        color_space=_named(frame.colorspace, MATRICES),
     )
+
+
+def _named(code: int, named: frozenset[int]) -> int:
+    """Return a code point, as unspecified if it is reserved: that is how players take it, and no encoder writes it."""
+    return code if code in named else 2
 
 
 def _rational(value: Fraction | None) -> Rational | None:

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Choice, Encoding, VideoProperties
 from framebrush.media.colors import full_range, named, styled
+from framebrush.media.display import UNOFFICIAL
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr by itself; this leaves its errors only.
 
@@ -62,10 +63,25 @@ def open_encoder(codec: VideoCodecContext) -> None:
                 os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
 
 
-def add_copy(container: OutputContainer, encoded: VideoStream, video: VideoProperties, choice: Choice) -> VideoStream:
-    """Add a stream for the packets of ``encoded``, with the video's display matrix and the tags that they may lack."""
-    stream: VideoStream = container.add_stream_from_template(encoded, opaque=True)
+def add_copy(
+    container: OutputContainer, encoded: VideoStream, video: VideoProperties, choice: Choice, like: VideoStream
+) -> VideoStream:
+    """Add a stream for the packets of ``encoded``, with the video's display matrix and the tags that they may lack.
+
+    Args:
+        container: The output.
+        encoded: The video stream of an encoded segment.
+        video: The properties of the input's video.
+        choice: How the segment is encoded.
+        like: The stream that :func:`template` gives: ``encoded``, as it is to be shown.
+    """
+    stream: VideoStream = container.add_stream_from_template(like, opaque=True)
+    if like is not encoded:  # It comes from Matroska, which has a form of its own for both.
+        stream.codec_context.extradata = encoded.codec_context.extradata
+        stream.codec_context.sample_aspect_ratio = Fraction(1)
     stream.time_base = Fraction(*video.time_base)
+    if video.frame_rate is not None:  # By default it is the number of ticks per second.
+        stream.codec_context.framerate = Fraction(*video.frame_rate)
     out = _described(video, choice)
     _tag(stream.codec_context, out)
     if full_range(out) == ColorRange.JPEG:
@@ -82,10 +98,12 @@ def muxer_options(
 ) -> dict[str, str]:
     """Return the options of a muxer that keep the video's times exact, and those in the time bases ``others``."""
     if format_name in ("matroska", "webm"):
-        return {"fflags": "+bitexact"}  # There are no random ids, so that the same run gives the same bytes.
+        return UNOFFICIAL | {
+            "fflags": "+bitexact"
+        }  # There are no random ids, so that the same run gives the same bytes.
     if format_name not in ("mp4", "mov"):
         return {}
-    options = {"movflags": "+faststart"} if fast_start else {}
+    options = UNOFFICIAL | ({"movflags": "+faststart"} if fast_start else {})
     if time_base.numerator == 1:
         options["video_track_timescale"] = str(time_base.denominator)  # This keeps ticks as they were.
     # Where streams begin is written in ticks of the whole movie. By default these are milliseconds, and would round.

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from av.stream import Disposition
 
 from framebrush.contracts import Check, VideoProperties
 from framebrush.media.colors import full_range, named, styled
-from framebrush.media.inspection import MediaInfo, Track
+from framebrush.media.inspection import MediaInfo
+from framebrush.media.tracks import Track
 
+RATE = Fraction(1, 100)
+"""The part by which a stated frame rate may differ from that of the frames."""
+CHAPTER_END = Fraction(1, 10)
+"""The seconds by which a chapter may end elsewhere: where containers tell no ends, the film's is the last one's."""
 IDENTITY = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
 """The display matrix that changes nothing, which is the same as none."""
 
@@ -21,27 +27,33 @@ def compare(wanted: MediaInfo, found: MediaInfo) -> tuple[Check, ...]:
 def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     """Yield the checks of what is seen and heard."""
     yield _same("video frames", len(wanted.times), len(found.times))
+    yield _begins(wanted, found)
     yield _times("video times", wanted, wanted.times, _base(wanted), found, found.times, _base(found))
+    yield _rate(wanted, found)
     a, b = wanted.video, found.video
     yield _same("video size", f"{a.width}x{a.height}", f"{b.width}x{b.height}")
     yield _same("pixel aspect", _aspect(a), _aspect(b))
     yield _same("display matrix", a.rotation or IDENTITY, b.rotation or IDENTITY)
     yield _same("colours", _colors(styled(a, b.pixel_format)), _colors(b))
+    yield _same("timecode", wanted.timecode or "none", found.timecode or "none")
+    if wanted.display.special or found.display.special:
+        yield _same("crop, views, projection", wanted.display.words, found.display.words)
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
-        yield _same(f"{name} packets", _packets(one), _packets(other))
+        yield _same(f"{name} packets", one.contents(), other.contents())
         yield _times(f"{name} times", wanted, one.times, one.time_base, found, other.times, other.time_base)
 
 
 def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     """Yield the checks of labels: metadata, chapters, languages, dispositions and attachments."""
+    yield _end(wanted, found)
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} language", one.language, other.language)
         yield _same(f"{name} disposition", _disposition(one, wanted), _disposition(other, found))
     yield _same("attachments", ", ".join(wanted.attachments) or "none", ", ".join(found.attachments) or "none")
     close = len(wanted.chapters) == len(found.chapters) and all(
-        abs(a - b) <= Fraction(1, 1000) and title == other
-        for (a, title), (b, other) in zip(wanted.chapters, found.chapters, strict=True)
+        abs(a - b) <= Fraction(1, 1000) and abs(end - last) <= CHAPTER_END and title == other
+        for (a, end, title), (b, last, other) in zip(wanted.chapters, found.chapters, strict=True)
     )
     yield Check(name="chapters", wanted=_chapters(wanted), found=_chapters(found), ok=close)
     yield _same("metadata", wanted.metadata, {name: found.metadata.get(name) for name in wanted.metadata})
@@ -80,13 +92,13 @@ def _times(
     """Compare times, and return the check of their largest drift, in ticks of the coarser time base.
 
     Times count from the first video frame, since Matroska has no negative times and shifts all streams alike. A drift
-    of one tick is allowed where the output's ticks are not a part of the input's, which rounds both ends. It is also
-    allowed for sound whose packets were timed more coarsely than samples, since a container that counts samples
-    corrects that.
+    of one tick is allowed where the output's ticks are not a part of the input's, which rounds both ends, and of one
+    tick of the finer time base, to which the result is rounded. It is also allowed for sound whose packets were timed
+    more coarsely than samples, since a container that counts samples corrects that.
     """
     tick = max(wanted_base, found_base)
     exact = (wanted_base / found_base).denominator == 1 and (wanted_base == found_base or wanted_times is wanted.times)
-    allowed = 0 if exact else 1
+    allowed = 0 if exact else 1 + min(wanted_base, found_base) / tick
     shift = _start(found) - _start(wanted)
     ticks = max(
         (abs(b * found_base - a * wanted_base - shift) / tick for a, b in zip(wanted_times, found_times, strict=False)),
@@ -94,9 +106,57 @@ def _times(
     )
     return Check(
         name=name,
-        wanted=f"within {allowed} ticks of {tick} s",
+        wanted=f"within {float(allowed):.3g} ticks of {tick} s",
         found=f"{float(ticks):.3g} ticks at most",
         ok=ticks <= allowed,
+    )
+
+
+def _rate(wanted: MediaInfo, found: MediaInfo) -> Check:
+    """Compare the frame rate that the output states, by which editors place its frames, with that of its frames.
+
+    Only a constant rate can be stated, so that any is right for a film of another kind.
+    """
+    stated, mean = _stated(found), None
+    if len(found.times) > 1:
+        mean = (len(found.times) - 1) / ((found.times[-1] - found.times[0]) * _base(found))
+    steps = [after - time for time, after in pairwise(found.times)]
+    constant = bool(steps) and max(steps) - min(steps) <= max(2, *(step // 100 for step in steps[:1]))
+    close = mean is None or stated is None or abs(stated / mean - 1) <= RATE
+    return Check(
+        name="frame rate",
+        wanted=f"{float(mean or _stated(wanted) or 0):.6g}",
+        found=f"{float(stated or mean or 0):.6g}",
+        ok=close or not constant or stated == _stated(wanted),
+    )
+
+
+def _stated(info: MediaInfo) -> Fraction | None:
+    return Fraction(*info.video.frame_rate) if info.video.frame_rate else None
+
+
+def _end(wanted: MediaInfo, found: MediaInfo) -> Check:
+    """Compare when the last frame ends, if both containers tell."""
+    ends = [(info.times[-1] + (info.length or 0)) * _base(info) - _start(info) for info in (wanted, found)]
+    told = wanted.length is not None and found.length is not None
+    return Check(
+        name="video duration",
+        wanted=f"{float(ends[0]):.6g} s",
+        found=f"{float(ends[1]):.6g} s",
+        ok=not told or abs(ends[1] - ends[0]) <= 2 * max(_base(wanted), _base(found)),
+    )
+
+
+def _begins(wanted: MediaInfo, found: MediaInfo) -> Check:
+    """Compare when the video begins. What has no times below zero begins later by what the first stream is below."""
+    first, tick = _start(wanted), max(_base(wanted), _base(found))
+    earliest = min((track.times[0] * track.time_base for track in wanted.tracks if track.times), default=first)
+    allowed = (first, first - min(first, earliest, Fraction(0)))
+    return Check(
+        name="video start",
+        wanted=f"{float(first):.6g} s",
+        found=f"{float(_start(found)):.6g} s",
+        ok=any(abs(_start(found) - time) <= tick for time in allowed),
     )
 
 
@@ -114,9 +174,5 @@ def _kinds(tracks: Sequence[Track]) -> str:
     return ", ".join(f"{track.kind} {track.codec}" for track in tracks) or "none"
 
 
-def _packets(track: Track) -> str:
-    return f"{len(track.times)} ({track.digest.hexdigest()[:16]})"
-
-
 def _chapters(info: MediaInfo) -> str:
-    return ", ".join(f"{float(start):.3f} {title}" for start, title in info.chapters) or "none"
+    return ", ".join(f"{float(start):.3f}-{float(end):.3f} {title}" for start, end, title in info.chapters) or "none"

@@ -1,0 +1,186 @@
+"""Makes an output of encoded video and copied streams. It needs the extra ``framebrush[video]``.
+
+It is shared: the splitter rehearses with the first and the last seconds what the stitcher does with the whole.
+"""
+
+import heapq
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias, cast
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import AttachmentStream, Stream
+from av.video.stream import VideoStream
+
+from framebrush.contracts import Check, Choice, Shift, Timeline, VideoProperties
+from framebrush.media.clock import Clock
+from framebrush.media.display import read_display, template
+from framebrush.media.inspection import MediaInfo, labels_of, read_media_info, timecode_of
+from framebrush.media.segments import JoinFailed, open_segment, video_packets
+from framebrush.media.streams import add_copy, muxer_options
+from framebrush.media.tracks import Track
+from framebrush.media.verification import compare, content
+
+AnyPacket: TypeAlias = "Packet[Any]"
+
+
+INEXACT = "the output is not exact: "
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an output is made of, beside its packets."""
+
+    video: VideoProperties
+    choice: Choice
+    """How the video is encoded."""
+    copied: Sequence[int]
+    """The indices of the input's streams whose packets go into the output."""
+    shifts: Sequence[Shift]
+    """By how much the times of the input's packets are moved."""
+    fast_start: bool
+    """Whether the index comes at the beginning."""
+
+
+def join(
+    output: Any,
+    format_name: str,
+    recipe: Recipe,
+    segments: Sequence[Any],
+    timelines: Sequence[Timeline],
+    reorder: int,
+    source: InputContainer | None,
+    packets: Iterable[AnyPacket] | None = None,
+) -> MediaInfo:
+    """Write an output: the packets of the segments, and those of the copied streams as they are.
+
+    Args:
+        output: The path of the output, or a file to write to.
+        format_name: FFmpeg's name of its format.
+        recipe: What it is made of.
+        segments: The paths of the encoded segments, or files.
+        timelines: The times of their frames.
+        reorder: The largest number of places that a packet comes before its turn in the order of presentation.
+        source: The input, opened and not yet read from; None for an output that has nothing of it but the video.
+        packets: The packets to copy; by default all of ``source``.
+
+    Returns:
+        The media info that reading the output must give.
+
+    Raises:
+        JoinFailed: The segments do not fit together.
+    """
+    time_base, streams = Fraction(*recipe.video.time_base), source.streams if source else ()
+    tracks = {s.index: Track.of(s) for s in streams if s.index in recipe.copied}
+    others = [track.time_base for track in tracks.values()]
+    options = muxer_options(format_name, time_base, others, fast_start=recipe.fast_start)
+    with (
+        av.open(output, "w", format=format_name, options=options) as container,
+        open_segment(segments[0]) as first,
+    ):
+        video, copies = _add_streams(container, first, source, recipe)
+        if source is not None:
+            container.metadata.update(source.metadata)
+            container.set_chapters(source.chapters())
+        if source is not None and packets is None and copies:
+            packets = source.demux([source.streams[index] for index in copies])
+        frames = video_packets(segments, timelines, reorder, time_base, video)
+        copied = _copied(packets or (), copies, tracks, Clock(recipe.shifts, time_base))
+        for packet in heapq.merge(frames, copied, key=_seconds):
+            container.mux(packet)
+    times = array("q", (time for timeline in timelines for time in timeline.pts))
+    muxed = tuple(track for index, track in tracks.items() if index in copies)
+    length = timelines[-1].durations[-1] or None
+    if source is None:
+        return MediaInfo(recipe.video, times, muxed, (), {}, (), length=length)
+    labels = labels_of(source, recipe.copied)
+    styled = cast(VideoStream, source.streams[recipe.video.stream])
+    return MediaInfo(recipe.video, times, muxed, *labels, read_display(styled), timecode_of(source, styled), length)
+
+
+def check(output: Any, wanted: MediaInfo) -> tuple[Check, ...]:
+    """Read an output back, a file or its path, and compare it with what it must be.
+
+    Returns:
+        All checks. Those of labels, such as languages, may have failed.
+
+    Raises:
+        JoinFailed: Frames, times, sound, subtitles, size or colours differ. The text says which.
+    """
+    with av.open(output, "r") as container:
+        found = read_media_info(container)
+    failed = [check for check in content(wanted, found) if not check.ok]
+    if failed:
+        words = "; ".join(f"{check.name}: {check.found} instead of {check.wanted}" for check in failed)
+        raise JoinFailed(f"{INEXACT}{words}"[:2048])
+    return compare(wanted, found)
+
+
+def add_untouched(container: OutputContainer, stream: Stream) -> Stream:
+    """Add a stream for packets that are copied, with everything that its container tells of it.
+
+    Raises:
+        ValueError: The output's format does not carry the codec.
+    """
+    try:
+        copy: Stream = container.add_stream_from_template(stream, opaque=True)
+    except ValueError:
+        if container.format.name != "matroska" or stream.type != "audio" or stream.codec_context is None:
+            raise
+        # Matroska carries what WAV does, too, but not by a name of its own, and PyAV asks for that.
+        copy = container.add_mux_stream("pcm_s16le")
+        BitStreamFilterContext("null", in_stream=stream, out_stream=copy)
+        if stream.time_base is not None:
+            copy.time_base = stream.time_base
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
+    return copy
+
+
+def _add_streams(
+    container: OutputContainer, encoded: InputContainer, source: InputContainer | None, recipe: Recipe
+) -> tuple[VideoStream, dict[int, Stream]]:
+    """Add the output's streams in the input's order. Return the video stream, and the copies by the input's index."""
+    if source is None:
+        plain = encoded.streams.video[0]
+        return add_copy(container, plain, recipe.video, recipe.choice, plain), {}
+    copies = dict[int, Stream]()
+    for stream in source.streams:
+        if stream.index == recipe.video.stream:
+            like = template(encoded, cast(VideoStream, stream))
+            video = add_copy(container, encoded.streams.video[0], recipe.video, recipe.choice, like)
+            video.disposition = stream.disposition
+            video.metadata.update(stream.metadata)
+            timecode = timecode_of(source, stream)
+            if timecode is not None:  # Muxers look for it here, and write a track of their own where they have to.
+                video.metadata["timecode"] = timecode
+        elif stream.index not in recipe.copied:
+            continue
+        elif isinstance(stream, AttachmentStream):
+            name = stream.metadata.get("filename", f"attachment {stream.index}")
+            container.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
+        else:
+            copies[stream.index] = add_untouched(container, stream)
+    return video, copies
+
+
+def _copied(
+    packets: Iterable[AnyPacket], copies: dict[int, Stream], tracks: dict[int, Track], clock: Clock
+) -> Iterator[AnyPacket]:
+    for packet in packets:
+        index = packet.stream.index
+        clock(packet)
+        if tracks[index].keeps(packet):
+            tracks[index].add(packet)
+            packet.stream = copies[index]
+            yield packet
+
+
+def _seconds(packet: AnyPacket) -> float:
+    time = packet.dts if packet.dts is not None else packet.pts
+    return float((time or 0) * packet.time_base)

@@ -1,0 +1,120 @@
+"""Encodes segments, and reads their packets as parts of the whole video. It needs the extra ``framebrush[video]``."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from framebrush.contracts import Choice, Encoding, Timeline, VideoProperties
+from framebrush.errors import PermanentError
+from framebrush.media.streams import add_encoder, muxer_options
+
+AnyPacket: TypeAlias = "Packet[Any]"
+
+
+class JoinFailed(PermanentError):
+    """The segments do not fit together, or the output is not what it must be."""
+
+    reason = "join_failed"
+
+
+def encode_segment(
+    frames: Iterable[VideoFrame],
+    timeline: Timeline,
+    video: VideoProperties,
+    encoding: Encoding,
+    choice: Choice,
+    file: Any,
+    threads: int,
+) -> int:
+    """Encode a segment's frames with their times into a file, or its path, of the encoder's ``segment`` format.
+
+    Returns:
+        The largest number of places that a packet comes before its turn in the order of presentation. The join needs
+        it to choose decoding times.
+    """
+    time_base, first, pts = Fraction(*video.time_base), _first_tick(timeline), list[int]()
+    file_format = choice.encoder.segment
+    options = {"avoid_negative_ts": "disabled", **muxer_options(file_format, time_base, fast_start=False)}
+    with av.open(file, "w", format=file_format, options=options) as container:
+        stream = add_encoder(container, video, encoding, choice, threads)
+        for frame, time, duration in zip(frames, timeline.pts, timeline.durations, strict=True):
+            frame.pts, frame.duration, frame.time_base = time - first, duration, time_base
+            for packet in stream.encode(frame):
+                pts.append(packet.pts or 0)
+                container.mux(packet)
+        for packet in stream.encode(None):
+            pts.append(packet.pts or 0)
+            container.mux(packet)
+    rank = {time: index for index, time in enumerate(sorted(pts))}
+    return max(position - rank[time] for position, time in enumerate(pts))
+
+
+def video_packets(
+    segments: Iterable[Any], timelines: Sequence[Timeline], reorder: int, time_base: Fraction, stream: VideoStream
+) -> Iterator[AnyPacket]:
+    """Yield the packets of all segments, files or their paths, in decoding order, with the timelines' times.
+
+    Raises:
+        JoinFailed: A segment has other frames than its timeline, or other codec parameters than the first.
+    """
+    pts = [time for timeline in timelines for time in timeline.pts]
+    durations = dict(zip(pts, (d for timeline in timelines for d in timeline.durations), strict=True))
+    dts, place = decoding_times(pts, reorder), 0
+    for number, (file, timeline) in enumerate(zip(segments, timelines, strict=True)):
+        with open_segment(file) as container:
+            source = container.streams.video[0]
+            if source.codec_context.extradata != stream.codec_context.extradata:
+                raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
+            missing = set(timeline.pts)
+            for packet in container.demux(source):
+                if not packet.size:
+                    continue
+                packet.pts = round((packet.pts or 0) * packet.time_base / time_base) + _first_tick(timeline)
+                if packet.pts not in missing:
+                    raise JoinFailed(f"segment {number} has other frames than its timeline")
+                missing.remove(packet.pts)
+                packet.dts, packet.duration = dts[place], durations[packet.pts]
+                packet.time_base, packet.stream = time_base, stream
+                place += 1
+                yield packet
+            if missing:
+                raise JoinFailed(f"segment {number} has fewer frames than its timeline")
+
+
+def open_segment(file: Any) -> InputContainer:
+    """Open a segment, a file or its path, at its beginning."""
+    if not isinstance(file, str):
+        file.seek(0)
+    container: InputContainer = av.open(file, "r")
+    return container
+
+
+def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
+    """Return the decoding times of packets whose presentation times, in increasing order, are ``pts``.
+
+    The packet in place *i* of the decoding order is never shown before the frame in place *i - reorder* of the order
+    of presentation. So the time of that frame is early enough, whichever packet it is. Segments thus join without a gap
+    or an overlap in decoding times, whatever the frame rate does at their borders.
+
+    Args:
+        pts: Presentation times in ticks, strictly increasing.
+        reorder: The largest number of places that a packet comes before its turn in the order of presentation.
+    """
+    step = pts[1] - pts[0] if len(pts) > 1 else 1
+    return [pts[0] - step * (reorder - place) for place in range(min(reorder, len(pts)))] + list(
+        pts[: max(0, len(pts) - reorder)]
+    )
+
+
+def _first_tick(timeline: Timeline) -> int:
+    """Return the tick from which the times of a segment's file count: 0, or its first time if that is below zero.
+
+    Files of segments have no times below zero.
+    """
+    return min(0, timeline.pts[0])

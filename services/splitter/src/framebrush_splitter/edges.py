@@ -1,0 +1,79 @@
+"""The first and the last seconds of a stream that is copied, with which its copy is rehearsed."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from av.packet import Packet
+
+from framebrush.media import Clock
+
+AnyPacket: TypeAlias = "Packet[Any]"
+SECONDS, MOST, BYTES = 2.0, 100, 2**20
+"""How much is kept of either end: so many seconds, packets and bytes at most, and two packets at least."""
+KEPT = ("skip_samples", "new_extradata", "webvtt_identifier", "webvtt_settings", "matroska_block_additional")
+"""The side data that muxers write."""
+
+
+@dataclass
+class Edges:
+    """The first packets of a stream, and the last ones that are not among them."""
+
+    first: list[AnyPacket] = field(default_factory=list)
+    last: deque[AnyPacket] = field(default_factory=deque)
+    _bytes: int = 0
+    _full: bool = False
+
+    def add(self, packet: AnyPacket) -> None:
+        """Add the next packet of the stream."""
+        kept = self.last if self._full else self.first
+        kept.append(packet)
+        self._bytes += packet.size
+        if len(kept) <= 2 or not (len(kept) > MOST or self._bytes > BYTES or _seconds(kept[0], packet) > SECONDS):
+            return
+        if not self._full:
+            self._full, self._bytes = True, 0
+            return
+        while len(self.last) > 2 and (
+            len(self.last) > MOST or self._bytes > BYTES or _seconds(self.last[0], packet) > SECONDS
+        ):
+            self._bytes -= self.last.popleft().size
+
+    def move(self, clock: Clock) -> None:
+        """Move the times of all packets to the time line of the film."""
+        if any(packet.pos is not None for packet in self.last):
+            while self.last[0].pos is None:
+                self.last.popleft()  # Where it is follows from a packet that is not here any more.
+        for packet in (*self.first, *self.last):
+            clock(packet)
+
+    def parts(self) -> Iterator[Sequence[AnyPacket]]:
+        """Yield the first and the last packets, as copies that may be changed; the last only if there are any."""
+        yield [_copy(packet) for packet in _shown(self.first)]
+        if self.last:
+            yield [_copy(packet) for packet in _shown(self.last)]
+
+
+def _shown(packets: Sequence[AnyPacket]) -> Iterator[AnyPacket]:
+    """Yield the packets without those that an edit list cuts out, unless they come first."""
+    begun = False
+    for packet in packets:
+        begun = begun or not packet.is_discard
+        if not (begun and packet.is_discard):
+            yield packet
+
+
+def _copy(packet: AnyPacket) -> AnyPacket:
+    copy: AnyPacket = Packet(bytes(packet))
+    copy.stream, copy.time_base = packet.stream, packet.time_base
+    copy.pts, copy.dts, copy.duration, copy.is_keyframe = packet.pts, packet.dts, packet.duration, packet.is_keyframe
+    for name in KEPT:
+        if packet.has_sidedata(name):  # type: ignore[arg-type]  # of PyAV's names
+            copy.set_sidedata(packet.get_sidedata(name))  # type: ignore[arg-type]
+    return copy
+
+
+def _seconds(first: AnyPacket, last: AnyPacket) -> float:
+    begin, end = first.pts if first.pts is not None else first.dts, last.pts if last.pts is not None else last.dts
+    return float(((end or 0) - (begin or 0)) * last.time_base)
