@@ -6,6 +6,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from support.film import Film, Sound
+from support.mutations import mutate
 from support.pipeline import Pipeline
 
 from framebrush.contracts import BlobRef, State
@@ -77,3 +79,12 @@ def test_a_bad_video_does_not_harm_a_good_one(clip: Path) -> None:
         pipeline.step()
     assert pipeline.runs.status("good").state is State.SUCCEEDED
     assert pipeline.runs.status("bad").state is State.FAILED
+
+
+def test_a_stream_that_begins_behind_a_seek_is_refused(tmp_path: Path) -> None:
+    film = Film(sounds=(Sound("aac", rate=44100),)).write(tmp_path / "film.flv").read_bytes()
+    pipeline = Pipeline(segment_frames=8)
+    pipeline.submit(pipeline.put("film.flv", mutate(film, 109)[0]))
+    status = pipeline.run()
+    assert status.state is State.FAILED and status.error is not None
+    assert "a stream begins in the middle" in status.error.description

@@ -20,6 +20,7 @@ from framebrush.errors import InvalidVideo
 from framebrush.media import Clock, Shown, codec_name, quoted
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
+from framebrush_splitter.video import packets_in
 
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded; to make a GIF of it: magick {name} film.gif"}
 """Formats that FFmpeg opens but does not decode in full, and what to do about them."""
@@ -79,7 +80,7 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     Raises:
         InvalidVideo: No frame can be decoded, or the video is encrypted.
     """
-    for packet in container.demux(stream):
+    for packet in packets_in(container, stream):
         refuse_encrypted_packet(packet, container.name)
         try:
             for frame in packet.decode():
@@ -112,7 +113,7 @@ def first_time(
         clock(packet)
         return _decoded(packet)
 
-    for frame in chain.from_iterable(frames(packet) for packet in container.demux(stream)):
+    for frame in chain.from_iterable(frames(packet) for packet in packets_in(container, stream)):
         time = frame.pts
         if time is None:
             continue
@@ -183,7 +184,7 @@ def _beginning(container: InputContainer, stream: VideoStream, shifts: Sequence[
     """Read as much of the beginning of a file as this video needs."""
     indices = stream.codec_context.pix_fmt == "pal8"
     count = FIRST if container.format.name == "mxf" else int(indices)
-    packets = list(islice(container.demux(stream), count))
+    packets = list(islice(packets_in(container, stream), count))
     times = [packet.pts or 0 for packet in packets if packet.size]
     palette = packets[0].get_sidedata("palette") if indices and packets else None
     return _Start(not untimed(container, stream, times), palette, shifts)
@@ -241,7 +242,7 @@ def _frames(
     """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
     shown, palette, checksums = Shown(stream), start.palette, codec_name(stream) == "ffv1"
     clock = Clock(start.shifts, stream.time_base or Fraction(1))
-    for packet in container.demux(stream):
+    for packet in packets_in(container, stream):
         clock(packet)
         if palette is not None and packet.size:
             packet.set_sidedata(palette)

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -19,6 +19,7 @@ from framebrush.media import WITHOUT_ZERO, Clock, Log, Shown, codec_name, find_s
 from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
 from framebrush_splitter.edges import Edges
 from framebrush_splitter.encryption import refuse_encrypted_packet
+from framebrush_splitter.video import packets_in
 
 BATCH_PIXELS = 16_000_000
 """The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
@@ -96,7 +97,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     name = quoted(container.name)
     rest = f"to keep what there is: ffmpeg -i {name} -c copy shorter.mkv"
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
-    for packet in _announced(container):
+    for packet in packets_in(container):
         if packet.size == 0:
             continue
         refuse_encrypted_packet(packet, container.name)
@@ -203,17 +204,6 @@ def _check_order(
                 f"them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
             )
         last = time if place in usable else last
-
-
-def _announced(container: InputContainer) -> Iterator["Packet[Any]"]:
-    """Yield all packets of the streams that were there when the file was opened."""
-    try:
-        yield from container.demux()
-    except IndexError:  # PyAV raises it for a packet of any other stream
-        raise InvalidVideo(
-            "a stream begins in the middle that the beginning of the file does not announce; to announce it: "
-            f"ffmpeg -analyzeduration 1G -probesize 1G -i {quoted(container.name)} -map 0 -c copy film.mkv"
-        ) from None
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef
@@ -47,6 +49,21 @@ def open_video(file: RawIOBase, threads: int = 1) -> Iterator[tuple[InputContain
     except av.FFmpegError as error:
         how = f"to see what it is: ffprobe {quoted(name)}"
         raise InvalidVideo(f"{name}: not a readable video: {error.strerror}; {how}") from error
+
+
+def packets_in(container: InputContainer, stream: VideoStream | None = None) -> "Iterator[Packet[Any]]":
+    """Yield the packets of a stream, or of all streams that were there when the file was opened.
+
+    Raises:
+        InvalidVideo: Another stream begins in the middle.
+    """
+    try:
+        yield from container.demux(stream) if stream is not None else container.demux()
+    except IndexError:  # PyAV raises it for a packet of any other stream
+        raise InvalidVideo(
+            "a stream begins in the middle that the beginning of the file does not announce; to announce it: "
+            f"ffmpeg -analyzeduration 1G -probesize 1G -i {quoted(container.name)} -map 0 -c copy film.mkv"
+        ) from None
 
 
 def read_input(store: Store, ref: BlobRef, size: int, etag: str) -> BlobReader:
