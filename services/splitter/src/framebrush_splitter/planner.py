@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from framebrush.contracts import (
+    FORMATS,
     PICTURE,
     STYLE_IMAGE,
     SUBMITTED,
@@ -17,13 +18,15 @@ from framebrush.contracts import (
     PlannedRequest,
     RunRequest,
     SegmentPlanned,
+    Source,
     State,
     Status,
     StyleImage,
     derive_run_id,
     explain,
+    suffix_of,
 )
-from framebrush.errors import BlobNotFound, InvalidMessage, PermanentError, RunExists
+from framebrush.errors import BlobNotFound, InvalidMessage, InvalidVideo, PermanentError, RunExists
 from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
@@ -31,7 +34,7 @@ from framebrush.storage import BlobInfo, Store, write_once
 from framebrush.styles import Library
 from framebrush_splitter.pictures import PictureLooker
 from framebrush_splitter.settings import SplitterSettings
-from framebrush_splitter.tasks import plan_run
+from framebrush_splitter.tasks import output_names, plan_run
 from framebrush_splitter.video import read_input
 
 log = logging.getLogger(__name__)
@@ -181,11 +184,29 @@ class Planner:
         )  # fmt: skip
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
+        _check_plan(manifest, wanted, request, source, settings.output_container)
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
         made = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
         manifest = manifest.model_copy(update=made)
         write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
         return self._runs.manifest(run_id)
+
+
+def _check_plan(
+    manifest: Manifest, outputs: list[BlobRef], request: RunRequest, source: BlobInfo, container: str
+) -> None:
+    """Check that a plan is of this request: it comes from a process that the film may have taken over.
+
+    Raises:
+        InvalidVideo: It is of another run, reads another film or writes other outputs.
+    """
+    options, suffix = request.options, suffix_of(manifest.output)
+    models = (options.model or "", *options.more_models)
+    expected = (request.run_id, Source(blob=request.input, etag=source.etag, size=source.size), models)
+    planned = (manifest.run_id, manifest.source, tuple(rendition.model for rendition in manifest.renditions))
+    names = output_names(request, models, suffix, container) if suffix in FORMATS else []
+    if (planned, outputs) != (expected, names) or manifest.options.style_images != options.style_images:
+        raise InvalidVideo(f"{request.input}: the decoder does not make sense")
 
 
 def _with_pictures(request: RunRequest, source: BlobInfo | None) -> Options:

@@ -154,7 +154,7 @@ class Stitcher:
     ) -> tuple[Check, ...]:
         source = manifest.source
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
-        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining")
+        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining", folder=output.parent)
         (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
         return CHECKS.validate_json(bytes(checks))
 
