@@ -26,7 +26,7 @@ from framebrush.contracts import (
     explain,
     suffix_of,
 )
-from framebrush.errors import BlobNotFound, InvalidMessage, InvalidVideo, PermanentError, RunExists
+from framebrush.errors import AccessDenied, BlobNotFound, InvalidMessage, InvalidVideo, LimitExceeded, RunExists
 from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
@@ -58,12 +58,14 @@ class Planner:
         another one by then: the film, or the installation's model.
 
         Raises:
+            AccessDenied: The request names a container that is none for inputs, or none for outputs.
             BlobNotFound: The input does not exist.
             RunExists: The request names a run that belongs to another request.
             UnknownModel: There is no model of a name that the request gives.
             OutputTaken: The request names an output that belongs to another run, or to nobody.
             PermanentError: The input cannot be styled as requested.
         """
+        self._check_containers(request)
         source, missing = self._find(request.input)
         if source is not None and self._passed_over(request, source):
             log.info("%s comes with a request of its own, or is the output of a run", request.input)
@@ -106,6 +108,14 @@ class Planner:
             yield SegmentPlanned(run_id=run_id, segment=segment, generation=generation)
         if source is not None and source.etag != manifest.source.etag:
             raise _exists(run_id)  # once the run goes on: this may be its own request, which comes again
+
+    def _check_containers(self, request: RunRequest) -> None:
+        """Check the containers of a request, before anything in them is looked at."""
+        settings = self._settings
+        named = [("inputs", settings.inputs, request.input), ("outputs", settings.outputs, request.output)]
+        for what, allowed, ref in named:
+            if ref is not None and (ref.container not in allowed or ref.container == settings.work_container):
+                raise AccessDenied(f"{ref}: {what} are in {', '.join(allowed)}: see FRAMEBRUSH_MORE_{what.upper()}")
 
     def _find(self, ref: BlobRef) -> tuple[BlobInfo | None, BlobNotFound | None]:
         try:
@@ -172,8 +182,6 @@ class Planner:
         if source is None:
             raise missing or BlobNotFound(str(request.input))
         settings = self._settings
-        if settings.work_container in (request.input.container, request.output and request.output.container):
-            raise PermanentError(f"the container {settings.work_container} holds neither inputs nor outputs")
         styles = self._library.pin(request.options.models)
         style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
@@ -185,6 +193,7 @@ class Planner:
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
         _check_plan(manifest, wanted, request, source, settings.output_container)
+        _check_cost(manifest, settings.max_run_pixels)
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
         made = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
         manifest = manifest.model_copy(update=made)
@@ -207,6 +216,21 @@ def _check_plan(
     names = output_names(request, models, suffix, container) if suffix in FORMATS else []
     if (planned, outputs) != (expected, names) or manifest.options.style_images != options.style_images:
         raise InvalidVideo(f"{request.input}: the decoder does not make sense")
+
+
+def _check_cost(manifest: Manifest, most: int) -> None:
+    """Check what a run costs, before its first segment is decoded.
+
+    Raises:
+        LimitExceeded: Its models would paint more pixels than that.
+    """
+    video, models = manifest.video, len(manifest.renditions)
+    pixels = manifest.frames * models * video.width * video.height
+    if pixels > most:
+        found = (
+            f"{manifest.frames} frames of {video.width}x{video.height} by {models} models have {pixels} pixels, more"
+        )
+        raise LimitExceeded.of(found, str(most), "MAX_RUN_PIXELS")
 
 
 def _with_pictures(request: RunRequest, source: BlobInfo | None) -> Options:

@@ -16,7 +16,7 @@ from pathlib import Path
 import landlockpy
 from landlockpy import AccessFS, Ruleset, Scope
 
-from framebrush.sandbox import seccomp
+from framebrush.sandbox.seccomp import available, install
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_GET_NO_NEW_PRIVS, PR_SET_NO_NEW_PRIVS = 1, 4, 39, 38
 """Operations of prctl(2); the first one has a signal sent to a process when its parent dies."""
@@ -39,7 +39,7 @@ def lacking() -> tuple[str, ...]:
     found = {
         "dumpable": sys.platform == "linux",
         "no_new_privs": _libc.prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0,
-        "seccomp": seccomp.available(),
+        "seccomp": available(),
         "landlock": landlockpy.supported(),
     }
     return tuple(measure for measure in MEASURES if not found[measure])
@@ -81,7 +81,7 @@ def isolate(folder: Path | None) -> None:
         os.dup2(nowhere, standard)
     os.close(nowhere)
     if "seccomp" not in lacking():
-        seccomp.install()
+        install()
 
 
 def _see_only(folder: Path | None) -> None:

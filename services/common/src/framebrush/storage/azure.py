@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from datetime import timedelta
+from typing import Any, BinaryIO, Literal
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -17,6 +18,7 @@ from prometheus_client import Counter
 from framebrush.contracts import BlobRef
 from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unfit, first_line, refusal
 from framebrush.storage.settings import StorageSettings
+from framebrush.storage.sharing import link
 from framebrush.storage.store import BlobInfo
 from framebrush.storage.transport import WatchedTransport
 
@@ -32,6 +34,7 @@ class AzureBlobs:
 
     def __init__(self, settings: StorageSettings) -> None:
         self._work = settings.work_container
+        self._by_key = settings.storage_connection_string is not None
         self._own = {settings.work_container, settings.output_container}
         # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
         options: dict[str, Any] = {
@@ -119,6 +122,20 @@ class AzureBlobs:
             except Conflict:
                 continue
         return created
+
+    def link(self, ref: BlobRef, may: Literal["read", "create"], lasts: timedelta) -> str:
+        """Return a URL by which anybody may read a blob, or create it; see :func:`framebrush.storage.sharing.link`.
+
+        Raises:
+            Unfit: There is no sign-in, but a connection string; or the sign-in does not let us make such links.
+            FramebrushError: Storage does not answer, or refuses.
+        """
+        if self._by_key:
+            raise Unfit(
+                "links are made with a sign-in, never with the account's key: use FRAMEBRUSH_STORAGE_ACCOUNT_URL "
+                "instead of FRAMEBRUSH_STORAGE_CONNECTION_STRING"
+            )
+        return link(self._service, ref, may, lasts)
 
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""
