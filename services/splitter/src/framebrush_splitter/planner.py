@@ -30,6 +30,7 @@ from framebrush.errors import AccessDenied, BlobNotFound, InvalidMessage, Invali
 from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
+from framebrush.steps import describe, timed
 from framebrush.storage import BlobInfo, Store, write_once
 from framebrush.styles import Library
 from framebrush_splitter.pictures import PictureLooker
@@ -103,6 +104,7 @@ class Planner:
             )
 
         generation = self._runs.update(run_id, planned).generation
+        describe(frames=manifest.frames, model=", ".join(each.model for each in manifest.renditions))
         log.info("planned", extra={"data": {"frames": manifest.frames, "segments": len(manifest.segments)}})
         for segment in range(len(manifest.segments)):
             yield SegmentPlanned(run_id=run_id, segment=segment, generation=generation)
@@ -186,10 +188,12 @@ class Planner:
         style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
         reader = read_input(self._store, request.input, source.size, source.etag)
-        (content,) = self._sandbox.run(
-            allowance, reader, plan_run, request, source, settings.limits,
-            segment_frames=settings.segment_frames, output_container=settings.output_container, nvenc=settings.nvenc,
-        )  # fmt: skip
+        with timed("plan"):
+            (content,) = self._sandbox.run(
+                allowance, reader, plan_run, request, source, settings.limits,
+                segment_frames=settings.segment_frames, output_container=settings.output_container,
+                nvenc=settings.nvenc,
+            )  # fmt: skip
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
         _check_plan(manifest, wanted, request, source, settings.output_container)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -126,7 +126,7 @@ class Sandbox:
 
     def run(
         self, allowance: Allowance, source: BlobReader, task: Task[P], *arguments: P.args, **options: P.kwargs
-    ) -> Iterator[memoryview]:
+    ) -> Generator[memoryview, None, None]:
         """Run a task on a file, and yield each item that it yields as soon as it comes.
 
         Args:

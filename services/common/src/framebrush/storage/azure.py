@@ -1,7 +1,7 @@
 """Azure Blob storage behind :class:`framebrush.storage.Store`."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, BinaryIO, Literal
 
@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unfit, first_line, refusal
+from framebrush.steps import timed
 from framebrush.storage.settings import StorageSettings
 from framebrush.storage.sharing import link
 from framebrush.storage.store import BlobInfo
@@ -56,7 +57,7 @@ class AzureBlobs:
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
         """See :meth:`framebrush.storage.Store.read`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        with self._translated(ref):
+        with timed("read"), self._translated(ref):
             # An empty blob has no bytes, so it has no range from 0 either.
             offset = None if start == 0 and length is None else start
             data: bytes = client.download_blob(offset, length, **_matching(etag)).readall()
@@ -74,7 +75,7 @@ class AzureBlobs:
     ) -> str:
         """See :meth:`framebrush.storage.Store.write`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        with self._translated(ref):
+        with timed("write"), self._translated(ref):
             result = client.upload_blob(
                 data,
                 overwrite=not if_absent,
@@ -84,6 +85,20 @@ class AzureBlobs:
             )
         _written.inc(len(data) if isinstance(data, bytes) else data.tell())
         return str(result["etag"])
+
+    def append(self, ref: BlobRef, data: bytes) -> None:
+        """See :meth:`framebrush.storage.Store.append`."""
+        client = self._service.get_blob_client(ref.container, ref.name)
+        with self._translated(ref):
+            try:
+                client.append_block(data)
+            except ResourceNotFoundError as error:
+                if getattr(error, "error_code", None) == "ContainerNotFound":
+                    raise
+                with suppress(ResourceExistsError):  # Another process was faster.
+                    client.create_append_blob(match_condition=MatchConditions.IfMissing)
+                client.append_block(data)
+        _written.inc(len(data))
 
     def stat(self, ref: BlobRef) -> BlobInfo:
         """See :meth:`framebrush.storage.Store.stat`."""
