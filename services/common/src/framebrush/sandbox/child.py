@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from framebrush.errors import LimitExceeded, PermanentError
 from framebrush.sandbox.isolation import die_with, isolate, lacking, libraries
@@ -83,9 +84,9 @@ def _reason(error: PermanentError) -> bytes:
     return json.dumps({"reason": error.reason, "text": str(error)}).encode()
 
 
-def work(line: Line, job: memoryview, memory: int) -> None:
+def work(line: Line, job: tuple[Any, ...], memory: int) -> None:
     """Do one task, in a process that ends with it."""
-    name, size, folder, task, arguments, options = pickle.loads(job)  # noqa: S301 - from the service
+    name, size, folder, task, arguments, options = job
     try:
         isolate(folder)
     except (OSError, RuntimeError):
@@ -107,7 +108,8 @@ def serve(line: Line, memory: int) -> None:
     """Have tasks done until the service hangs up."""
     line.tell(ALIVE)
     while True:
-        job, own = line.listen(), os.getpid()
+        # It comes from the service. What is loaded for it stays loaded for the next.
+        job, own = pickle.loads(line.listen()), os.getpid()  # noqa: S301
         task = os.fork()
         if not task:
             code = 1
