@@ -225,7 +225,7 @@ class _Process:
             if kind == READ:
                 offset, length = self._request(content, size, name)
                 source.seek(offset)
-                self._send(source.read(length) or b"", END, name)
+                self._send(source.read(length) or b"", allowance.seconds, name)
                 continue
             left = allowance.seconds
             if kind == ITEM:
@@ -294,10 +294,9 @@ class _Process:
 
     def _death(self, name: str) -> FramebrushError:
         """Return the error that tells why the process has ended."""
-        try:
-            code = self._process.wait(END)
-        except subprocess.TimeoutExpired:  # It has closed its pipe, or a task has ended without a word.
-            return _nonsense(name)
+        if _is_ready(0, (self._ended, select.POLLIN)) and os.read(self._ended, 1) == ENDED:
+            return _nonsense(name)  # The process is well. That of the task has ended without a word.
+        code = self._process.wait()
         if -code in CRASHES:
             return InvalidVideo(f"{name}: the decoder crashed ({signal.Signals(-code).name})")
         if code == NOT_ISOLATED:
