@@ -26,7 +26,15 @@ from framebrush.contracts import (
     explain,
     suffix_of,
 )
-from framebrush.errors import AccessDenied, BlobNotFound, InvalidMessage, InvalidVideo, LimitExceeded, RunExists
+from framebrush.errors import (
+    AccessDenied,
+    BlobNotFound,
+    InvalidMessage,
+    InvalidVideo,
+    LimitExceeded,
+    PermanentError,
+    RunExists,
+)
 from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
