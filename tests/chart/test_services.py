@@ -36,7 +36,8 @@ SETTINGS: dict[str, type[Settings]] = {
 }
 ELSEWHERE = {
     "storage_connection_string", "storage_account_url", "servicebus_connection_string", "servicebus_namespace",
-    "input_container", "work_container", "output_container", "styles_container", "message_timeout", "drain_grace",
+    "input_container", "work_container", "output_container", "styles_container", "logs_container",
+    "message_timeout", "drain_grace",
     "metrics_linger", "concurrency", "styles",
 }  # fmt: skip
 """Settings that follow from other values."""

@@ -40,9 +40,11 @@ counts = st.integers(1, 2**31 - 1)
 firsts = st.integers(0, 2**31 - 66)
 pack_ranges = st.builds(FrameRange, first=firsts, count=st.integers(1, 64))
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=128)
-blob_names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=1024).filter(
-    lambda name: not {".", ".."} & set(name.split("/"))
-)
+blob_names = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\\\ufffe\uffff"),
+    min_size=1,
+    max_size=1024,
+).filter(lambda name: not any(part == "" or part.endswith(".") for part in name.split("/")))
 blobs = st.builds(BlobRef, container=st.from_regex(r"[a-z0-9]{3,63}", fullmatch=True), name=blob_names)
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 options = st.builds(

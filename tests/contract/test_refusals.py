@@ -206,6 +206,32 @@ def test_a_blob_s_name_stays_in_its_container(name: str) -> None:
         assert f"{blob}.name: no part of the name may be . or .." in refusal("triggers", content)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a//b.mp4", "/a.mp4", "a/", "a./b.mp4", "a.mp4.", ".../b.mp4", "a\\b.mp4", "..\\work\\b.mp4", "a\0.mp4",
+        "a\n.mp4", "a\r\nx: y.mp4", "a\x7f.mp4", "a\x85.mp4", "a\u2028.mp4", "a\uffff.mp4",
+    ],
+)  # fmt: skip
+def test_a_name_means_the_same_to_every_layer(name: str) -> None:
+    """Proxies merge slashes, Windows and tools of Azure take backslashes for slashes and leave dots at the end out."""
+    film = {"container": "input", "name": "a.mp4"}
+    for found in (
+        {"input": {"container": "input", "name": name}},
+        {"input": film, "output": {"container": "output", "name": name}},
+        {"input": film, "options": {"style_images": [{"name": name}]}},
+    ):
+        assert re.search(r"no part of the name may be empty|the name may have no", refusal("triggers", found))
+
+
+@pytest.mark.parametrize(
+    "name", ["a.mp4", "über/Ferien 2026 (1).mp4", ".hidden/a..b.mp4", "%2e%2e/a.mp4", "👨‍👩‍👧.mp4"]
+)
+def test_other_names_are_taken_as_they_are(name: str) -> None:
+    body = json.dumps({"input": {"container": "input", "name": name}}).encode()
+    assert decode("triggers", body, input_container="input").requests[0].input.name == name  # type: ignore[union-attr]
+
+
 BATCH = {
     "kind": "batch_ready", "run_id": "a", "segment": 0, "start": 0, "length": 1,
     "frames": {"first": 8, "count": 4}, "pack": {"first": 8, "count": 8},

@@ -30,6 +30,11 @@ def process_id(source: SandboxedFile) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
 
 
+def parent_id(source: SandboxedFile) -> Iterator[bytes]:
+    """Of the process that waits for tasks."""
+    yield str(os.getppid()).encode()
+
+
 def refuse(source: SandboxedFile) -> Iterator[bytes]:
     yield b"one"
     raise InputChanged("so it is")
@@ -43,7 +48,7 @@ def stumble(source: SandboxedFile) -> Iterator[bytes]:
 def crash(source: SandboxedFile, how: str) -> Iterator[bytes]:
     yield str(os.getpid()).encode()
     if how == "SIGILL":  # in the middle of a message
-        os.write(source._line.tell.__self__.fileno(), b"\0\1\0\0")
+        os.write(source._line.tell.args[0], b"\0\1\0\0")
     if how == "SIGSEGV":
         ctypes.string_at(0)
     if how == "SIGABRT":

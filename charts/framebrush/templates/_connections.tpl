@@ -35,6 +35,7 @@ FRAMEBRUSH_INPUT_CONTAINER: {{ .Values.containers.input | quote }}
 FRAMEBRUSH_WORK_CONTAINER: {{ .Values.containers.work | quote }}
 FRAMEBRUSH_OUTPUT_CONTAINER: {{ .Values.containers.output | quote }}
 FRAMEBRUSH_STYLES_CONTAINER: {{ .Values.containers.styles | quote }}
+FRAMEBRUSH_LOGS_CONTAINER: {{ .Values.containers.logs | quote }}
 {{- if not (include "framebrush.keyed" .) }}
 FRAMEBRUSH_SERVICEBUS_NAMESPACE: {{ include "framebrush.serviceBusHost" . }}
 FRAMEBRUSH_STORAGE_ACCOUNT_URL: {{ include "framebrush.storageUrl" . }}

@@ -139,6 +139,35 @@ def test_a_status_that_cannot_be_read_hides_no_other_run(framebrush: Command, ru
     assert listed.stderr.startswith("film-2: its status cannot be read: Status: run_id: Field required")
 
 
+def test_logs(framebrush: Command, runs: Runs, settings: Settings) -> None:
+    """The pods are gone; two have written."""
+    begin(runs, "film-1", settings)
+    assert "there is no container logs-1: `framebrush setup`" in framebrush(
+        "logs", "film", code=1, FRAMEBRUSH_LOGS_CONTAINER="logs-1"
+    ).stderr.replace("\n", " ")
+    blobs = AzureBlobs(settings)
+    blobs.create_containers(["logs-1"])
+    assert "no lines" in framebrush("logs", "film", code=1, FRAMEBRUSH_LOGS_CONTAINER="logs-1").stderr
+    for pod, moment, text in (
+        ("scorer-b", "02", "handled"),
+        ("splitter-a", "01", "planned"),
+        ("scorer-b", "03", "end"),
+    ):
+        line = {
+            "time": f"2026-11-26T12:00:{moment}.000+00:00", "level": "INFO", "service": pod[:-2], "pod": "b",
+            "run": "film-1", "logger": "x", "message": text, "milliseconds": {"model": 12.5},
+        }  # fmt: skip
+        blobs.append(BlobRef(container="logs-1", name=f"film-1/{pod}.jsonl"), json.dumps(line).encode() + b"\n")
+    found = framebrush("logs", "film", FRAMEBRUSH_LOGS_CONTAINER="logs-1").stdout
+    assert [line.split()[0] for line in found.splitlines()] == ["splitter", "scorer", "scorer"]
+    assert "12:00:02 INFO    [film-1] handled milliseconds={'model': 12.5}" in found
+    lines = framebrush("logs", "film", "--service", "scorer", "--json", FRAMEBRUSH_LOGS_CONTAINER="logs-1").stdout
+    assert [json.loads(line)["message"] for line in lines.splitlines()] == ["handled", "end"]
+    runs.end("film-1", State.CANCELLED)
+    followed = framebrush("logs", "film", "--follow", FRAMEBRUSH_LOGS_CONTAINER="logs-1").stdout
+    assert followed == found
+
+
 def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
     begin(runs, "film-1", settings)
     framebrush("cancel", "film-1")

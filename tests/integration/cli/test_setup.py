@@ -90,7 +90,7 @@ def test_what_is_missing_is_created_and_what_exists_stays(
     assert {name: word for name, word in said.items() if name.startswith("queue ")} == {
         f"queue {name}": "exists" if name == "frames" else "created" for name in QUEUES
     }
-    assert [word for name, word in said.items() if name.startswith("container ")] == ["created"] * 4
+    assert [word for name, word in said.items() if name.startswith("container ")] == ["created"] * 5
     assert first.stderr == ""
     for name in QUEUES:
         found = admin.get_queue(name)

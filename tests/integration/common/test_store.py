@@ -116,6 +116,13 @@ def test_a_read_of_one_version_fails_for_another(store: Store, ref: BlobRef) -> 
             store.read(ref, start, length, etag=first)
 
 
+def test_what_is_appended_follows_what_is_there(store: Store, ref: BlobRef) -> None:
+    for data in (b"one\n", b"two\n"):
+        store.append(ref, data)
+    assert store.read(ref) == b"one\ntwo\n"
+    assert store.read(ref, 4) == b"two\n"
+
+
 def test_list_tells_what_stat_tells_in_the_order_of_names(store: Store, container: str) -> None:
     names = ["runs/b/1.tar", "runs/a/2.tar", "runs/a/10.tar", "other/1.tar", "runs/a.tar"]
     refs = [BlobRef(container=container, name=name) for name in names]

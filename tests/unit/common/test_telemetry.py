@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import threading
 from datetime import datetime
 
@@ -32,6 +33,7 @@ def test_a_line_is_one_json_object_with_the_run(log: logging.Logger, capsys: pyt
     assert content == {
         "level": "INFO",
         "service": "splitter",
+        "pod": os.uname().nodename,
         "run": "harbour-1",
         "logger": "framebrush.test",
         "message": "planned\nin 2 segments",

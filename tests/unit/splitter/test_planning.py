@@ -1,6 +1,6 @@
 """A run is planned once, whatever happens while it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from support.pipeline import CONNECTIONS, SANDBOX, Pipeline
 from framebrush.contracts import (
     SUBMITTED,
     BlobRef,
+    Manifest,
     Message,
     Options,
     RunRequest,
@@ -22,8 +23,9 @@ from framebrush.contracts import (
     decode,
     derive_run_id,
 )
-from framebrush.errors import BlobNotFound, OutputTaken, RunExists
+from framebrush.errors import AccessDenied, BlobNotFound, InvalidVideo, LimitExceeded, OutputTaken, RunExists
 from framebrush.runs import Runs
+from framebrush.sandbox import Sandbox
 from framebrush.storage import MemoryStore
 from framebrush_splitter.handler import Splitter
 from framebrush_splitter.settings import SplitterSettings
@@ -281,3 +283,64 @@ def test_a_film_that_comes_with_a_request_of_its_own_starts_nothing_else(store: 
     assert start(splitter(store), announced) == []
     assert start(splitter(store), message) == []
     assert list(Runs(store, "work").ids()) == []
+
+
+@pytest.mark.parametrize("container", ["work", "styles", "secrets"])
+def test_a_request_reads_and_writes_where_it_may(store: Crashing, container: str) -> None:
+    """Nothing of another container is looked at: whether a blob exists is nobody's business either."""
+    other = BlobRef(container=container, name="o.mp4")
+    store.write(other, store.read(INPUT))
+    words = rf"^{container}/o\.mp4: (\w+) are in "
+    with pytest.raises(AccessDenied, match=rf"{words}input: see FRAMEBRUSH_MORE_INPUTS$"):
+        start(splitter(store), request(input=other))
+    with pytest.raises(
+        AccessDenied, match=rf"^{container}/o\.mp4: outputs are in output: see FRAMEBRUSH_MORE_OUTPUTS$"
+    ):
+        start(splitter(store), request(output=other))
+    assert list(Runs(store, "work").ids()) == []
+
+
+def test_further_containers(store: Crashing) -> None:
+    films, results = BlobRef(container="films", name="f.mp4"), BlobRef(container="results", name="f.mp4")
+    store.write(films, store.read(INPUT))
+    open_ = splitter(store, more_inputs="films,other", more_outputs="results,work")
+    assert len(start(open_, request(input=films, output=results))) == 4
+    with pytest.raises(AccessDenied):
+        start(open_, request("yours", input=films, output=BlobRef(container="work", name="status/mine.mp4")))
+
+
+def test_a_run_has_a_ceiling(store: Crashing) -> None:
+    """12 frames of 64x48 in two models."""
+    options = {"model": "oil", "more_models": ("ink",)}
+    assert len(start(splitter(store, max_run_pixels=73_728), request(options=Options(**options)))) == 4
+    words = (
+        "12 frames of 64x48 by 2 models have 73728 pixels, more than 73727: "
+        "if that is wanted, raise FRAMEBRUSH_MAX_RUN_PIXELS"
+    )
+    with pytest.raises(LimitExceeded, match=f"^{words}$"):
+        start(splitter(store, max_run_pixels=73_727), request("other", options=Options(**options)))
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"run_id": "yours"}, {"output": BlobRef(container="work", name="status/yours.json")}, {"model": "ink"},
+        {"output": BlobRef(container="output", name="yours.mp4")},
+        {"source": {"blob": BlobRef(container="input", name="yours.mp4"), "etag": "", "size": 1}},
+    ],
+)  # fmt: skip
+def test_a_plan_that_is_not_of_its_request_is_refused(
+    store: Crashing, monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any]
+) -> None:
+    """The plan comes from the process that reads the film, which the film may have taken over."""
+    run = Sandbox.run
+
+    def lying(*arguments: Any, **options: Any) -> Iterator[memoryview]:
+        (content,) = run(*arguments, **options)
+        manifest = Manifest.decode(bytes(content))
+        yield memoryview(Manifest.model_validate(manifest.model_dump() | lie).encode())
+
+    monkeypatch.setattr(Sandbox, "run", lying)
+    with pytest.raises(InvalidVideo, match="does not make sense"):
+        start(splitter(store), request())
+    assert not any(blob.ref.name.endswith("manifest.json") for blob in store.list("work"))

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from framebrush.errors import FramebrushError
-from framebrush_cli.commands import dlq, get, models, runs, setup, styles, submit, up, verify, watch
+from framebrush_cli.commands import dlq, get, logs, models, runs, setup, share, styles, submit, up, verify, watch
 from framebrush_cli.display import err, out
 
 app = typer.Typer(
@@ -39,8 +39,10 @@ LOCAL = "The stack on this machine"
 app.command(rich_help_panel=LOCAL)(up.up)
 app.command(rich_help_panel=LOCAL)(up.down)
 RUNS = "Runs"
-for command in (submit.submit, watch.watch, runs.status, get.get, runs.cancel, runs.runs):
+for command in (submit.submit, watch.watch, runs.status, logs.logs, get.get, runs.cancel, runs.runs):
     app.command(rich_help_panel=RUNS)(command)
+for command in (share.share, share.invite):
+    app.command(rich_help_panel="People without a role")(command)
 app.command(rich_help_panel=RUNS)(verify.verify)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=RUNS)
 app.add_typer(styles.app, name="styles", rich_help_panel="Styles")

@@ -28,10 +28,14 @@ class Containers(Environment):
     styles_container: ContainerName = "styles"
     """The container of style pictures."""
 
+    logs_container: ContainerName = "logs"
+    """The container of runs' logs, which outlive the pods that wrote them."""
+
     @property
     def containers(self) -> tuple[ContainerName, ...]:
         """Return the names of all containers."""
-        return (self.input_container, self.work_container, self.output_container, self.styles_container)
+        own = (self.input_container, self.work_container, self.output_container)
+        return (*own, self.styles_container, self.logs_container)
 
 
 def load(cls: type[S]) -> S:

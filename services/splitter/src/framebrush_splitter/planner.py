@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from framebrush.contracts import (
+    FORMATS,
     PICTURE,
     STYLE_IMAGE,
     SUBMITTED,
@@ -17,21 +18,32 @@ from framebrush.contracts import (
     PlannedRequest,
     RunRequest,
     SegmentPlanned,
+    Source,
     State,
     Status,
     StyleImage,
     derive_run_id,
     explain,
+    suffix_of,
 )
-from framebrush.errors import BlobNotFound, InvalidMessage, PermanentError, RunExists
+from framebrush.errors import (
+    AccessDenied,
+    BlobNotFound,
+    InvalidMessage,
+    InvalidVideo,
+    LimitExceeded,
+    PermanentError,
+    RunExists,
+)
 from framebrush.messaging import bind_run
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
+from framebrush.steps import describe, timed
 from framebrush.storage import BlobInfo, Store, write_once
 from framebrush.styles import Library
 from framebrush_splitter.pictures import PictureLooker
 from framebrush_splitter.settings import SplitterSettings
-from framebrush_splitter.tasks import plan_run
+from framebrush_splitter.tasks import output_names, plan_run
 from framebrush_splitter.video import read_input
 
 log = logging.getLogger(__name__)
@@ -55,12 +67,14 @@ class Planner:
         another one by then: the film, or the installation's model.
 
         Raises:
+            AccessDenied: The request names a container that is none for inputs, or none for outputs.
             BlobNotFound: The input does not exist.
             RunExists: The request names a run that belongs to another request.
             UnknownModel: There is no model of a name that the request gives.
             OutputTaken: The request names an output that belongs to another run, or to nobody.
             PermanentError: The input cannot be styled as requested.
         """
+        self._check_containers(request)
         source, missing = self._find(request.input)
         if source is not None and self._passed_over(request, source):
             log.info("%s comes with a request of its own, or is the output of a run", request.input)
@@ -98,11 +112,20 @@ class Planner:
             )
 
         generation = self._runs.update(run_id, planned).generation
+        describe(frames=manifest.frames, model=", ".join(each.model for each in manifest.renditions))
         log.info("planned", extra={"data": {"frames": manifest.frames, "segments": len(manifest.segments)}})
         for segment in range(len(manifest.segments)):
             yield SegmentPlanned(run_id=run_id, segment=segment, generation=generation)
         if source is not None and source.etag != manifest.source.etag:
             raise _exists(run_id)  # once the run goes on: this may be its own request, which comes again
+
+    def _check_containers(self, request: RunRequest) -> None:
+        """Check the containers of a request, before anything in them is looked at."""
+        settings = self._settings
+        named = [("inputs", settings.inputs, request.input), ("outputs", settings.outputs, request.output)]
+        for what, allowed, ref in named:
+            if ref is not None and (ref.container not in allowed or ref.container == settings.work_container):
+                raise AccessDenied(f"{ref}: {what} are in {', '.join(allowed)}: see FRAMEBRUSH_MORE_{what.upper()}")
 
     def _find(self, ref: BlobRef) -> tuple[BlobInfo | None, BlobNotFound | None]:
         try:
@@ -169,23 +192,57 @@ class Planner:
         if source is None:
             raise missing or BlobNotFound(str(request.input))
         settings = self._settings
-        if settings.work_container in (request.input.container, request.output and request.output.container):
-            raise PermanentError(f"the container {settings.work_container} holds neither inputs nor outputs")
         styles = self._library.pin(request.options.models)
         style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
         reader = read_input(self._store, request.input, source.size, source.etag)
-        (content,) = self._sandbox.run(
-            allowance, reader, plan_run, request, source, settings.limits,
-            segment_frames=settings.segment_frames, output_container=settings.output_container, nvenc=settings.nvenc,
-        )  # fmt: skip
+        with timed("plan"):
+            (content,) = self._sandbox.run(
+                allowance, reader, plan_run, request, source, settings.limits,
+                segment_frames=settings.segment_frames, output_container=settings.output_container,
+                nvenc=settings.nvenc,
+            )  # fmt: skip
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
+        _check_plan(manifest, wanted, request, source, settings.output_container)
+        _check_cost(manifest, settings.max_run_pixels)
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
         made = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
         manifest = manifest.model_copy(update=made)
         write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
         return self._runs.manifest(run_id)
+
+
+def _check_plan(
+    manifest: Manifest, outputs: list[BlobRef], request: RunRequest, source: BlobInfo, container: str
+) -> None:
+    """Check that a plan is of this request: it comes from a process that the film may have taken over.
+
+    Raises:
+        InvalidVideo: It is of another run, reads another film or writes other outputs.
+    """
+    options, suffix = request.options, suffix_of(manifest.output)
+    models = (options.model or "", *options.more_models)
+    expected = (request.run_id, Source(blob=request.input, etag=source.etag, size=source.size), models)
+    planned = (manifest.run_id, manifest.source, tuple(rendition.model for rendition in manifest.renditions))
+    names = output_names(request, models, suffix, container) if suffix in FORMATS else []
+    if (planned, outputs) != (expected, names) or manifest.options.style_images != options.style_images:
+        raise InvalidVideo(f"{request.input}: the decoder does not make sense")
+
+
+def _check_cost(manifest: Manifest, most: int) -> None:
+    """Check what a run costs, before its first segment is decoded.
+
+    Raises:
+        LimitExceeded: Its models would paint more pixels than that.
+    """
+    video, models = manifest.video, len(manifest.renditions)
+    pixels = manifest.frames * models * video.width * video.height
+    if pixels > most:
+        found = (
+            f"{manifest.frames} frames of {video.width}x{video.height} by {models} models have {pixels} pixels, more"
+        )
+        raise LimitExceeded.of(found, str(most), "MAX_RUN_PIXELS")
 
 
 def _with_pictures(request: RunRequest, source: BlobInfo | None) -> Options:

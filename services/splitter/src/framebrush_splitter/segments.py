@@ -1,6 +1,7 @@
 """Decoding a segment into packs of frames."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from framebrush.media import PackWriter, pack_offsets, quoted, strictly_increasi
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out
+from framebrush.steps import describe, timed
 from framebrush.storage import Store, write_once
 from framebrush_splitter.packing import fill_packs
 from framebrush_splitter.settings import SplitterSettings
@@ -77,7 +79,7 @@ class SegmentSplitter:
         segment, source, settings = manifest.segment(number), manifest.source, self._settings
         allowance = Allowance(settings.max_frame_time, "MAX_FRAME_TIME", "decoding a frame")
         reader = read_input(self._store, source.blob, source.size, source.etag)
-        for packed in self._sandbox.run(
+        decoded = self._sandbox.run(
             allowance,
             reader,
             decode_frames,
@@ -86,16 +88,23 @@ class SegmentSplitter:
             segment,
             manifest.shifts,
             settings.decode_threads,
-        ):
-            frames_in.inc()
-            time, duration, image = read_frame(packed)
-            if not image and manifest.options.bad_frames == "fail":
-                seconds = float(time * Fraction(*manifest.video.time_base))
-                raise InvalidVideo(
-                    f"the frame at {seconds:.3f} s is damaged; to show the one before it in its place: "
-                    f"framebrush submit {quoted(source.blob.name)} --bad-frames hold_previous"
-                )
-            yield time, duration, image
+        )
+        describe(frames=segment.frames)
+        with closing(decoded):
+            while True:
+                with timed("decode"):
+                    packed = next(decoded, None)
+                if packed is None:
+                    return
+                frames_in.inc()
+                time, duration, image = read_frame(packed)
+                if not image and manifest.options.bad_frames == "fail":
+                    seconds = float(time * Fraction(*manifest.video.time_base))
+                    raise InvalidVideo(
+                        f"the frame at {seconds:.3f} s is damaged; to show the one before it in its place: "
+                        f"framebrush submit {quoted(source.blob.name)} --bad-frames hold_previous"
+                    )
+                yield time, duration, image
 
     def _store_pack(
         self, message: SegmentPlanned, frames: FrameRange, pack: PackWriter, started: datetime

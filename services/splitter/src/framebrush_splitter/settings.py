@@ -17,15 +17,25 @@ class Limits(BaseModel):
     """The seconds that a video may last."""
     max_frames: Annotated[int, Field(ge=1)] = 2_000_000
     """The frames that a video may have."""
+    max_run_pixels: Annotated[int, Field(ge=1)] = 10**13
+    """The pixels that a run may have painted, in all frames and by all its models."""
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 64
     """The streams that a file may have; FFmpeg reads at most 1000."""
     max_picture_pixels: Annotated[int, Field(ge=1)] = 100_000_000
     """The pixels that a style picture may have."""
 
 
+MORE = r"^([a-z0-9][a-z0-9-]{1,61}[a-z0-9](,[a-z0-9][a-z0-9-]{1,61}[a-z0-9])*)?$"
+"""The form of the names of containers with commas between them."""
+
+
 class SplitterSettings(Limits, PictureSettings, Settings):
     """The settings of the splitter: what it accepts, and how long its segments are."""
 
+    more_inputs: Annotated[str, Field(pattern=MORE)] = ""
+    """The names of further containers of inputs, with commas between them: requests may name blobs of these."""
+    more_outputs: Annotated[str, Field(pattern=MORE)] = ""
+    """The names of further containers of outputs, with commas between them."""
     max_plan_time: Annotated[float, Field(gt=0)] = 300.0
     """The seconds that reading all packets of a file may take, without the time of waiting for storage."""
     max_frame_time: Annotated[float, Field(gt=0)] = 60.0
@@ -39,6 +49,16 @@ class SplitterSettings(Limits, PictureSettings, Settings):
     """Whether the stitchers have NVENC, so that runs may ask for it."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """The threads that turn the frames of one message into JPEG. One more thread decodes."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return the containers from which runs may read."""
+        return (self.input_container, *filter(None, self.more_inputs.split(",")))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the containers into which runs may write."""
+        return (self.output_container, *filter(None, self.more_outputs.split(",")))
 
     @property
     def limits(self) -> Limits:

@@ -96,7 +96,7 @@ def plan_run(
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
     batch = batch_size(video.width, video.height, options.batch_frames)
-    outputs = _names(request, (options.model, *options.more_models), output.suffix, output_container)
+    outputs = output_names(request, (options.model, *options.more_models), output.suffix, output_container)
     yield Manifest(
         run_id=request.run_id,
         created=datetime.now(UTC),
@@ -169,7 +169,7 @@ def read_frame(packed: memoryview) -> tuple[int, int, bytes]:
     return *FRAME_HEADER.unpack_from(packed), bytes(packed[FRAME_HEADER.size :])
 
 
-def _names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:
+def output_names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:
     """Return the names of the outputs, one for each model.
 
     A requested name stays as it is, except for its extension if the output has to be in another container, and for the

@@ -32,6 +32,7 @@ from framebrush.media import encode_segment, styled
 from framebrush.runs import Outputs, Runs, Work, measure, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, trim
+from framebrush.steps import describe, timed
 from framebrush.storage import BlobReader, Store, write_once
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
 from framebrush_stitcher.scratch import Scratch
@@ -103,13 +104,15 @@ class Stitcher:
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
         with self._scratch.folder() as folder:
             path = folder / "segment"
-            reorder = encode_segment(
-                frames, timeline, manifest.video, manifest.options, choice, str(path), settings.encode_threads
-            )
+            with timed("encode"):  # the decoding of the styled frames included
+                reorder = encode_segment(
+                    frames, timeline, manifest.video, manifest.options, choice, str(path), settings.encode_threads
+                )
             record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
             write_once(self._store, blobs.encoded_report(segment, rendition), record.encode())
             with path.open("rb") as file:
                 write_once(self._store, blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
+        describe(frames=timeline.frames, model=manifest.renditions[-1].model)
         trim()  # The next encoder may run in another thread, with another arena.
         return timeline.frames
 
@@ -158,8 +161,9 @@ class Stitcher:
     ) -> tuple[Check, ...]:
         source = manifest.source
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
-        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining")
-        (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
+        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining", folder=output.parent)
+        with timed("join"):
+            (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
         return CHECKS.validate_json(bytes(checks))
 
     def _download(self, ref: BlobRef, path: Path) -> Path:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-FIELDS = ("time", "level", "service", "run", "logger", "message", "exception")
+FIELDS = ("time", "level", "service", "pod", "run", "logger", "message", "exception")
 
 
 def readable(line: str) -> str:

@@ -1,5 +1,6 @@
 """The base of everything written as JSON: messages, manifest, status, report."""
 
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
@@ -99,6 +100,25 @@ def _stays_in_its_container(name: str) -> str:
 
 BlobName: TypeAlias = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_stays_in_its_container)]
 """The name of a blob in its container."""
+
+
+UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of characters that end a line or a header somewhere, or have no form in UTF-8."""
+
+
+def check_name(name: str) -> str:
+    """Return the name of a blob that a caller chose, if it means the same to every layer that it goes through.
+
+    Raises:
+        ValueError: Something on the way would take the name for another one: HTTP clients, proxies, Azure, tools that
+            copy blobs to files.
+    """
+    parts = name.split("/")
+    if "" in parts or any(part.endswith(".") for part in parts):
+        raise ValueError("no part of the name may be empty or end in a dot")
+    if "\\" in name or any(unicodedata.category(each) in UNWRITABLE or each in "\ufffe\uffff" for each in name):
+        raise ValueError("the name may have no backslashes and no control characters")
+    return name
 
 
 class BlobRef(Model):

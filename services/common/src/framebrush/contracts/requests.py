@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from framebrush.contracts.codecs import FORMATS
-from framebrush.contracts.document import BlobRef, Document, Model, ModelName, RunId, UnknownFields
+from framebrush.contracts.document import BlobRef, Document, Model, ModelName, RunId, UnknownFields, check_name
 from framebrush.contracts.encoding import Encoding
 from framebrush.contracts.pictures import MOST_PICTURES, StyleImage, check_pictures
 from framebrush.errors import InvalidMessage
@@ -100,6 +100,20 @@ class RunRequest(Document):
     def message_id(self) -> str:
         """Return the message id, which is the same for equal requests."""
         return self.run_id or hashlib.sha256(self.encode()).hexdigest()
+
+    @field_validator("input", "output")
+    @classmethod
+    def _named_clearly(cls, blob: BlobRef | None) -> BlobRef | None:
+        if blob is not None:
+            check_name(blob.name)
+        return blob
+
+    @field_validator("options")
+    @classmethod
+    def _pictures_named_clearly(cls, options: Options) -> Options:
+        for picture in options.style_images:
+            check_name(picture.name)
+        return options
 
     @field_validator("output")
     @classmethod

@@ -14,6 +14,7 @@ from framebrush.messaging.context import current_run
 from framebrush.messaging.retry import Complete, DeadLetter, Decision, HandBack, Leave, Retry
 from framebrush.messaging.sender import MessageSender
 from framebrush.messaging.wire import ATTEMPTS, DELIVERIES, failure_notice, number_property
+from framebrush.steps import summary
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class Settlement:
         _seconds.labels(self.queue).observe(seconds)
         _last.labels(self.queue).set_to_current_time()
         data = {"queue": self.queue, "outcome": outcome, "attempt": self.attempt, "seconds": round(seconds, 3)}
+        data |= {"message_id": self.received.message_id, **summary()}
         failure = [] if error is None else [f"{type(error).__name__}: {error}".removesuffix(": ")]
         expected = error is None or isinstance(error, FramebrushError | Interrupt)
         log.log(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver
 from prometheus_client import Gauge, Histogram
 
-from framebrush.contracts import FLOW, Incoming, Message, decode, find_run_id
+from framebrush.contracts import FLOW, FrameRange, Incoming, Message, decode, find_run_id
 from framebrush.errors import Interrupt, LockLost, Unfit
 from framebrush.messaging.client import connect, translated
 from framebrush.messaging.context import bind_run, run_context
@@ -24,6 +24,7 @@ from framebrush.messaging.settings import WorkerSettings
 from framebrush.messaging.settlement import Settlement, export_zeros
 from framebrush.messaging.transport import ANSWER
 from framebrush.messaging.wire import body_of
+from framebrush.steps import collected, describe, timed
 
 log = logging.getLogger(__name__)
 
@@ -212,8 +213,12 @@ class _Slot(threading.Thread):
         """Handle and settle a message; return whether the sender's connections may be broken now."""
         queue, settlement = self.consumer.queue, Settlement(self.consumer.queue, received)
         if received.enqueued_time_utc is not None:  # This is the broker's clock, which may differ from ours.
-            _wait.labels(queue).observe(max(0.0, (datetime.now(UTC) - received.enqueued_time_utc).total_seconds()))
-        with run_context(None), _in_progress.labels(queue).track_inprogress():
+            waited = max(0.0, (datetime.now(UTC) - received.enqueued_time_utc).total_seconds())
+            _wait.labels(queue).observe(waited)
+        else:
+            waited = None
+        with run_context(None), collected(), _in_progress.labels(queue).track_inprogress():
+            describe(waited=None if waited is None else round(waited, 3))
             error = self._handle(receiver, sender, received, settlement.deliveries)
             if isinstance(error, Unfit):
                 self._worker.mark_unfit(str(error))
@@ -235,8 +240,12 @@ class _Slot(threading.Thread):
                 bind_run(find_run_id(body))
                 check_deliveries(deliveries, self._policy)
                 message = decode(self.consumer.queue, body, input_container=self._settings.input_container)
+                describe(kind=getattr(message, "kind", None), segment=getattr(message, "segment", None))
+                if isinstance(frames := getattr(message, "frames", None), FrameRange):
+                    describe(first_frame=frames.first, frames=frames.count)
                 for outgoing in self.consumer.handler(message):
-                    sender.send(outgoing)
+                    with timed("send"):
+                        sender.send(outgoing)
                 done = True
         except (Exception, Interrupt) as error:  # noqa: BLE001 - every failure becomes a decision
             # An interrupt after the last line of work changes nothing, unless the lock is lost.

@@ -1,23 +1,39 @@
-"""The process in which a caller's media is opened: ``python -m framebrush.sandbox.child FD FD BYTES [MODULE...]``.
+"""The process in which a caller's media is opened: ``python -m framebrush.sandbox.child FD FD PID BYTES [MODULE...]``.
 
-The other end of the two pipes is :mod:`framebrush.sandbox.host`, which says what such a process is for.
+It has loaded what tasks need, and opens nothing itself: it forks for each task, and that process is isolated before it
+sees the first byte, and ends with the task. So no task finds anything of another one. The other end of the two pipes is
+:mod:`framebrush.sandbox.host`, which says what such a process is for.
 """
 
+import gc
 import importlib
 import json
 import os
 import pickle
-import struct
 import sys
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from functools import partial
+from typing import Any
 
 from framebrush.errors import LimitExceeded, PermanentError
+from framebrush.sandbox.isolation import die_with, isolate, lacking, libraries
 from framebrush.sandbox.limits import confine
-from framebrush.sandbox.protocol import ALIVE, DONE, FAILED, ITEM, MAX_READ, READ, REFUSED, REQUEST
-from framebrush.service import trim
+from framebrush.sandbox.protocol import (
+    ALIVE,
+    DONE,
+    ENDED,
+    FAILED,
+    ITEM,
+    MAX_READ,
+    NOT_ISOLATED,
+    READ,
+    REFUSED,
+    REQUEST,
+    receive,
+    send,
+)
 from framebrush.storage import SeekableFile
 
 NO_MEMORY = -4
@@ -28,8 +44,7 @@ class Line:
     """The two pipes to the service."""
 
     def __init__(self, listen: int, tell: int) -> None:
-        self.listen = Connection(listen, writable=False).recv_bytes
-        self.tell = Connection(tell, readable=False).send_bytes
+        self.listen, self.tell = partial(receive, listen, sys.maxsize), partial(send, tell)
 
 
 class SandboxedFile(SeekableFile):
@@ -47,7 +62,7 @@ class SandboxedFile(SeekableFile):
         """Fill the buffer or a part of it. Return the number of bytes, which is 0 at the end of the file."""
         if self._position >= self._size:
             return 0
-        self._line.tell(READ + struct.pack(REQUEST, self._position, min(len(buffer), MAX_READ)))
+        self._line.tell(READ + REQUEST.pack(self._position, min(len(buffer), MAX_READ)))
         data = self._line.listen()
         buffer[: len(data)] = data
         self._position += len(data)
@@ -69,27 +84,62 @@ def _reason(error: PermanentError) -> bytes:
     return json.dumps({"reason": error.reason, "text": str(error)}).encode()
 
 
+def work(line: Line, job: tuple[Any, ...], memory: int) -> None:
+    """Do one task, in a process that ends with it."""
+    name, size, folder, task, arguments, options = job
+    try:
+        isolate(folder)
+    except (OSError, RuntimeError):
+        traceback.print_exc()
+        os._exit(NOT_ISOLATED)
+    try:
+        items: Iterable[bytes] = task(SandboxedFile(line, name, size), *arguments, **options)
+        for item in items:
+            line.tell(ITEM + item)
+    except (EOFError, ConnectionError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the service decides what becomes of it
+        line.tell(verdict(error, memory))
+    else:
+        line.tell(DONE)
+
+
 def serve(line: Line, memory: int) -> None:
-    """Work until the service hangs up."""
+    """Have tasks done until the service hangs up."""
     line.tell(ALIVE)
     while True:
-        name, size, task, arguments, options = pickle.loads(line.listen())  # noqa: S301 - from the service
-        try:
-            items: Iterable[bytes] = task(SandboxedFile(line, name, size), *arguments, **options)
-            for item in items:
-                line.tell(ITEM + item)
-        except Exception as error:  # noqa: BLE001 - the service decides what becomes of it
-            line.tell(verdict(error, memory))
-        else:
-            line.tell(DONE)
-        trim()
+        # It comes from the service. What is loaded for it stays loaded for the next.
+        job, own = pickle.loads(line.listen()), os.getpid()  # noqa: S301
+        task = os.fork()
+        if not task:
+            code = 1
+            try:
+                die_with(own)
+                with suppress(EOFError, ConnectionError):
+                    work(line, job, memory)
+                code = 0
+            finally:  # Threads of decoders may be in any state.
+                os._exit(code)
+        end_like(os.waitstatus_to_exitcode(os.waitpid(task, 0)[1]))
+        os.write(sys.stdout.fileno(), ENDED)
+
+
+def end_like(code: int) -> None:
+    """End as a task's process did, unless that came to its end: the service learns how from this process."""
+    if code < 0:
+        os.kill(os.getpid(), -code)
+    if code:
+        os._exit(code)
 
 
 if __name__ == "__main__":
-    limit = int(sys.argv[3])
+    die_with(int(sys.argv[3]))
+    limit = int(sys.argv[4])
     confine(limit)
-    for module in sys.argv[4:]:
+    for module in sys.argv[5:]:
         importlib.import_module(module)
+    lacking(), libraries()  # They are found out once for all tasks.
+    gc.freeze()  # What is here stays as it is, in memory that all tasks share.
     with suppress(EOFError, ConnectionError):
         serve(Line(int(sys.argv[1]), int(sys.argv[2])), limit)
-    os._exit(0)  # Threads of decoders may be in any state.
+    os._exit(0)

@@ -1,6 +1,5 @@
 """Limits what a decoder process may take and do."""
 
-import ctypes
 import resource
 import signal
 from contextlib import suppress
@@ -8,8 +7,6 @@ from pathlib import Path
 
 from framebrush.service import available, bound_arenas
 
-PR_SET_PDEATHSIG = 1
-"""The operation of prctl(2) by which a process gets a signal when its parent dies."""
 SHARE, MIN_MEMORY = 0.25, 256 * 10**6
 """The part of the memory that one process may take if no limit is given: two processes decode, one plans, and the
 service needs its own. And the bytes that a process may take in any case, of which the libraries need a third."""
@@ -29,8 +26,6 @@ def confine(memory: int) -> None:
     """
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # The service ends this process when it drains, so signals are for the service alone.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -5,6 +5,7 @@ from .memory import bound_arenas as bound_arenas
 from .memory import keep_blocks as keep_blocks
 from .memory import trim as trim
 from .parallel import ordered_map as ordered_map
+from .runlog import RunLog as RunLog
 from .service import PeriodicTask as PeriodicTask
 from .service import run_service as run_service
 from .settings import Settings as Settings

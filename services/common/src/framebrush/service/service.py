@@ -14,6 +14,7 @@ from framebrush.environment import load
 from framebrush.errors import FramebrushError, Unavailable
 from framebrush.messaging import Consumer, Handler, Worker
 from framebrush.service.health import HealthCheck, HealthServer, serve_health
+from framebrush.service.runlog import RunLog
 from framebrush.service.settings import Settings
 from framebrush.service.telemetry import configure_logging
 from framebrush.storage import Store
@@ -133,6 +134,9 @@ def run_service(
         handler.load(lambda: make(settings, store))
     except FramebrushError as error:
         raise SystemExit(f"cannot start: {error}") from None
+    copied = RunLog(name, store, settings.logs_container)
+    copied.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(copied)
     loaded.set()
     worker.start()
     threads = list(background(settings, store, handler))
@@ -144,6 +148,8 @@ def run_service(
     for thread in threads:
         thread.stop()
     drained = worker.drain()
+    logging.getLogger().removeHandler(copied)
+    copied.close()
     _linger(server, worker.last_settled, settings.metrics_linger)
     server.shutdown()
     log.info("ended" if drained else "ended with a handler still at work")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -14,11 +15,11 @@ frames_out = Counter("framebrush_frames_out_total", "Frames given out by this se
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, service, run, message, and what ``extra={"data": {…}}`` adds."""
+    """One JSON object a line: time, level, service, pod, run, message, and what ``extra={"data": {…}}`` adds."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
-        self._service = service
+        self._service, self._pod = service, os.uname().nodename
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a log record as one line of JSON."""
@@ -26,6 +27,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "service": self._service,
+            "pod": self._pod,
             "run": current_run(),
             "logger": record.name,
             "message": record.getMessage(),

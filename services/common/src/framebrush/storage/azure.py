@@ -1,8 +1,9 @@
 """Azure Blob storage behind :class:`framebrush.storage.Store`."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any, BinaryIO, Literal
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
@@ -16,7 +17,9 @@ from prometheus_client import Counter
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unfit, first_line, refusal
+from framebrush.steps import timed
 from framebrush.storage.settings import StorageSettings
+from framebrush.storage.sharing import link
 from framebrush.storage.store import BlobInfo
 from framebrush.storage.transport import WatchedTransport
 
@@ -32,6 +35,7 @@ class AzureBlobs:
 
     def __init__(self, settings: StorageSettings) -> None:
         self._work = settings.work_container
+        self._by_key = settings.storage_connection_string is not None
         self._own = {settings.work_container, settings.output_container}
         # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
         options: dict[str, Any] = {
@@ -53,7 +57,7 @@ class AzureBlobs:
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
         """See :meth:`framebrush.storage.Store.read`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        with self._translated(ref):
+        with timed("read"), self._translated(ref):
             # An empty blob has no bytes, so it has no range from 0 either.
             offset = None if start == 0 and length is None else start
             data: bytes = client.download_blob(offset, length, **_matching(etag)).readall()
@@ -71,7 +75,7 @@ class AzureBlobs:
     ) -> str:
         """See :meth:`framebrush.storage.Store.write`."""
         client = self._service.get_blob_client(ref.container, ref.name)
-        with self._translated(ref):
+        with timed("write"), self._translated(ref):
             result = client.upload_blob(
                 data,
                 overwrite=not if_absent,
@@ -81,6 +85,20 @@ class AzureBlobs:
             )
         _written.inc(len(data) if isinstance(data, bytes) else data.tell())
         return str(result["etag"])
+
+    def append(self, ref: BlobRef, data: bytes) -> None:
+        """See :meth:`framebrush.storage.Store.append`."""
+        client = self._service.get_blob_client(ref.container, ref.name)
+        with self._translated(ref):
+            try:
+                client.append_block(data)
+            except ResourceNotFoundError as error:
+                if getattr(error, "error_code", None) == "ContainerNotFound":
+                    raise
+                with suppress(ResourceExistsError):  # Another process was faster.
+                    client.create_append_blob(match_condition=MatchConditions.IfMissing)
+                client.append_block(data)
+        _written.inc(len(data))
 
     def stat(self, ref: BlobRef) -> BlobInfo:
         """See :meth:`framebrush.storage.Store.stat`."""
@@ -119,6 +137,20 @@ class AzureBlobs:
             except Conflict:
                 continue
         return created
+
+    def link(self, ref: BlobRef, may: Literal["read", "create"], lasts: timedelta) -> str:
+        """Return a URL by which anybody may read a blob, or create it; see :func:`framebrush.storage.sharing.link`.
+
+        Raises:
+            Unfit: There is no sign-in, but a connection string; or the sign-in does not let us make such links.
+            FramebrushError: Storage does not answer, or refuses.
+        """
+        if self._by_key:
+            raise Unfit(
+                "links are made with a sign-in, never with the account's key: use FRAMEBRUSH_STORAGE_ACCOUNT_URL "
+                "instead of FRAMEBRUSH_STORAGE_CONNECTION_STRING"
+            )
+        return link(self._service, ref, may, lasts)
 
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""

@@ -46,6 +46,12 @@ class MemoryStore:
             self._blobs[ref] = BlobInfo(ref, len(content), etag, datetime.now(UTC), dict(metadata or {})), content
         return etag
 
+    def append(self, ref: BlobRef, data: bytes) -> None:
+        """See :meth:`framebrush.storage.Store.append`."""
+        with self._guard:
+            _, before = self._blobs.get(ref, (None, b""))
+        self.write(ref, before + data)
+
     def stat(self, ref: BlobRef) -> BlobInfo:
         """See :meth:`framebrush.storage.Store.stat`."""
         return self._find(ref)[0]

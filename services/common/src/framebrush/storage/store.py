@@ -52,6 +52,14 @@ class Store(Protocol):
             Conflict: The condition does not hold.
         """
 
+    def append(self, ref: BlobRef, data: bytes) -> None:
+        """Append up to 4 MiB to a blob that only ever grows, which is created where there is none.
+
+        Raises:
+            BlobNotFound: There is no such container.
+            Conflict: The blob is of another kind, or takes no more.
+        """
+
     def stat(self, ref: BlobRef) -> BlobInfo:
         """Return the properties of a blob.
 

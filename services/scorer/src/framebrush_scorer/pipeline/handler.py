@@ -28,6 +28,7 @@ from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import frames_in, frames_out, ordered_map
+from framebrush.steps import describe, timed
 from framebrush.storage import Store, write_once
 from framebrush.styles import Library
 from framebrush_scorer.device import check_device, choose_device
@@ -61,7 +62,8 @@ class Scorer:
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         # A network on a CPU waits in every layer for its slowest thread: a core that decodes JPEG meanwhile costs it
         # twice. There, batches take turns with the cores, and only reading and writing blobs goes on beside the model.
-        on_cpu = choose_device(settings.device).type == "cpu"
+        device = choose_device(settings.device)
+        self._device, on_cpu = str(device), device.type == "cpu"
         self._cores: AbstractContextManager[object] = threading.Lock() if on_cpu else nullcontext()
 
         memory = settings.model_memory and settings.model_memory * 10**6
@@ -133,7 +135,8 @@ class Scorer:
 
         def decode(index: int) -> RgbFrame | BadFrame:
             try:
-                bgr = decode_image(originals.get(index, b""), manifest.video.height, manifest.video.width)
+                with timed("decode"):
+                    bgr = decode_image(originals.get(index, b""), manifest.video.height, manifest.video.width)
             except InvalidImage as error:
                 return BadFrame(str(error))
             return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # same shape and dtype
@@ -142,9 +145,11 @@ class Scorer:
             if isinstance(result, BadFrame):
                 return result
             bgr: BgrImage = cv2.cvtColor(result, cv2.COLOR_RGB2BGR)  # type: ignore[assignment]
-            return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
+            with timed("encode"):
+                return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
         for rendition in renditions:
+            describe(device=self._device, model=", ".join(each.model for each in renditions))
             with self._cores:
                 decoded = decoded or list(ordered_map(decode, indices, self._threads))
                 results = self._apply(rendition.model, manifest, decoded)
@@ -177,7 +182,8 @@ class Scorer:
         def paint() -> list[RgbFrame | BadFrame]:
             return score(Controlled(self._load_model(model, source), controls), frames)
 
-        results = iter(self._model_thread.submit(copy_context().run, paint).result())
+        with timed("model"):  # the time of waiting for its turn included
+            results = iter(self._model_thread.submit(copy_context().run, paint).result())
         painted = [item if isinstance(item, BadFrame) else next(results) for item in decoded]
         if options.smoothing and options.strength:
             painted = smooth(decoded, painted, options.smoothing)
