@@ -16,8 +16,11 @@ from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import codec_name, strictly_increasing
 from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
 
-BATCH_PIXELS = 16_000_000
-"""The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
+BATCH_PIXELS = 56_000_000
+"""The pixels of a score batch: at any resolution a second or two of GPU time, and so few that storage and the bus cost
+little beside it. A scorer takes it through the model in parts."""
+SMOOTHED_PIXELS = 16_000_000
+"""The pixels of a score batch whose frames are averaged with their neighbours: all of them are in memory at once."""
 PACK_BYTES = 256 * 2**20
 """The bytes that a pack may have; it is made in memory."""
 FRAME_BYTES = {"jpeg": 0.5, "png": 2}
@@ -142,9 +145,10 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
     )
 
 
-def batch_size(width: int, height: int, requested: int | None) -> int:
+def batch_size(width: int, height: int, requested: int | None, *, smoothed: bool = False) -> int:
     """Return the number of frames of a score batch, 1 to 64, for frames of so many pixels, or as requested."""
-    return requested or max(1, min(64, BATCH_PIXELS // (width * height)))
+    pixels = SMOOTHED_PIXELS if smoothed else BATCH_PIXELS
+    return requested or max(1, min(64, pixels // (width * height)))
 
 
 def pack_size(batch: int, frame_bytes: int) -> int:

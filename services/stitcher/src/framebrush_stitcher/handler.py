@@ -28,7 +28,7 @@ from framebrush.contracts import (
     Timing,
 )
 from framebrush.media import styled
-from framebrush.runs import Outputs, Runs, Work, measure, work_metadata
+from framebrush.runs import Outputs, Runs, Work, measure, styled_packs, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, trim
 from framebrush.storage import BlobReader, Store, write_once
@@ -94,8 +94,7 @@ class Stitcher:
     def _encode_segment(self, run_id: str, segment: int, rendition: int) -> int:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
-        prefix = blobs.styled_prefix(segment, rendition)
-        packs = [blob.ref for blob in self._store.list(self._runs.container, prefix)]
+        packs = styled_packs(blobs, manifest, segment, rendition)
         choice = choice_of(manifest)
         decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
         frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)

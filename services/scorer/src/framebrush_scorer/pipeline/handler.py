@@ -41,6 +41,10 @@ from framebrush_scorer.settings import ScorerSettings
 log = logging.getLogger(__name__)
 
 
+PART_PIXELS = 16_000_000
+"""The pixels of the frames that are in memory as arrays at a time, for each batch in hand: about 50 MB each way."""
+
+
 class FrameFailed(PermanentError):
     """A frame could not be scored, and the run's policy is to fail."""
 
@@ -118,7 +122,10 @@ class Scorer:
     def _score(
         self, batch: BatchReady, manifest: Manifest, renditions: Sequence[Rendition]
     ) -> Iterator[tuple[Rendition, bytes]]:
-        """Yield the bytes of a styled pack for each rendition. The frames are read and decoded once.
+        """Yield the bytes of a styled pack for each rendition.
+
+        The frames are read once, and go through the model in parts: arrays of a few frames are in memory at a time. If
+        neighbours are averaged, all frames are one part.
 
         Raises:
             FrameFailed: A frame is bad, and the run's policy is to fail.
@@ -129,7 +136,8 @@ class Scorer:
         originals = self._read(self._store.read(ref, batch.start, batch.length))
         indices = range(batch.frames.first, batch.frames.stop)
         frames_in.inc(len(indices))
-        decoded = list[RgbFrame | BadFrame]()
+        size = manifest.video.width * manifest.video.height
+        part = len(indices) if manifest.options.smoothing else max(1, PART_PIXELS // size)
 
         def decode(index: int) -> RgbFrame | BadFrame:
             try:
@@ -145,13 +153,14 @@ class Scorer:
             return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
         for rendition in renditions:
-            with self._cores:
-                decoded = decoded or list(ordered_map(decode, indices, self._threads))
-                results = self._apply(rendition.model, manifest, decoded)
-                encoded = list(ordered_map(encode, results, self._threads))
             pack = PackWriter(manifest.options.pack_codec)
-            for index, result in zip(indices, encoded, strict=True):
-                self._add(pack, index, result, originals, manifest, batch)
+            for some in (indices[first : first + part] for first in range(0, len(indices), part)):
+                with self._cores:
+                    decoded = list(ordered_map(decode, some, self._threads))
+                    results = self._apply(rendition.model, manifest, decoded)
+                    encoded = list(ordered_map(encode, results, self._threads))
+                for index, result in zip(some, encoded, strict=True):
+                    self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
         frames_out.inc(len(indices))
 
