@@ -128,7 +128,7 @@ def test_a_crash_anywhere_heals_although_settings_changed(store: Crashing, effec
         assert runs.manifest("mine").output == runs.status("mine").output
         if crashes <= writes:
             break
-    assert crashes == 5  # the request, the status, the claim, the manifest, the status again
+    assert crashes == 6  # the index, the request, the status, the claim, the manifest, the status again
 
 
 def test_a_crash_while_segments_are_sent_heals_without_the_film(store: Crashing) -> None:
@@ -222,7 +222,7 @@ def test_a_run_that_failed_before_its_request_was_read_is_planned_when_that_come
 
 
 @pytest.mark.parametrize("meanwhile", [other_model, other_film, no_film, submitted_film])
-@pytest.mark.parametrize("writes", [2, 4], ids=["status written", "manifest written"])
+@pytest.mark.parametrize("writes", [3, 5], ids=["status written", "manifest written"])
 def test_a_run_that_nobody_named_comes_to_an_end_whatever_changes(
     store: Crashing, writes: int, meanwhile: Callable[[Pipeline], None]
 ) -> None:

@@ -1,5 +1,7 @@
 """The device that models run on: choosing it, how much memory it has, and whether the process has lost it."""
 
+import os
+
 import torch
 
 from framebrush.errors import Unfit, first_line
@@ -40,6 +42,15 @@ class DeviceLost(Unfit):
     suspect = True
 
 
+class NoDevice(Unfit):
+    """There is no such device, although there should be one."""
+
+
+ASKED, NONE = "NVIDIA_VISIBLE_DEVICES", ("", "void", "none")
+"""The variable by which the device plugin of Kubernetes, and Docker, tell a container its GPUs; and its values if the
+container has none."""
+
+
 def lacks_memory(error: Exception) -> bool:
     """Return whether an error says that the machine or the GPU had too little memory."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in NO_MEMORY)
@@ -68,9 +79,12 @@ def choose_device(name: str = "auto") -> torch.device:
 
     Raises:
         ValueError: The name is none of these, or the machine has no such device.
+        NoDevice: The container was given a GPU, and CUDA finds none. The CPU would be slow and cost as much.
 
     """
     if name == "auto":
+        if not torch.cuda.is_available() and (gpu := os.environ.get(ASKED, "")) not in NONE:
+            raise NoDevice(f"{ASKED} is {gpu}, but CUDA finds no GPU: check the driver, or set FRAMEBRUSH_DEVICE=cpu")
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind not in {"cpu", "cuda"} or (index and not index.isdecimal()) or (kind == "cpu" and index):

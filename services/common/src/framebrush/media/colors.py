@@ -114,10 +114,10 @@ class Converter:
             pixels: Any = image.to_ndarray()  # The format makes it uint8 or uint16.
             return to_bt709(pixels, self._transfer) if self._transfer else pixels
         green, blue, red = (
-            np.frombuffer(plane, np.uint8).reshape(image.height, plane.line_size)[:, : image.width]
+            np.frombuffer(memoryview(plane), np.uint8).reshape(image.height, plane.line_size)[:, : image.width]
             for plane in image.planes
         )
-        return cv2.merge((blue, green, red))  # type: ignore[return-value]  # OpenCV's stubs leave the dtype open
+        return np.asarray(cv2.merge((blue, green, red)), np.uint8)
 
     def to_frame(self, image: BgrImage, pixel_format: str) -> VideoFrame:
         """Return an image (H, W, 3) of uint8, blue first, as a frame in ``pixel_format``."""

@@ -117,8 +117,11 @@ class AzureBlobs:
             HttpResponseError: Storage refused to delete one of them. The others may be deleted.
         """
         for answer in client.delete_blobs(*names, raise_on_any_failure=False):
-            if answer.status_code not in (202, 404):
-                raise HttpResponseError(response=answer)
+            code = answer.headers.get("x-ms-error-code")
+            if answer.status_code != 202 and code != "BlobNotFound":
+                error = HttpResponseError(response=answer)
+                error.error_code = code  # type: ignore[attr-defined]  # as the SDK does with other answers
+                raise error
 
     def create_containers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Create the containers that do not exist yet; return the names of those that this call created."""

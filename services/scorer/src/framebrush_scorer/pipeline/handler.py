@@ -2,13 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
 from tarfile import TarError
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ from framebrush.contracts import (
 from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
 from framebrush.runs import Runs, Work, work_metadata
-from framebrush.service import frames_in, frames_out, ordered_map
+from framebrush.service import cores, frames_in, frames_out
 from framebrush.storage import Store, write_once
 from framebrush.styles import Library
 from framebrush_scorer.device import check_device, choose_device
@@ -38,6 +39,8 @@ from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth
 from framebrush_scorer.settings import ScorerSettings
 
+T = TypeVar("T")
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
@@ -54,12 +57,14 @@ class FrameFailed(PermanentError):
 class Scorer:
     """Handles the queue ``batches``. Several threads call it at a time.
 
-    The model has a thread of its own, since OpenMP keeps a team of threads for every thread that computes. While it
-    works on a batch, the callers download and decode the next, or encode and upload the last.
+    Images are decoded and encoded by threads that all batches share. The model has a thread of its own, since
+    OpenMP keeps a team of threads for every thread that computes. While it works on a batch, the callers download
+    and decode the next, or encode and upload the last.
     """
 
     def __init__(self, store: Store, settings: ScorerSettings) -> None:
-        self._store, self._threads = store, settings.codec_threads
+        self._store = store
+        self._codecs = ThreadPoolExecutor(settings.codec_threads or cores(), thread_name_prefix="codec")
         self._runs = Runs(store, settings.work_container)
         self._work = Work(self._runs, keep_frames=settings.keep_frames)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -156,13 +161,18 @@ class Scorer:
             pack = PackWriter(manifest.options.pack_codec)
             for some in (indices[first : first + part] for first in range(0, len(indices), part)):
                 with self._cores:
-                    decoded = list(ordered_map(decode, some, self._threads))
+                    decoded = self._each(decode, some)
                     results = self._apply(rendition.model, manifest, decoded)
-                    encoded = list(ordered_map(encode, results, self._threads))
+                    encoded = self._each(encode, results)
                 for index, result in zip(some, encoded, strict=True):
                     self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
         frames_out.inc(len(indices))
+
+    def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Return the results of a function in the order of the items. The codecs' threads compute them."""
+        contexts = [copy_context() for _ in items]  # They keep the run in log lines.
+        return list(self._codecs.map(lambda context, item: context.run(function, item), contexts, items))
 
     def _read(self, data: bytes) -> dict[int, bytes]:
         try:
