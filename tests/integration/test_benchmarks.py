@@ -74,6 +74,24 @@ def test_steadiness(tmp_path: Path) -> None:
     assert [row["style"] for row in json.loads(path.read_text())["rows"]] == ["the film itself", "gouache"]
 
 
+@pytest.mark.parametrize("chart", [[], ["--chart"]])
+def test_simulation(tmp_path: Path, chart: list[str]) -> None:
+    path, sizes = tmp_path / "simulation.json", ("--frames", "24000", "--scorers", "1", "4", "64", "--height", "1080")
+    run(sys.executable, *("tests/bench/simulation.py", *sizes, *chart, "--json", str(path)))
+    found = json.loads(path.read_text())
+    one, four, many = found["rows"]
+    alone = 24_000 / (600 * 65 / 989 / 2.25)
+    assert alone < one["seconds"] < 1.1 * alone, "one T4 is what limits"
+    assert (one["limit"], one["speed-up"]) == ("devices", 1)
+    assert 1 < four["speed-up"] <= 4
+    if chart:
+        assert (many["stitchers"], many["limit"]) == (10, "stitchers")
+    else:
+        assert four["speed-up"] < many["speed-up"] <= 64
+    assert found["dollars"].keys() == {"GPU", "CPU", "storage", "bus"}
+    assert min(found["dollars"].values()) > 0
+
+
 def test_every_benchmark_that_a_document_names_has_a_test() -> None:
     text, mine = "".join(path.read_text() for path in DOCUMENTS), Path(__file__).read_text()
     scripts = sorted(path.name for path in (ROOT / "tests/bench").glob("*.py") if "def main(" in path.read_text())
