@@ -128,6 +128,9 @@ def measured(result: dict[str, Any]) -> str:
         short_name=short_name,
         long_name=long_name,
         memory="\n".join(f"| {n} | {short[n]:.0f} | {long[n]:.0f} | {long[n] / short[n]:.2f} |" for n in short),
+        simulated=f"{result['simulation']['frames']:,}",
+        speedups="\n".join(speedup_rows(result["simulation"])),
+        costs="\n".join(cost_rows(result["simulation"]["costs"])),
         processes=2,
         connections=broker["connections"],
         sent=broker["sent"],
@@ -145,6 +148,25 @@ def stage_rows(result: dict[str, Any], frames: int, style: str) -> Iterator[str]
             cells = [name, f"`{model}`" if name == "scorer" else "", speed, f"{stage['startup']:.1f} s"]
             cells += [f"{stage['cpu']:.1f}", f"{stage['memory']:.0f} MB", LIMITS[name]]
             yield f"| {' | '.join(cells)} |"
+
+
+def speedup_rows(simulation: dict[str, Any]) -> Iterator[str]:
+    """The rows of the simulation: with as many pods as it takes, and with the chart's."""
+    for free, chart in zip(simulation["free"], simulation["chart"], strict=True):
+        cells = [str(free["scorers"])]
+        for each in (free, chart):
+            cells += [f"{each['splitters']}, {each['stitchers']}", f"{each['seconds']:,.0f}", f"{each['speed-up']:.1f}"]
+            cells += [f"{each['limit']} ({each['busy']:.0%})"]
+        yield f"| {' | '.join(cells)} |"
+
+
+def cost_rows(costs: list[dict[str, Any]]) -> Iterator[str]:
+    """The rows of what 1,000 frames cost."""
+    for each in costs:
+        parts = [each[name] for name in ("GPU", "CPU", "storage", "bus")]
+        shown = [f"{100 * dollars:.3f}" for dollars in (*parts, sum(parts))]
+        share = (each["storage"] + each["bus"]) / each["GPU"]
+        yield f"| {each['card']} | {each['height']} | {' | '.join(shown)} | {share:.0%} |"
 
 
 def count_rows(counts: dict[str, int], frames: int) -> Iterator[str]:

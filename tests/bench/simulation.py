@@ -60,6 +60,7 @@ class Card:
     """Dollars per hour, assumed."""
 
 
+SCORERS = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 CARDS = {"T4": Card(65, 4, 0.526), "A100": Card(312, 24, 3.673), "H100": Card(H100_TFLOPS, 40, 6.98)}
 
 
@@ -270,13 +271,24 @@ def simulate(name: str, height: int, frames: int, scorers: list[int], figures: d
     return {"card": name, "height": height, "frames": frames, "rows": rows, "dollars": cost(setup, card)}
 
 
+def overview(figures: dict[str, Any], frames: int) -> dict[str, Any]:
+    """What ``docs/benchmarks.md`` tells: a film on T4s, with as many pods as it takes and the chart's; all costs."""
+    found = [simulate("T4", 720, frames, SCORERS, figures, chart=chart) for chart in (False, True)]
+    costs = [
+        {"card": name, "height": height, **cost(next(setups(card, height, frames, [1], figures, chart=False)), card)}
+        for name, card in CARDS.items()
+        for height in (720, 1080)
+    ]
+    return {"frames": frames, "free": found[0]["rows"], "chart": found[1]["rows"], "costs": costs}
+
+
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--card", choices=list(CARDS), default="T4")
     parser.add_argument("--height", type=int, choices=(720, 1080), default=720)
     parser.add_argument("--frames", type=int, default=172_800, help="two hours at 24 frames/s by default")
-    parser.add_argument("--scorers", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64, 128, 256])
+    parser.add_argument("--scorers", type=int, nargs="+", default=SCORERS)
     parser.add_argument("--chart", action="store_true", help="at most the chart's default replicas of the other stages")
     parser.add_argument("--figures", type=Path, default=DOCS, help="the folder of benchmarks.json")
     parser.add_argument("--json", type=Path)
