@@ -26,6 +26,7 @@ from framebrush.errors import BlobNotFound, OutputTaken, RunExists
 from framebrush.runs import Runs
 from framebrush.storage import MemoryStore
 from framebrush_splitter.handler import Splitter
+from framebrush_splitter.plan import batch_size
 from framebrush_splitter.settings import SplitterSettings
 
 INPUT = BlobRef(container="input", name="film.mp4")
@@ -281,3 +282,13 @@ def test_a_film_that_comes_with_a_request_of_its_own_starts_nothing_else(store: 
     assert start(splitter(store), announced) == []
     assert start(splitter(store), message) == []
     assert list(Runs(store, "work").ids()) == []
+
+
+def test_a_batch_has_as_many_frames_as_its_work_allows() -> None:
+    sizes = {720: (1280, 720), 1080: (1920, 1080), 2160: (3840, 2160), 4320: (7680, 4320), 48: (64, 48)}
+    assert {lines: batch_size(*size, None) for lines, size in sizes.items()} == {
+        720: 60, 1080: 27, 2160: 6, 4320: 1, 48: 64,
+    }  # fmt: skip
+    assert batch_size(1280, 720, None, smoothed=True) == 17
+    assert [batch_size(1280, 720, None, models=models) for models in (1, 2, 3, 4, 8)] == [60, 30, 20, 17, 17]
+    assert batch_size(1280, 720, 5, models=8, smoothed=True) == 5

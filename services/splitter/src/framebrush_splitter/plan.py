@@ -17,10 +17,11 @@ from framebrush.media import codec_name, strictly_increasing
 from framebrush_splitter.bitstream import hidden, is_random_access_point, untimed
 
 BATCH_PIXELS = 56_000_000
-"""The pixels of a score batch: at any resolution a second or two of GPU time, and so few that storage and the bus cost
-little beside it. A scorer takes it through the model in parts."""
-SMOOTHED_PIXELS = 16_000_000
-"""The pixels of a score batch whose frames are averaged with their neighbours: all of them are in memory at once."""
+"""The pixels that a score batch takes through models: at any resolution a second or two of GPU time, and so many that
+storage and the bus cost little beside it. A scorer takes them through the model in parts."""
+LEAST_PIXELS = 16_000_000
+"""The pixels of a score batch that many models paint, or whose frames are averaged with their neighbours, so that all of
+them are in memory at once."""
 PACK_BYTES = 256 * 2**20
 """The bytes that a pack may have; it is made in memory."""
 FRAME_BYTES = {"jpeg": 0.5, "png": 2}
@@ -145,9 +146,9 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
     )
 
 
-def batch_size(width: int, height: int, requested: int | None, *, smoothed: bool = False) -> int:
+def batch_size(width: int, height: int, requested: int | None, *, models: int = 1, smoothed: bool = False) -> int:
     """Return the number of frames of a score batch, 1 to 64, for frames of so many pixels, or as requested."""
-    pixels = SMOOTHED_PIXELS if smoothed else BATCH_PIXELS
+    pixels = LEAST_PIXELS if smoothed else max(LEAST_PIXELS, BATCH_PIXELS // models)
     return requested or max(1, min(64, pixels // (width * height)))
 
 
