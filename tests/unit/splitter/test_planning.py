@@ -289,6 +289,6 @@ def test_a_batch_has_as_many_frames_as_its_work_allows() -> None:
     assert {lines: batch_size(*size, None) for lines, size in sizes.items()} == {
         720: 60, 1080: 27, 2160: 6, 4320: 1, 48: 64,
     }  # fmt: skip
-    assert batch_size(1280, 720, None, smoothed=True) == 17
+    assert batch_size(1280, 720, None, heavy=True) == 17
     assert [batch_size(1280, 720, None, models=models) for models in (1, 2, 3, 4, 8)] == [60, 30, 20, 17, 17]
-    assert batch_size(1280, 720, 5, models=8, smoothed=True) == 5
+    assert batch_size(1280, 720, 5, models=8, heavy=True) == 5

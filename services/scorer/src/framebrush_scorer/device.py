@@ -42,7 +42,7 @@ class DeviceLost(Unfit):
     suspect = True
 
 
-class NoDevice(Unfit):
+class NoDevice(Unfit, ValueError):
     """There is no such device, although there should be one."""
 
 
@@ -78,8 +78,9 @@ def choose_device(name: str = "auto") -> torch.device:
     """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one.
 
     Raises:
-        ValueError: The name is none of these, or the machine has no such device.
-        NoDevice: The container was given a GPU, and CUDA finds none. The CPU would be slow and cost as much.
+        ValueError: The name is none of these.
+        NoDevice: The machine has no such device; or the container was given a GPU, and CUDA finds none. The CPU would
+            be slow and cost as much.
 
     """
     if name == "auto":
@@ -90,7 +91,7 @@ def choose_device(name: str = "auto") -> torch.device:
     if kind not in {"cpu", "cuda"} or (index and not index.isdecimal()) or (kind == "cpu" and index):
         raise ValueError(f"device {name!r} is not one of: auto, cpu, cuda, cuda:N")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
+        raise NoDevice(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
     return torch.device(name)
 
 

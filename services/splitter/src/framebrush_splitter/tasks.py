@@ -84,7 +84,7 @@ def plan_run(
         video.height,
         options.batch_frames,
         models=1 + len(options.more_models),
-        smoothed=bool(options.smoothing),
+        heavy=options.pack_codec == "png" or options.smoothing > 0,
     )
     outputs = _names(request, (options.model, *options.more_models), output.suffix, output_container)
     yield Manifest(
