@@ -16,12 +16,13 @@ SERVICES = {"splitter", "dispatcher", "scorer", "stitcher"}
 
 def run(*command: str) -> str:
     variables = os.environ | {"PYTHONPATH": "tests"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=variables, timeout=280, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=variables, timeout=850, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a minute where nothing else runs: services are started a dozen times
 def test_make_bench(tmp_path: Path) -> None:
     run("make", "bench", f"OPTIONS=--smoke --output {tmp_path}")
     found = json.loads((tmp_path / "benchmarks.json").read_text())
