@@ -249,6 +249,19 @@ def test_a_name_that_a_crash_left_in_the_index_is_taken_away(runs: Runs) -> None
     assert list(runs.listed()) == ["nobody"], "it may be about to begin"
 
 
+def test_a_run_that_was_deleted_leaves_the_index(runs: Runs, clock: list[float]) -> None:
+    add(runs, "a", State.RUNNING)
+    runs.store.delete([runs.blobs("a").status])
+    tracker = Tracker(runs)
+    tracker()
+    clock[0] += module.SWEEP - 1
+    tracker()
+    assert list(runs.listed()) == ["a"], "it may be about to begin"
+    clock[0] += 1
+    tracker()
+    assert list(runs.listed()) == []
+
+
 def test_a_run_that_is_reopened_while_it_is_taken_out_of_the_index_stays_in_it(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ class Tracker:
 
     def __init__(self, runs: Runs) -> None:
         self._runs, self._due, self._sweep_due, self._meter = runs, 0.0, 0.0, Meter(runs)
+        self._strays = set[str]()
         self._unreadable = dict[str, str]()
         """What is wrong with the runs that cannot be read; it is logged when it changes."""
         self._export([])
@@ -58,7 +59,7 @@ class Tracker:
             try:
                 status = self._look(run_id)
             except BlobNotFound as error:  # It was deleted, or is not there yet.
-                log.info("not tracked: %s", error)
+                log.debug("not tracked: %s", error)
                 continue
             except (Unavailable, Unfit):
                 raise
@@ -75,8 +76,15 @@ class Tracker:
         self._due = time.monotonic() + 9 * (time.monotonic() - started)
 
     def _sweep(self) -> None:
-        """Put the runs into the index that are active by their statuses."""
+        """Put the runs into the index that are active by their statuses.
+
+        Those that had no status at the last sweep and have none now are taken out: they were deleted.
+        """
         listed, found = set(self._runs.listed()), dict(self._runs.ids())
+        strays = listed - found.keys()
+        for run_id in strays & self._strays:
+            self._runs.unlist(run_id)
+        self._strays = strays
         for run_id, state in found.items():
             if run_id not in listed and (state is None or not state.ended):
                 self._runs.list_active(run_id)

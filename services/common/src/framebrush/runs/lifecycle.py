@@ -1,12 +1,13 @@
 """The life cycle of a run: it is created, changes under the ETag of its status, ends once, and may be reopened."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
 
 from framebrush.contracts import Failure, SegmentPlanned, State, Status
-from framebrush.errors import BlobNotFound, Conflict
+from framebrush.errors import BlobNotFound, Conflict, FramebrushError
 from framebrush.runs.attempts import attempts
 from framebrush.runs.documents import RunDocuments
 
@@ -110,7 +111,8 @@ class Runs(RunDocuments):
         self.update(run_id, change)
         if won:
             _ended.labels(state).inc()
-            self.unlist(run_id)
+            with suppress(FramebrushError):  # The run has ended all the same; the dispatcher takes it out later.
+                self.unlist(run_id)
         return won
 
     def list_active(self, run_id: str) -> None:
