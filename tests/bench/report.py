@@ -71,7 +71,7 @@ def compared(result: dict[str, Any]) -> str:
         cells = list[str]()
         for kind in ("wall", "cpu"):
             a, b = (sum(result[each][part][kind] for part in parts) for each in ("before_seconds", "after_seconds"))
-            cells += [f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}"]
+            cells += [f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}" if a else "-"]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return COMPARED.format(**{**result, "rows": "\n".join(rows)})
 

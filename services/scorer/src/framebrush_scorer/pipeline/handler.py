@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from framebrush.contracts import (
 )
 from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
+from framebrush.messaging import defer_interrupts
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import cores, frames_in, frames_out
 from framebrush.storage import Store, write_once
@@ -171,8 +172,17 @@ class Scorer:
 
     def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
         """Return the results of a function in the order of the items. The codecs' threads compute them."""
-        contexts = [copy_context() for _ in items]  # They keep the run in log lines.
-        return list(self._codecs.map(lambda context, item: context.run(function, item), contexts, items))
+        pending = self._submit(function, items)
+        try:
+            return [each.result() for each in pending]
+        finally:
+            for each in pending:
+                each.cancel()  # This changes nothing unless the wait was interrupted.
+
+    @defer_interrupts
+    def _submit(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future[R]]:
+        """Hand items over. An interrupt in the middle could leave a lock of the pool behind, which all batches need."""
+        return [self._codecs.submit(copy_context().run, function, item) for item in items]  # keeps the run in log lines
 
     def _read(self, data: bytes) -> dict[int, bytes]:
         try:
