@@ -19,6 +19,8 @@ WORKERS ?= 3
 SEEDS ?= 200
 SEED ?=
 KEEP ?=
+# Further options of a benchmark: `OPTIONS=--help` tells them.
+OPTIONS ?=
 RESULT = .framebrush/demo/$(basename $(notdir $(VIDEO))).$(if $(STYLE_IMAGE),$(basename $(notdir $(STYLE_IMAGE))),$(STYLE))
 
 IMAGES := broker dispatcher splitter stitcher scorer
@@ -103,13 +105,13 @@ dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
 	@$(BIN)/python tests/tools/dashboards.py
 
 bench: setup $(CLIP) ## Measure every stage and the whole; see docs/benchmarks.md.
-	@$(BIN)/python tests/bench/run.py
+	@$(BIN)/python tests/bench/run.py $(OPTIONS)
 
 bench-compare: setup $(CLIP) ## Measure splitter and stitcher against an earlier version, in turns; BEFORE=COMMIT.
-	@$(BIN)/python tests/bench/compare.py --before "$(BEFORE)"
+	@$(BIN)/python tests/bench/compare.py --before "$(BEFORE)" $(OPTIONS)
 
 bench-images: setup ## Measure the images: megabytes, and seconds until ready.
-	@$(BIN)/python tests/bench/images.py --tag "$(TAG)"
+	@$(BIN)/python tests/bench/images.py --tag "$(TAG)" $(OPTIONS)
 
 fuzz: setup ## Put 10,000 mutated films through the services, about an hour; the tally goes into docs/video.md.
 	@$(BIN)/python tests/tools/fuzz.py

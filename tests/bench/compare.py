@@ -15,7 +15,7 @@ from typing import Any
 
 from machine import machine
 from processes import say
-from report import DATA, PAGE, write
+from report import DOCS, load, write
 from run import CLIP
 
 WORKER = Path(__file__).with_name("handlers.py")
@@ -74,10 +74,10 @@ def main() -> None:
     parser.add_argument("--video", type=Path, default=CLIP)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--times", type=int, default=2, help="runs of each turn")
+    parser.add_argument("--output", type=Path, default=DOCS, help="the folder of benchmarks.json and benchmarks.md")
     options = parser.parse_args()
-    result = json.loads(DATA.read_text())
-    write(result | {"compared": measure(options.before, options.video, options.turns, options.times)})
-    say(f"written: {PAGE}")
+    result = measure(options.before, options.video, options.turns, options.times)
+    say(f"written: {write(load(options.output) | {'compared': result}, options.output)}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Containers share the host's network with the broker and Azurite, which run besid
 """
 
 import argparse
-import json
 import re
 import statistics
 import subprocess
@@ -13,12 +12,14 @@ import urllib.error
 import urllib.request
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from machine import machine
 from processes import say, wait_for
-from report import DATA, write
+from report import DOCS, load, write
 from runs import Bench, bench
 
 from framebrush.contracts import BatchReady, BatchScored, FrameRange, Message, PackReady, SegmentPlanned
@@ -121,11 +122,11 @@ def imports(log: str) -> dict[str, float]:
     return {"all": sum(times.values()) / 1e6} | {name: micros / 1e6 for name, micros in times.most_common(4)}
 
 
-def measure(tag: str, times: int) -> dict[str, Any]:
+def measure(tag: str, times: int, services: Sequence[str]) -> dict[str, Any]:
     """Every figure of the section."""
     found = dict[str, Any]()
     with bench() as stand:
-        for name in FIRST:
+        for name in services:
             image = f"framebrush/{name}:{tag}"
             say(f"{image}: start-up")
             ready, handled = list[float](), list[float]()
@@ -152,9 +153,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tag", required=True)
     parser.add_argument("--times", type=int, default=3, help="starts of each image, of which the median counts")
+    parser.add_argument("--services", nargs="+", choices=list(FIRST), default=list(FIRST))
+    parser.add_argument("--output", type=Path, default=DOCS, help="the folder of benchmarks.json and benchmarks.md")
     options = parser.parse_args()
-    result = json.loads(DATA.read_text()) | {"images": measure(options.tag, options.times)}
-    write(result)
+    result = measure(options.tag, options.times, options.services)
+    say(f"written: {write(load(options.output) | {'images': result}, options.output)}")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,17 @@
 import multiprocessing
 import time
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext
 
-from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
 
 from framebrush_broker.testing import running_broker
 
-PROCESSES, CONNECTIONS = 2, 200
+PROCESSES = 2
 
 
 def _send(connection: str, count: int) -> None:
@@ -27,14 +31,46 @@ def _receive(connection: str, count: int) -> None:
                 done += 1
 
 
-def throughput(count: int) -> tuple[float, float]:
-    """Messages per second sent, and received and completed, one by one, with 200 further connections open."""
+def _hold(connection: str, count: int, ready: Connection) -> None:
+    """Open so many connections, say so, and hold them until this process is killed."""
+
+    def opened(_: int) -> ServiceBusSender:
+        return ServiceBusClient.from_connection_string(connection).get_queue_sender("idle").__enter__()
+
+    with ThreadPoolExecutor(32) as pool:
+        held = list(pool.map(opened, range(count)))
+    ready.send(len(held))
+    time.sleep(3600)
+
+
+@contextmanager
+def idle(spawn: SpawnContext, connection: str, count: int) -> Iterator[None]:
+    """So many further connections, in a process of their own.
+
+    The SDK takes up to ten seconds to close one that has idled: the process is killed instead, which closes them all.
+    """
+    ready, tell = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=_hold, args=(connection, count, tell), daemon=True)
+    process.start()
+    tell.close()
+    try:
+        if not ready.poll(120) or ready.recv() != count:
+            raise TimeoutError(f"{count} connections were not open within 120 s")
+        yield
+    finally:
+        process.kill()
+        process.join()
+        ready.close()
+
+
+def throughput(count: int, connections: int) -> tuple[float, float]:
+    """Messages per second sent, and received and completed, one by one, with further connections open."""
     spawn = multiprocessing.get_context("spawn")
     rates = []
-    with running_broker(arguments=["--queue", "bench", "--queue", "idle"]) as broker, ExitStack() as stack:
-        for _ in range(CONNECTIONS):
-            client = stack.enter_context(ServiceBusClient.from_connection_string(broker.connection_string))
-            stack.enter_context(client.get_queue_sender("idle"))
+    with (
+        running_broker(arguments=["--queue", "bench", "--queue", "idle"]) as broker,
+        idle(spawn, broker.connection_string, connections),
+    ):
         for task in (_send, _receive):
             with spawn.Pool(PROCESSES) as pool:
                 pool.map(_warm, range(PROCESSES))

@@ -4,42 +4,102 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urljoin
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from framebrush_cli.local import Home, Part, Stack, plan_stack, probe
+
+SAMPLING = 0.5
+"""Seconds between two looks at the memory of a process and its children."""
+STORAGE, BUS = "framebrush_blob_requests_total", "framebrush_messages_total"
+"""The counters of requests to storage, by operation, and of messages settled."""
+BYTES = "framebrush_blob_bytes_total"
+"""The counter of bytes read from and written to storage, by direction."""
 
 
 class Process:
     """A part that runs."""
 
     def __init__(self, part: Part, environment: dict[str, str], log: Path) -> None:
-        self.name, self.log = part.name, log
+        self.name, self.log, self._part = part.name, log, part
         started = time.perf_counter()
         with log.open("ab") as output:
             variables = {**os.environ, **environment, **part.environment}
             self._process = subprocess.Popen(part.command, stdout=output, stderr=subprocess.STDOUT, env=variables)
+        self._root, self._peak, self._ended = psutil.Process(self._process.pid), 0, threading.Event()
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
+        self._sampler.start()
         wait_for(lambda: probe(part.probe) is None, f"{part.name} to get ready", 90, step=0.02)
         self.startup = time.perf_counter() - started
         """Seconds from the start of the process until it is ready."""
 
     def peak_memory(self) -> float:
-        """Largest resident set so far, in MB (10^6 bytes); the sum of its own and those of processes it has started."""
-        process, total = psutil.Process(self._process.pid), 0
-        for each in (process, *process.children(recursive=True)):
-            found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{each.pid}/status").read_text())
-            assert found is not None
-            total += int(found[1]) * 1024
-        return total / 1e6
+        """The largest memory so far, in MB (10^6 bytes), of the process and all those that it has started.
+
+        It is the largest sum, over all looks at them, of the largest resident sets of the processes that lived.
+        """
+        self._look()
+        return self._peak / 1e6
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, of the process and all those that it has started, in user and kernel mode."""
+        total = 0.0
+        for each in self._family():
+            with suppress(psutil.Error):
+                times = each.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+        return total
+
+    def counts(self) -> Counter[str]:
+        """What the service has counted so far: requests, bytes and messages; nothing of a backend."""
+        found = Counter[str]()
+        if self._part.kind == "backend":
+            return found
+        with urllib.request.urlopen(urljoin(self._part.probe, "/metrics"), timeout=10) as answer:
+            text = answer.read().decode()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == STORAGE:
+                    found[f"storage {sample.labels['operation']}"] += int(sample.value)
+                elif sample.name == BYTES:
+                    found[f"bytes {sample.labels['direction']}"] += int(sample.value)
+                elif sample.name == BUS:
+                    found["messages"] += int(sample.value)
+        return found
 
     def end(self) -> None:
         """SIGTERM, and wait."""
+        self._ended.set()
         self._process.terminate()
         self._process.wait(60)
+        self._sampler.join()
+
+    def _family(self) -> list[psutil.Process]:
+        try:
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _sample(self) -> None:
+        while not self._ended.wait(SAMPLING):
+            self._look()
+
+    def _look(self) -> None:
+        total = 0
+        for each in self._family():
+            with suppress(OSError):  # It has ended meanwhile.
+                found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{each.pid}/status").read_text())
+                total += int(found[1]) * 1024 if found else 0
+        self._peak = max(self._peak, total)
 
 
 class Parts:

@@ -1,55 +1,15 @@
 """The figures as ``docs/benchmarks.md``."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-DATA, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
-"""The figures, and what is written from them."""
+DOCS = Path("docs")
+"""The folder of the figures, and of the page that is written from them."""
 
-TEMPLATE = """# Benchmarks
-
-Written by `make bench` on {date}. Machine: {machine}. Clip: {clip}, 1280x720, {frames} frames, 25 frames/s, with sound.
-Absolute times vary between machines and between runs; the ratios are taken within one run.
-
-## Each stage alone
-
-Every service by itself on the whole clip, one after the other, as a process with the broker and Azurite beside it.
-
-| service | model | frames/s | start to ready | peak memory | what limits it |
-|---|---|---:|---:|---:|---|
-{stages}
-
-A scorer with `{style}` reaches **{scorer_share:.0%}** of the bare model's {bare:.2f} frames/s, that is of the model
-called in a loop on arrays in memory.
-
-## The whole
-
-| what | seconds | against ffmpeg |
-|---|---:|---:|
-| `identity`, from trigger to the end of the run (median of {times}) | {wall:.2f} | **{ratio:.2f}** |
-| ffmpeg: decode → JPEG files → H.264 with the same settings, sound copied (median) | {ffmpeg:.2f} | 1 |
-| `{style}`, once | {styled:.1f} | |
-
-Single runs, `identity` against ffmpeg in turns: {pairs}.
-
-## Memory against the length of the video
-
-Peak resident set in MB, `identity`, 1280x720, measured on {memory_date}.
-
-| service | 10 s | 2 min | ratio |
-|---|---:|---:|---:|
-{memory}
-
-## The local broker
-
-One message at a time, {processes} client processes on the same cores, 200 further connections open.
-
-| what | messages/s |
-|---|---:|
-| sent | {sent:.0f} |
-| received and completed | {settled:.0f} |
-"""
+TEMPLATE = Path(__file__).with_name("page.md").read_text()
 
 LIMITS = {
     "splitter": "JPEG encoding and colour conversion",
@@ -111,45 +71,112 @@ def compared(result: dict[str, Any]) -> str:
         cells = list[str]()
         for kind in ("wall", "cpu"):
             a, b = (sum(result[each][part][kind] for part in parts) for each in ("before_seconds", "after_seconds"))
-            cells += [f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}"]
+            cells += [f"{a:.2f}", f"{b:.2f}", f"{b / a:.2f}" if a else "-"]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return COMPARED.format(**{**result, "rows": "\n".join(rows)})
 
 
-def write(result: dict[str, Any]) -> None:
-    """Write the figures and the page."""
-    DATA.write_text(json.dumps(result, indent=2) + "\n")
-    rows, frames, style = list[str](), result["frames"], result["style"]
-    for model in ("identity", style):
-        for name, stage in result[f"stages {model}"].items():
-            if model == style and name != "scorer":
-                continue
-            speed = f"{frames / stage['seconds']:.1f}" if stage["seconds"] else "-"
-            shown = f"`{model}`" if name == "scorer" else ""
-            start, memory = stage["startup"], stage["memory"]
-            rows.append(f"| {name} | {shown} | {speed} | {start:.1f} s | {memory:.0f} MB | {LIMITS[name]} |")
-    whole, long, short = result["identity"], result["memory"]["120"], result["memory"]["10"]
-    text = TEMPLATE.format(
+def load(folder: Path) -> dict[str, Any]:
+    """The figures that are there."""
+    path = folder / "benchmarks.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def write(result: dict[str, Any], folder: Path = DOCS) -> Path:
+    """Write the figures and the page; return the path of the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmarks.json").write_text(json.dumps(result, indent=2) + "\n")
+    sections = [measured(result)] if "frames" in result else ["# Benchmarks\n"]
+    sections += [images(result["images"])] if "images" in result else []
+    sections += [compared(result["compared"])] if "compared" in result else []
+    page = folder / "benchmarks.md"
+    page.write_text("".join(sections) + Path(__file__).with_name("notes.md").read_text())
+    return page
+
+
+def measured(result: dict[str, Any]) -> str:
+    """The sections of ``make bench``."""
+    frames, style, bare = result["frames"], result["style"], result["bare model"]
+    whole, broker = result["identity"], result["broker"]
+    (short_name, short), *_, (long_name, long) = 2 * tuple(result["memory"]["films"].items())
+    return TEMPLATE.format(
         date=result["date"],
+        minutes=result["minutes"],
         machine=result["machine"],
         clip=result["clip"],
         frames=frames,
         style=style,
-        stages="\n".join(rows),
-        bare=result["bare model"],
-        scorer_share=frames / result[f"stages {style}"]["scorer"]["seconds"] / result["bare model"],
+        stages="\n".join(stage_rows(result, frames, style)),
+        small=f"{bare['width']}x{bare['height']}",
+        painting=bare["painting"],
+        network=bare["network"],
+        scorer_share=frames / result[f"stages {style}"]["scorer"]["seconds"] / bare["painting"],
         times=len(whole["walls"]),
-        wall=sorted(whole["walls"])[len(whole["walls"]) // 2],
-        ffmpeg=sorted(whole["ffmpeg"])[len(whole["ffmpeg"]) // 2],
+        wall=median(whole["walls"]),
         ratio=whole["ratio"],
+        cpu=median(whole["cpu"]),
+        cpu_ratio=whole["cpu ratio"],
+        services_cpu=median(whole["services cpu"]),
+        services_ratio=whole["services cpu ratio"],
+        ffmpeg=median(whole["ffmpeg"]),
+        ffmpeg_cpu=median(whole["ffmpeg cpu"]),
         pairs=", ".join(f"{a:.2f}/{b:.2f}" for a, b in zip(whole["walls"], whole["ffmpeg"], strict=True)),
+        parts=", ".join(f"{name} {seconds:.1f}" for name, seconds in whole["cpu by part"].items()),
         styled=result["styled wall"],
+        counts="\n".join(count_rows(whole["counts"], whole["counted frames"])),
         memory_date=result["memory"]["date"],
+        short_name=short_name,
+        long_name=long_name,
         memory="\n".join(f"| {n} | {short[n]:.0f} | {long[n]:.0f} | {long[n] / short[n]:.2f} |" for n in short),
+        simulated=f"{result['simulation']['frames']:,}",
+        speedups="\n".join(speedup_rows(result["simulation"])),
+        costs="\n".join(cost_rows(result["simulation"]["costs"])),
         processes=2,
-        sent=result["broker"]["sent"],
-        settled=result["broker"]["settled"],
+        connections=broker["connections"],
+        sent=broker["sent"],
+        settled=broker["settled"],
     )
-    sections = [text, images(result["images"])] if "images" in result else [text]
-    sections += [compared(result["compared"])] if "compared" in result else []
-    PAGE.write_text("".join(sections) + Path(__file__).with_name("notes.md").read_text())
+
+
+def stage_rows(result: dict[str, Any], frames: int, style: str) -> Iterator[str]:
+    """The rows of the stages: all with ``identity``, and the scorer with the style."""
+    for model in dict.fromkeys(("identity", style)):
+        for name, stage in result[f"stages {model}"].items():
+            if model != "identity" and name != "scorer":
+                continue
+            speed = f"{frames / stage['seconds']:.1f}" if stage["seconds"] else "-"
+            cells = [name, f"`{model}`" if name == "scorer" else "", speed, f"{stage['startup']:.1f} s"]
+            cells += [f"{stage['cpu']:.1f}", f"{stage['memory']:.0f} MB", LIMITS[name]]
+            yield f"| {' | '.join(cells)} |"
+
+
+def speedup_rows(simulation: dict[str, Any]) -> Iterator[str]:
+    """The rows of the simulation: with as many pods as it takes, and with the chart's."""
+    for free, chart in zip(simulation["free"], simulation["chart"], strict=True):
+        cells = [str(free["scorers"])]
+        for each in (free, chart):
+            cells += [f"{each['splitters']}, {each['stitchers']}", f"{each['seconds']:,.0f}", f"{each['speed-up']:.1f}"]
+            cells += [f"{each['limit']} ({each['busy']:.0%})"]
+        yield f"| {' | '.join(cells)} |"
+
+
+def cost_rows(costs: list[dict[str, Any]]) -> Iterator[str]:
+    """The rows of what 1,000 frames cost."""
+    for each in costs:
+        parts = [each[name] for name in ("GPU", "CPU", "storage", "bus")]
+        shown = [f"{100 * dollars:.3f}" for dollars in (*parts, sum(parts))]
+        share = (each["storage"] + each["bus"]) / each["GPU"]
+        yield f"| {each['card']} | {each['height']} | {' | '.join(shown)} | {share:.0%} |"
+
+
+def count_rows(counts: dict[str, int], frames: int) -> Iterator[str]:
+    """The rows of what a run moves."""
+    for name, count in sorted(counts.items()):
+        kind, _, what = name.partition(" ")
+        each = 1000 * count / frames
+        if kind == "bytes":
+            yield f"| MB {what} | {each / 1e6:.0f} |"
+        elif kind == "storage":
+            yield f"| requests to storage: {what} | {each:.0f} |"
+    yield f"| messages | {1000 * counts['messages'] / frames:.0f} |"
+    yield f"| operations of the bus | {3000 * counts['messages'] / frames:.0f} |"

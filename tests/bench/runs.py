@@ -2,9 +2,11 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +23,8 @@ from framebrush_cli.settings import settings_from
 
 SERVICES = ("splitter", "dispatcher", "scorer", "stitcher")
 LONG = 3600.0
+POLLED = ("storage list", "bytes read")
+"""What idle services count, too: the dispatcher looks for active runs."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,10 @@ class Stage:
     """Seconds until ready."""
     seconds: float
     """From the first item's begin to the last one's end."""
+    cpu: float
+    """Seconds of CPU since the start of the service, with the processes that it has started."""
     memory: float
-    """Peak, in MB."""
+    """Peak, in MB, with the processes that it has started."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +47,20 @@ class Whole:
 
     wall: float
     """Seconds from the trigger to the end of the run."""
+    cpu: dict[str, float]
+    """Seconds of CPU from the trigger to the end of the run, by part, with the processes that it has started."""
     memory: dict[str, float]
-    """Peak by service, in MB."""
+    """Peak so far by service, in MB, with the processes that it has started."""
+    frames: int
+    counts: dict[str, int]
+    """What the services counted: requests to storage by operation, bytes by direction, messages."""
 
 
 class Bench:
     """A stack with its backends running."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, parts: Parts, backends: dict[str, Process]) -> None:
+        self.parts, self.backends = parts, backends
         self.settings = settings_from(Settings, parts.stack.environment)
         self.blobs = AzureBlobs(self.settings)
         self.blobs.create_containers(("input", "work", "output"))
@@ -72,23 +83,25 @@ class Bench:
         assert status.state not in (State.FAILED, State.CANCELLED), status.error
         return status
 
-    def stages(self, video: Path, model: str) -> tuple[int, dict[str, Stage]]:
+    def stages(self, video: Path, model: str, step: float) -> tuple[int, dict[str, Stage]]:
         """Run one service after the other; the number of frames, and what each stage took.
 
-        Times come from what the stages record; asking often how far they are would slow them down.
+        The dispatcher runs beside the stitcher, too: it tells it which segments are complete. Times come from what the
+        stages record; asking often how far they are would slow them down.
         """
-        request, found, memory = self.upload(video, model), dict[str, Process](), dict[str, float]()
-        run_id, timings = str(request.run_id), dict[str, Timing]()
+        request, found, timings = self.upload(video, model), dict[str, Stage](), dict[str, Timing]()
+        run_id = str(request.run_id)
         with connect(self.settings) as client, MessageSender(client) as sender:
             sender.send(request)
         for name in SERVICES:
-            with self.parts.running(name) as processes:
-                wait_for(lambda name=name: self._done(name, run_id, timings), f"the {name}", LONG, step=2)  # type: ignore[misc]
-                found[name], memory[name] = processes[name], processes[name].peak_memory()
-        frames = self.runs.status(run_id).frames
-        keys = {"splitter": "split", "scorer": "scored", "stitcher": "encoded"}
-        spans = {name: _span(timings[keys[name]]) if name in keys else 0.0 for name in SERVICES}
-        return frames, {name: Stage(found[name].startup, spans[name], memory[name]) for name in SERVICES}
+            beside = ["dispatcher"] if name == "stitcher" else []
+            with self.parts.running(*beside, name) as processes:
+                wait_for(lambda name=name: self._done(name, run_id, timings), f"the {name}", LONG, step=step)  # type: ignore[misc]
+                process = processes[name]
+                found[name] = Stage(process.startup, 0.0, process.cpu(), process.peak_memory())
+        for name, key in {"splitter": "split", "scorer": "scored", "stitcher": "encoded"}.items():
+            found[name] = replace(found[name], seconds=_span(timings[key]))
+        return self.runs.status(run_id).frames, found
 
     def _done(self, name: str, run_id: str, timings: dict[str, Timing]) -> bool:
         status = self.status(run_id)
@@ -109,25 +122,49 @@ class Bench:
             with client.get_queue_receiver(queue) as receiver:
                 return len(receiver.peek_messages(1))
 
-    def whole(self, video: Path, model: str, repeat: int) -> Iterator[Whole]:
-        """Runs of all services together, after their start; one result per run."""
+    def whole(self, video: Path, models: Iterable[str]) -> Iterator[Whole]:
+        """Runs of all services together, one for each model, after their start; one result per run."""
         with (
             self.parts.running(*SERVICES) as processes,
             connect(self.settings) as client,
             MessageSender(client) as sender,
         ):
             sender.open(["triggers"])
-            for _ in range(repeat):
+            parts = self.backends | processes
+            for model in models:
                 request = self.upload(video, model)
-                started = time.perf_counter()
+                run_id = str(request.run_id)
+                cpu, counts = {name: part.cpu() for name, part in parts.items()}, _counts(processes)
+                started = datetime.now(UTC)
                 sender.send(request)
-                wait_for(lambda: self._ended(str(request.run_id)), "the run", LONG, step=0.1)  # noqa: B023
-                wall = time.perf_counter() - started
-                yield Whole(wall, {name: process.peak_memory() for name, process in processes.items()})
+                wait_for(lambda: self._ended(run_id), "the run", LONG, step=0.5)  # noqa: B023
+                status = self.runs.status(run_id)
+                assert status.ended is not None
+                yield Whole(
+                    wall=(status.ended - started).total_seconds(),
+                    cpu={name: part.cpu() - cpu[name] for name, part in parts.items()},
+                    memory={name: process.peak_memory() for name, process in processes.items()},
+                    frames=status.frames,
+                    counts=dict(self._settled(processes) - counts),
+                )
+
+    def _settled(self, processes: dict[str, Process]) -> Counter[str]:
+        """What the services have counted once nothing more comes: the last step clears up after the run has ended."""
+        before = _counts(processes)
+        while True:
+            time.sleep(0.5)
+            after = _counts(processes)
+            if all(after[key] == before[key] for key in after if not key.startswith(POLLED)):
+                return after
+            before = after
 
     def _ended(self, run_id: str) -> bool:
         status = self.status(run_id)
         return status is not None and status.state.ended
+
+
+def _counts(processes: dict[str, Process]) -> Counter[str]:
+    return sum((process.counts() for process in processes.values()), Counter[str]())
 
 
 @contextmanager
@@ -135,8 +172,8 @@ def bench() -> Iterator[Bench]:
     """A stack in a temporary folder, with Azurite and the broker running."""
     with TemporaryDirectory(prefix="framebrush-bench-") as folder:
         parts = Parts(Path(folder) / "stack")
-        with parts.running("azurite", "broker"):
-            yield Bench(parts)
+        with parts.running("azurite", "broker") as backends:
+            yield Bench(parts, backends)
 
 
 def _span(timing: Timing) -> float:

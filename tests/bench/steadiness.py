@@ -8,7 +8,7 @@ A film that would have to be enlarged by more than a third is left out of a size
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,9 @@ def measure(source: list[RgbFrame], paint: Callable[[RgbFrames], RgbFrames], smo
     }
 
 
-def rows(film: Path, count: int, smoothing: float, pictures: Path | None) -> list[dict[str, Any]]:
+def rows(
+    film: Path, count: int, smoothing: float, pictures: Path | None, styles: Sequence[str]
+) -> list[dict[str, Any]]:
     """A row for every style, size and film."""
     frames = list(read_frames(film))
     first = min(len(frames) * 3 // 4, len(frames) - count)
@@ -70,6 +72,8 @@ def rows(film: Path, count: int, smoothing: float, pictures: Path | None) -> lis
         place = {"film": film.stem, "size": f"{size[0]}x{size[1]}"}
         found.append(place | {"style": "the film itself"} | measure(known, lambda frames: frames))
         for name, path in sorted(find_styles(SHIPPED).items()):
+            if styles and name not in styles:
+                continue
             card = read_card(path)
             assert card is not None
             net = measure(known, load(name), smoothing)
@@ -100,12 +104,15 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=12, help="consecutive frames of each film")
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the styles, not of the painters")
     parser.add_argument("--pictures", type=Path, help="folder of the pictures that styles were learned from")
+    parser.add_argument("--styles", nargs="+", default=[], help="all by default")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     result = {
         "machine": machine(),
         "rows": [
-            row for film in options.films for row in rows(film, options.frames, options.smoothing, options.pictures)
+            row
+            for film in options.films
+            for row in rows(film, options.frames, options.smoothing, options.pictures, options.styles)
         ],
     }
     say("| film | size | style | E_warp of the style, 1e-5 | painter's | ratio | strength of the style | painter's |")

@@ -1,12 +1,13 @@
 """How fast styles are: a frame through each, against the network of pytorch/examples as it is written there.
 
-Usage: styles.py [--rounds N] [--threads N] [--json FILE]; prints a table and, if asked, writes the figures.
+Usage: styles.py [--rounds N] [--threads N] [--sizes WxH ...] [--json FILE]; prints a table and, if asked,
+writes the figures.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,7 +89,7 @@ def seconds(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, fl
 
 
 @torch.inference_mode()
-def measure(rounds: int) -> dict[str, Any]:
+def measure(rounds: int, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """Frames per second and decibels of every network, at every size."""
     torch.manual_seed(0)
     reference = plain()
@@ -97,7 +98,7 @@ def measure(rounds: int) -> dict[str, Any]:
     models: dict[str, StyleModel | PainterModel] = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
     models |= {name: PainterModel(name, "cpu") for name in BUILT_IN[1:]}
     result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
-    for width, height in SIZES:
+    for width, height in sizes:
         frame = (255 * torch.rand(1, 3, height, width)).byte()
         frame = nn.functional.avg_pool2d(frame.float(), 5, 1, 2).byte().contiguous(memory_format=torch.channels_last)
         x = pad(frame.float()).contiguous()
@@ -123,16 +124,23 @@ def measure(rounds: int) -> dict[str, Any]:
     return result
 
 
+def size(text: str) -> tuple[int, int]:
+    """A width and a height."""
+    width, height = text.split("x")
+    return int(width), int(height)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=0, help="default: all cores")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--sizes", nargs="+", type=size, default=SIZES, metavar="WxH")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    result = measure(options.rounds)
+    result = measure(options.rounds, options.sizes)
     say(f"{result['machine']}, {result['threads']} threads")
     say("| size | network | format | frames/s | as written | ratio | dB |")
     for row in result["rows"]:

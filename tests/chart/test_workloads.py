@@ -298,3 +298,14 @@ def test_rules_and_dashboards_are_those_of_the_chart() -> None:
     ]
     kept = {path.name: json.loads(path.read_text()) for path in (CHART / "dashboards").glob("*.json")}
     assert {name: json.loads(text) for each in maps for name, text in each["data"].items()} == kept
+
+
+def test_a_scorer_that_is_given_a_gpu_starts_on_nothing_else() -> None:
+    gpu = {"services.scorer.resources.limits": {"nvidia.com/gpu": 1}}
+    for values, device in (
+        ({}, None),
+        (gpu, "cuda"),
+        (gpu | {"services.scorer.settings.device": "cpu"}, "cpu"),
+        (gpu | {"services.scorer.settings.device": "auto"}, "auto"),
+    ):
+        assert render("", values).environment("framebrush-scorer-default").get("FRAMEBRUSH_DEVICE") == device

@@ -95,6 +95,10 @@ terminationGracePeriod: {{ addf $grace .metricsLinger 15 | ceil | int64 }}
 {{- range $name, $value := $workload.settings }}
 FRAMEBRUSH_{{ $name | snakecase | upper }}: {{ include "framebrush.scalar" $value | quote }}
 {{- end }}
+{{- /* A pod that is given a GPU does not paint on the CPU if CUDA finds none: it does not start. */}}
+{{- if and (eq $workload.component "scorer") (hasKey (dig "limits" dict $workload.resources) "nvidia.com/gpu") (not (hasKey $workload.settings "device")) }}
+FRAMEBRUSH_DEVICE: cuda
+{{- end }}
 FRAMEBRUSH_CONCURRENCY: {{ include "framebrush.scalar" $workload.concurrency | quote }}
 FRAMEBRUSH_MESSAGE_TIMEOUT: {{ $workload.timing.messageTimeout | quote }}
 FRAMEBRUSH_DRAIN_GRACE: {{ $workload.timing.drainGrace | quote }}

@@ -13,6 +13,7 @@ from support.pipeline import Pipeline
 
 from framebrush.contracts import VideoProperties
 from framebrush.media import HLG, PQ, Converter, styled, to_bt709
+from framebrush.media.colors import full_range, matrix
 
 Floats = npt.NDArray[np.float64]
 BAR = 16
@@ -226,3 +227,24 @@ def test_rgb_is_tagged_with_the_matrix_that_is_used() -> None:
     assert styled(small.model_copy(update={"height": 720}), "yuv420p").color_space == 1
     assert styled(properties("yuv420p", 2, full=False), "yuv420p").color_space == 2
     assert styled(small, "gbrp").color_space == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (66, 50), (1280, 720), (63, 47)])
+@pytest.mark.parametrize("pixel_format", [*FORMATS, "yuvj420p", "nv12", "yuv410p", "gray", "rgb24", "rgb555le", "pal8"])
+def test_images_are_those_of_the_direct_conversion(pixel_format: str, width: int, height: int) -> None:
+    """Whichever way is faster is taken; the values are those of swscale's own bgr24."""
+    generator = np.random.default_rng(0)
+    frame = av.VideoFrame(width, height, pixel_format)
+    for plane in frame.planes:
+        plane.update(generator.integers(0, 256, plane.buffer_size, dtype=np.uint8).tobytes())
+    for space, full in ((1, 1), (6, 2)):
+        video = VideoProperties(
+            stream=0, codec="h264", width=width, height=height, pixel_format=pixel_format, time_base=(1, 25),
+            frame_rate=None, sample_aspect_ratio=None, rotation=None, color_range=full, color_primaries=2,
+            color_trc=2, color_space=space,
+        )  # fmt: skip
+        converter = Converter(video)
+        direct = converter._reformat(
+            frame, "bgr24", src_colorspace=matrix(video), src_color_range=full_range(video), dst_color_range=2
+        ).to_ndarray()
+        assert np.array_equal(converter.to_image(frame), direct)

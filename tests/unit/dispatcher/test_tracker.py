@@ -1,6 +1,7 @@
 """What the tracker tells of the runs, and what it asks of storage for it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,8 +121,10 @@ def test_a_look_reads_a_status_once_and_none_of_runs_that_are_over(runs: Runs) -
     for number, state in enumerate([State.PLANNING] * 3 + [State.RUNNING] * 3 + [State.SUCCEEDED] * 50):
         add(runs, f"r{number}", state)
     assert isinstance(runs.store, Counting)
+    tracker = Tracker(runs)
+    tracker()  # it reads plans, which never change, and looks at all runs once
     runs.store.calls.clear()
-    Tracker(runs)()
+    eventually_due(tracker)
     assert runs.store.calls == {f"status/r{number}.json": 1 for number in range(6)}
 
 
@@ -183,8 +186,9 @@ def test_it_spends_a_tenth_of_the_time_on_looking(runs: Runs, clock: list[float]
         clock[0] += 2.0
         return inner(container, prefix)
 
+    tracker()  # it looks at all runs once
     runs.store.list = slow  # type: ignore[method-assign, assignment]
-    tracker()
+    eventually_due(tracker)
     looks = runs.store.calls["status/a.json"]
     clock[0] += 17.9
     tracker()
@@ -192,6 +196,89 @@ def test_it_spends_a_tenth_of_the_time_on_looking(runs: Runs, clock: list[float]
     clock[0] += 0.2
     tracker()
     assert runs.store.calls["status/a.json"] == looks + 1
+
+
+def listings(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The prefixes of the listings from now on."""
+    found, inner = list[str](), runs.store.list
+
+    def noted(container: str, prefix: str = "") -> object:
+        found.append(prefix)
+        return inner(container, prefix)
+
+    monkeypatch.setattr(runs.store, "list", noted)
+    return found
+
+
+def test_runs_that_ended_long_ago_cost_nothing(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        add(runs, f"over-{number}", State.RUNNING)
+        runs.end(f"over-{number}", State.SUCCEEDED)
+    add(runs, "now", State.PLANNING)
+    tracker = Tracker(runs)
+    tracker()
+    asked = listings(runs, monkeypatch)
+    for _ in range(3):
+        eventually_due(tracker)
+    assert asked == ["active/"] * 3
+    assert list(runs.listed()) == ["now"]
+
+
+@pytest.mark.parametrize("state", [State.PLANNING, State.RUNNING])
+def test_a_run_that_the_index_does_not_name_is_found_by_a_sweep(runs: Runs, clock: list[float], state: State) -> None:
+    tracker = Tracker(runs)
+    tracker()
+    add(runs, "a", state)
+    runs.store.delete([runs.blobs("a").active])
+    clock[0] += module.SWEEP - 1
+    tracker()
+    assert active()[state] == 0
+    clock[0] += 1
+    tracker()
+    assert active()[state] == 1
+    assert list(runs.listed()) == ["a"]
+
+
+def test_a_name_that_a_crash_left_in_the_index_is_taken_away(runs: Runs) -> None:
+    add(runs, "a", State.RUNNING)
+    runs.end("a", State.FAILED)
+    runs.list_active("a")
+    runs.list_active("nobody")
+    Tracker(runs)()
+    assert active()[State.RUNNING] == 0
+    assert list(runs.listed()) == ["nobody"], "it may be about to begin"
+
+
+def test_a_run_that_was_deleted_leaves_the_index(runs: Runs, clock: list[float]) -> None:
+    add(runs, "a", State.RUNNING)
+    runs.store.delete([runs.blobs("a").status])
+    tracker = Tracker(runs)
+    tracker()
+    clock[0] += module.SWEEP - 1
+    tracker()
+    assert list(runs.listed()) == ["a"], "it may be about to begin"
+    clock[0] += 1
+    tracker()
+    assert list(runs.listed()) == []
+
+
+def test_a_run_that_is_reopened_while_it_is_taken_out_of_the_index_stays_in_it(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(runs, "a", State.RUNNING)
+    runs.update("a", lambda status: status.model_copy(update={"frames": 16}))
+    runs.fail("a", Failure(reason="r", description=""))
+    runs.list_active("a")
+    delete = runs.store.delete
+
+    def reopened_before(refs: Iterable[BlobRef]) -> None:
+        monkeypatch.undo()
+        runs.reopen("a")
+        delete(refs)
+
+    monkeypatch.setattr(runs.store, "delete", reopened_before)
+    Tracker(runs)()
+    assert list(runs.listed()) == ["a"]
 
 
 def eventually_due(tracker: Tracker) -> None:

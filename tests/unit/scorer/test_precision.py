@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 import framebrush_scorer.networks.precision
+from framebrush.errors import Unfit
 from framebrush_scorer.device import choose_device
 from framebrush_scorer.networks import choose_dtype
 from framebrush_scorer.networks.precision import MIN_PSNR, fast_formats, likeness, make_probe
@@ -79,6 +80,18 @@ def test_probe_is_the_same_every_time():
 def test_devices():
     assert choose_device("cpu") == CPU
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_auto_does_not_paint_on_the_cpu_where_a_gpu_was_asked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for asked in ("", "void", "none"):
+        monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", asked)
+        assert choose_device("auto") == CPU
+    for asked in ("GPU-5a4c", "0", "all"):
+        monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", asked)
+        with pytest.raises(Unfit, match=f"NVIDIA_VISIBLE_DEVICES is {asked}, but CUDA finds no GPU"):
+            choose_device("auto")
+        assert choose_device("cpu") == CPU
 
 
 @pytest.mark.parametrize("name", ["gpu", "cpu:0", "cuda:x", "", "cuda:4000"])

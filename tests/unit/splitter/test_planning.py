@@ -28,6 +28,7 @@ from framebrush.runs import Runs
 from framebrush.sandbox import Sandbox
 from framebrush.storage import MemoryStore
 from framebrush_splitter.handler import Splitter
+from framebrush_splitter.plan import batch_size
 from framebrush_splitter.settings import SplitterSettings
 
 INPUT = BlobRef(container="input", name="film.mp4")
@@ -130,7 +131,7 @@ def test_a_crash_anywhere_heals_although_settings_changed(store: Crashing, effec
         assert runs.manifest("mine").output == runs.status("mine").output
         if crashes <= writes:
             break
-    assert crashes == 5  # the request, the status, the claim, the manifest, the status again
+    assert crashes == 6  # the index, the request, the status, the claim, the manifest, the status again
 
 
 def test_a_crash_while_segments_are_sent_heals_without_the_film(store: Crashing) -> None:
@@ -224,7 +225,7 @@ def test_a_run_that_failed_before_its_request_was_read_is_planned_when_that_come
 
 
 @pytest.mark.parametrize("meanwhile", [other_model, other_film, no_film, submitted_film])
-@pytest.mark.parametrize("writes", [2, 4], ids=["status written", "manifest written"])
+@pytest.mark.parametrize("writes", [3, 5], ids=["status written", "manifest written"])
 def test_a_run_that_nobody_named_comes_to_an_end_whatever_changes(
     store: Crashing, writes: int, meanwhile: Callable[[Pipeline], None]
 ) -> None:
@@ -344,3 +345,13 @@ def test_a_plan_that_is_not_of_its_request_is_refused(
     with pytest.raises(InvalidVideo, match="does not make sense"):
         start(splitter(store), request())
     assert not any(blob.ref.name.endswith("manifest.json") for blob in store.list("work"))
+
+
+def test_a_batch_has_as_many_frames_as_its_work_allows() -> None:
+    sizes = {720: (1280, 720), 1080: (1920, 1080), 2160: (3840, 2160), 4320: (7680, 4320), 48: (64, 48)}
+    assert {lines: batch_size(*size, None) for lines, size in sizes.items()} == {
+        720: 60, 1080: 27, 2160: 6, 4320: 1, 48: 64,
+    }  # fmt: skip
+    assert batch_size(1280, 720, None, heavy=True) == 17
+    assert [batch_size(1280, 720, None, models=models) for models in (1, 2, 3, 4, 8)] == [60, 30, 20, 17, 17]
+    assert batch_size(1280, 720, 5, models=8, heavy=True) == 5

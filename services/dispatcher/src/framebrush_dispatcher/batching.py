@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from framebrush.contracts import BatchReady, FrameRange, PackReady
+from framebrush.runs import batch_ranges
 
 
 def batches(pack: PackReady, size: int) -> Iterator[BatchReady]:
@@ -10,14 +11,13 @@ def batches(pack: PackReady, size: int) -> Iterator[BatchReady]:
 
     Each batch is a range of bytes of the pack.
     """
-    for begin in range(0, pack.frames.count, size):
-        count = min(size, pack.frames.count - begin)
-        start, stop = pack.offsets[begin], pack.offsets[begin + count]
+    for each in batch_ranges(pack.frames.count, pack.frames.count, size):
+        start, stop = pack.offsets[each.first], pack.offsets[each.stop]
         yield BatchReady(
             run_id=pack.run_id,
             generation=pack.generation,
             segment=pack.segment,
-            frames=FrameRange(first=pack.frames.first + begin, count=count),
+            frames=FrameRange(first=pack.frames.first + each.first, count=each.count),
             pack=pack.frames,
             start=start,
             length=stop - start,

@@ -30,7 +30,7 @@ from framebrush.contracts import (
 )
 from framebrush.errors import BlobNotFound, InvalidMessage, RunExists
 from framebrush.media import PackWriter, read_pack
-from framebrush.runs import Runs, Work, is_encoded, is_scored, work_metadata
+from framebrush.runs import Completion, Runs, Work, work_metadata
 from framebrush.service import Settings, frames_in, frames_out
 from framebrush.storage import Store, write_once
 from framebrush_dispatcher.batching import batches
@@ -44,6 +44,7 @@ class Dispatcher:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store, self._settings = store, settings
         self._runs = Runs(store, settings.work_container)
+        self._completion = Completion(self._runs)
         self._work = Work(self._runs, keep_frames=settings.keep_frames)
 
     def __call__(self, message: Incoming) -> Iterator[Message]:
@@ -73,11 +74,11 @@ class Dispatcher:
             frames_out.inc(batch.frames.count)
 
     def _batch_scored(self, event: BatchScored) -> Iterator[SegmentScored]:
-        if self._runs.active(event.run_id) and is_scored(self._runs, event.run_id, event.segment):
+        if self._runs.active(event.run_id) and self._completion.scored(event.run_id, event.segment):
             yield SegmentScored(run_id=event.run_id, generation=event.generation, segment=event.segment)
 
     def _segment_encoded(self, event: SegmentEncoded) -> Iterator[RunEncoded]:
-        if self._runs.active(event.run_id) and is_encoded(self._runs, event.run_id):
+        if self._runs.active(event.run_id) and self._completion.encoded(event.run_id):
             yield RunEncoded(run_id=event.run_id, generation=event.generation)
 
     def _failed(self, failed: ItemFailed) -> Iterator[Message]:

@@ -9,7 +9,7 @@ from prometheus_client import Gauge
 from framebrush.contracts import State, Status
 from framebrush.errors import BlobNotFound, Unavailable, Unfit
 from framebrush.messaging import run_context
-from framebrush.runs import Runs, measure
+from framebrush.runs import Meter, Runs
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +21,20 @@ _oldest_progress = Gauge(
 _unreadable = Gauge("framebrush_runs_unreadable", "Runs whose progress cannot be told, as their blobs cannot be read.")
 
 
+SWEEP = 600.0
+"""The seconds between two looks at all runs. In between, the index tells which are active. A crash at an unlucky moment
+may have left a run out of it, and services of version 0.1 do not keep it."""
+
+
 class Tracker:
     """Measures all active runs on every call, so that a restart loses nothing.
 
-    Long runs have many blobs to list. At most a tenth of the time is spent on that.
+    At most a tenth of the time is spent on that.
     """
 
     def __init__(self, runs: Runs) -> None:
-        self._runs, self._due = runs, 0.0
+        self._runs, self._due, self._sweep_due, self._meter = runs, 0.0, 0.0, Meter(runs)
+        self._strays = set[str]()
         self._unreadable = dict[str, str]()
         """What is wrong with the runs that cannot be read; it is logged when it changes."""
         self._export([])
@@ -45,26 +51,48 @@ class Tracker:
         started = time.monotonic()
         if started < self._due:
             return
-        found, unreadable = list[Status](), dict[str, str]()
-        for run_id, state in self._runs.ids():
-            if state is None or not state.ended:
-                try:
-                    found.append(self._look(run_id, state))
-                except BlobNotFound as error:  # It was deleted meanwhile.
-                    log.info("not tracked: %s", error)
-                except (Unavailable, Unfit):
-                    raise
-                except Exception as error:  # noqa: BLE001 - whatever its blobs hold, others are tracked
-                    unreadable[run_id] = f"{type(error).__name__}: {error}"
+        if started >= self._sweep_due:
+            self._sweep()
+            self._sweep_due = started + SWEEP
+        active, unreadable = list[Status](), dict[str, str]()
+        for run_id in list(self._runs.listed()):
+            try:
+                status = self._look(run_id)
+            except BlobNotFound as error:  # It was deleted, or is not there yet.
+                log.debug("not tracked: %s", error)
+                continue
+            except (Unavailable, Unfit):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever its blobs hold, others are tracked
+                unreadable[run_id] = f"{type(error).__name__}: {error}"
+                continue
+            if status.state.ended:
+                self._runs.unlist(run_id)
+            else:
+                active.append(status)
         self._log_unreadable(unreadable)
-        self._export([status for status in found if not status.state.ended])
+        self._export(active)
+        self._meter.forget({status.run_id for status in active})
         self._due = time.monotonic() + 9 * (time.monotonic() - started)
 
-    def _look(self, run_id: str, state: State | None) -> Status:
+    def _sweep(self) -> None:
+        """Put the runs into the index that are active by their statuses.
+
+        Those that had no status at the last sweep and have none now are taken out: they were deleted.
+        """
+        listed, found = set(self._runs.listed()), dict(self._runs.ids())
+        strays = listed - found.keys()
+        for run_id in strays & self._strays:
+            self._runs.unlist(run_id)
+        self._strays = strays
+        for run_id, state in found.items():
+            if run_id not in listed and (state is None or not state.ended):
+                self._runs.list_active(run_id)
+
+    def _look(self, run_id: str) -> Status:
         """Return the status of a run, brought up to date if the run is running."""
-        if state is None:
-            state = self._runs.status(run_id).state
-        return self._track(run_id) if state is State.RUNNING else self._runs.status(run_id)
+        status = self._runs.status(run_id)
+        return self._track(status) if status.state is State.RUNNING else status
 
     def _log_unreadable(self, unreadable: dict[str, str]) -> None:
         for run_id, problem in unreadable.items():
@@ -80,12 +108,14 @@ class Tracker:
         oldest = min((status.updated for status in active), default=datetime.now(UTC))
         _oldest_progress.set(oldest.timestamp())
 
-    def _track(self, run_id: str) -> Status:
-        progress, stages = measure(self._runs, run_id)
+    def _track(self, found: Status) -> Status:
+        progress, stages = self._meter.measure(found.run_id)
+        if found.progress == progress:
+            return found
 
         def measured(status: Status) -> Status | None:
             if status.progress == progress:
                 return None
             return status.model_copy(update={"progress": progress, "stages": status.stages | stages})
 
-        return self._runs.update(run_id, measured)
+        return self._runs.update(found.run_id, measured)

@@ -1,5 +1,7 @@
 """The device that models run on: choosing it, how much memory it has, and whether the process has lost it."""
 
+import os
+
 import torch
 
 from framebrush.errors import Unfit, first_line
@@ -40,6 +42,15 @@ class DeviceLost(Unfit):
     suspect = True
 
 
+class NoDevice(Unfit, ValueError):
+    """There is no such device, although there should be one."""
+
+
+ASKED, NONE = "NVIDIA_VISIBLE_DEVICES", ("", "void", "none")
+"""The variable by which the device plugin of Kubernetes, and Docker, tell a container its GPUs; and its values if the
+container has none."""
+
+
 def lacks_memory(error: Exception) -> bool:
     """Return whether an error says that the machine or the GPU had too little memory."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in NO_MEMORY)
@@ -67,16 +78,20 @@ def choose_device(name: str = "auto") -> torch.device:
     """Return the device called ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one.
 
     Raises:
-        ValueError: The name is none of these, or the machine has no such device.
+        ValueError: The name is none of these.
+        NoDevice: The machine has no such device; or the container was given a GPU, and CUDA finds none. The CPU would
+            be slow and cost as much.
 
     """
     if name == "auto":
+        if not torch.cuda.is_available() and (gpu := os.environ.get(ASKED, "")) not in NONE:
+            raise NoDevice(f"{ASKED} is {gpu}, but CUDA finds no GPU: check the driver, or set FRAMEBRUSH_DEVICE=cpu")
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, index = name.partition(":")
     if kind not in {"cpu", "cuda"} or (index and not index.isdecimal()) or (kind == "cpu" and index):
         raise ValueError(f"device {name!r} is not one of: auto, cpu, cuda, cuda:N")
     if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
+        raise NoDevice(f"device {name!r} is not on this machine, which has {torch.cuda.device_count()} CUDA devices")
     return torch.device(name)
 
 

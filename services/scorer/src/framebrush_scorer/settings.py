@@ -1,12 +1,23 @@
 """Settings of the scorer, and of the learner, which has the same code and image."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from framebrush.pictures import PictureSettings
-from framebrush.service import Settings
+from framebrush.service import Settings, cores
+
+GPU = Path("/dev/nvidiactl")
+"""What a machine or container has that has a GPU of NVIDIA. To ask CUDA would take seconds."""
+
+
+def slots(count: int) -> int:
+    """Return how many batches a scorer should have in hand that has a GPU and so many cores.
+
+    While the GPU works on one, the cores work on as many further ones, and one is on its way.
+    """
+    return max(3, min(8, count + 2))
 
 
 class DeviceSettings(PictureSettings, Settings):
@@ -22,12 +33,20 @@ class ScorerSettings(DeviceSettings):
     styles: Path | None = None
     """The folder of further styles, files ``.safetensors`` or ``.pth``. A style is called like its file."""
     concurrency: Annotated[int, Field(ge=1, le=64)] = 3
-    """The number of batches in hand: one is in the model, the others are on their way in and out."""
-    codec_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """The number of threads that decode and encode images, per batch."""
+    """The number of batches in hand. On a CPU, where the model and the images take turns with the cores, one is at
+    work, one on its way in, one on its way out. With a GPU the default is :func:`slots` of the cores."""
+    codec_threads: Annotated[int, Field(ge=1, le=64)] | None = None
+    """The number of threads that decode and encode images, of all batches together; one for each core when unset."""
     model_memory: Annotated[int, Field(ge=1)] | None = None
     """Megabytes that the model may take beside the frames; larger frames are painted in tiles. When unset, this is a
     quarter of the container's limit, or of the machine's or card's memory."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_the_gpu_busy(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("device") == "cpu" or not GPU.exists():
+            return values
+        return {"concurrency": slots(cores()), **values}
 
 
 class LearnerSettings(DeviceSettings):

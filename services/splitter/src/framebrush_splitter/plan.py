@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate
-from typing import Any
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, Shift
@@ -21,8 +19,12 @@ from framebrush_splitter.edges import Edges
 from framebrush_splitter.encryption import refuse_encrypted_packet
 from framebrush_splitter.video import packets_in
 
-BATCH_PIXELS = 16_000_000
-"""The pixels of a score batch: at any resolution some tenths of a second of GPU time, and about 50 MB of frames."""
+BATCH_PIXELS = 56_000_000
+"""The pixels that a score batch takes through models: at any resolution a second or two of GPU time, and so many that
+storage and the bus cost little beside it. A scorer takes them through the model in parts."""
+LEAST_PIXELS = 16_000_000
+"""The pixels of a score batch that many models paint, or that takes much memory: as PNG, or as frames that are averaged
+with their neighbours, all of which are in memory at once."""
 PACK_BYTES = 256 * 2**20
 """The bytes that a pack may have; it is made in memory."""
 FRAME_BYTES = {"jpeg": 0.5, "png": 2}
@@ -235,9 +237,18 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
     )
 
 
-def batch_size(width: int, height: int, requested: int | None) -> int:
-    """Return the number of frames of a score batch, 1 to 64, for frames of so many pixels, or as requested."""
-    return requested or max(1, min(64, BATCH_PIXELS // (width * height)))
+def batch_size(width: int, height: int, requested: int | None, *, models: int = 1, heavy: bool = False) -> int:
+    """Return the number of frames of a score batch, 1 to 64, for frames of so many pixels, or as requested.
+
+    Args:
+        width: The width of a frame, in pixels.
+        height: Its height.
+        requested: The number that the run asks for; None leaves it to this function.
+        models: The number of models that paint each frame.
+        heavy: Whether a batch takes much memory beside its pixels.
+    """
+    pixels = LEAST_PIXELS if heavy else max(LEAST_PIXELS, BATCH_PIXELS // models)
+    return requested or max(1, min(64, pixels // (width * height)))
 
 
 def pack_size(batch: int, frame_bytes: int) -> int:

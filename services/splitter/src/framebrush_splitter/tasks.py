@@ -95,7 +95,13 @@ def plan_run(
         told += notes(container, stream, frame, video, packets, segments, copied_streams)
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
-    batch = batch_size(video.width, video.height, options.batch_frames)
+    batch = batch_size(
+        video.width,
+        video.height,
+        options.batch_frames,
+        models=1 + len(options.more_models),
+        heavy=options.pack_codec == "png" or options.smoothing > 0,
+    )
     outputs = output_names(request, (options.model, *options.more_models), output.suffix, output_container)
     yield Manifest(
         run_id=request.run_id,

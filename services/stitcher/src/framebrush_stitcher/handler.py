@@ -29,7 +29,7 @@ from framebrush.contracts import (
 )
 from framebrush.errors import PermanentError
 from framebrush.media import encode_segment, styled
-from framebrush.runs import Outputs, Runs, Work, measure, work_metadata
+from framebrush.runs import Outputs, Runs, Work, measure, styled_packs, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, trim
 from framebrush.steps import describe, timed
@@ -95,8 +95,7 @@ class Stitcher:
     def _encode_segment(self, run_id: str, segment: int, rendition: int) -> int:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
         manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
-        prefix = blobs.styled_prefix(segment, rendition)
-        packs = [blob.ref for blob in self._store.list(self._runs.container, prefix)]
+        packs = styled_packs(blobs, manifest, segment, rendition)
         choice = manifest.options.choose(manifest.video.width, manifest.video.height)
         if choice is None:  # The plan has ruled it out.
             raise PermanentError(f"{manifest.options.codec} cannot be {manifest.video.width}x{manifest.video.height}")

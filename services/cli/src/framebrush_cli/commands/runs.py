@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, PermanentError
-from framebrush.runs import measure
+from framebrush.runs import clear_up, measure
 from framebrush_cli.commands.watch import notes_of
 from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
@@ -129,4 +129,6 @@ def cancel(connection: Connection, run: RunArgument) -> None:
         found = connection.runs.status(run_id)
         if found.state is not State.CANCELLED:
             raise CommandFailed(f"{run_id} has {found.state} already: there is nothing to cancel")
+    # What is in hand now clears up after itself. If this is interrupted, to cancel the run again goes on with it.
+    clear_up(connection.runs, connection.runs.blobs(run_id).intermediate_prefixes)
     out.print(f"{run_id}: {state(State.CANCELLED)}")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, Unavailable
-from framebrush.runs import Runs, measure
+from framebrush.runs import Meter, Runs
 from framebrush_cli.commands.throughput import StageProgress, Throughput, estimate
 from framebrush_cli.display import duration, out, outcome, state
 from framebrush_cli.installation import Connection, RunArgument, connected, resolve
@@ -36,7 +36,7 @@ def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
     Returns:
         The last status of the run.
     """
-    view = _View(run_id)
+    view = _View(runs, run_id)
     last_seen = time.monotonic()
     try:
         with Live(view.render(), console=console, transient=True, refresh_per_second=4) as live:
@@ -47,7 +47,7 @@ def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
                     if status and status.state.ended:
                         break
                     if status:
-                        view.update(status, runs)
+                        view.update(status)
                     last_seen = time.monotonic()
                 except Unavailable as error:
                     if time.monotonic() - last_seen > PATIENCE:
@@ -88,8 +88,8 @@ def _status(runs: Runs, run_id: str) -> Status | None:
 class _View:
     """What is on the screen."""
 
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
+    def __init__(self, runs: Runs, run_id: str) -> None:
+        self.run_id, self._meter = run_id, Meter(runs)
         self.note = "[cyan]queued[/], waiting for a splitter"
         self._line, self._line_at = "", 0.0
         self._rates = {stage: Throughput() for stage in STAGES}
@@ -98,12 +98,12 @@ class _View:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def update(self, status: Status, runs: Runs) -> None:
+    def update(self, status: Status) -> None:
         """Measure progress by the blobs, which tell more than the status: that is written from time to time."""
         self.note = state(status.state)
         if not status.frames:
             return
-        progress, _ = measure(runs, self.run_id)
+        progress, _ = self._meter.measure(self.run_id)
         now, done = time.monotonic(), progress.model_dump()
         for stage in STAGES:
             self._rates[stage].record(now, done[stage])

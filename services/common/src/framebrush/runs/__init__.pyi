@@ -1,9 +1,12 @@
+from .completion import Completion as Completion
+from .completion import batch_ranges as batch_ranges
+from .completion import styled_packs as styled_packs
 from .lifecycle import Runs as Runs
 from .names import frames_of as frames_of
 from .outputs import OUTPUT_OF as OUTPUT_OF
 from .outputs import Outputs as Outputs
-from .progress import is_encoded as is_encoded
-from .progress import is_scored as is_scored
+from .progress import Meter as Meter
 from .progress import measure as measure
 from .progress import work_metadata as work_metadata
 from .work import Work as Work
+from .work import clear_up as clear_up

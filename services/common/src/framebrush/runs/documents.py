@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from framebrush.contracts import BlobRef, Manifest, State, Status, Timeline
 from framebrush.errors import BlobNotFound
-from framebrush.runs.names import STATUS_PREFIX, RunBlobs
+from framebrush.runs.names import ACTIVE_PREFIX, STATUS_PREFIX, RunBlobs
 from framebrush.storage import Store
 
 
@@ -69,6 +69,11 @@ class RunDocuments:
         """Return whether a run exists and has not ended. Messages of other runs are passed over."""
         state = self.state(run_id)
         return state is not None and not state.ended
+
+    def listed(self) -> Iterator[str]:
+        """Yield the runs that the index of active runs names. Some may have ended; see :meth:`Runs.unlist`."""
+        for blob in self.store.list(self.container, ACTIVE_PREFIX):
+            yield blob.ref.name.removeprefix(ACTIVE_PREFIX)
 
     def ids(self, prefix: str = "") -> Iterator[tuple[str, State | None]]:
         """Yield the runs whose ids begin with ``prefix``, and their states, from a listing: no status is read.

@@ -1,12 +1,13 @@
 """The life cycle of a run: it is created, changes under the ETag of its status, ends once, and may be reopened."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
 
 from framebrush.contracts import Failure, SegmentPlanned, State, Status
-from framebrush.errors import BlobNotFound, Conflict
+from framebrush.errors import BlobNotFound, Conflict, FramebrushError
 from framebrush.runs.attempts import attempts
 from framebrush.runs.documents import RunDocuments
 
@@ -21,6 +22,9 @@ class Runs(RunDocuments):
     Every change of a status is conditional. If storage refuses the condition, the status that is there now decides. If
     it is the one that was to be written, only the answer got lost, and the change has succeeded. Otherwise the change
     is tried again.
+
+    An index names the active runs, so that nobody has to look at all that have ended. A run is in it before it is
+    active, and leaves it after its end. A crash in between leaves a name too many, which whoever meets it takes away.
     """
 
     def create(self, status: Status) -> bool:
@@ -32,6 +36,8 @@ class Runs(RunDocuments):
         Raises:
             Unavailable: Storage refuses the write although there is no such run.
         """
+        if not status.state.ended and not self.exists(self.blobs(status.run_id).status):
+            self.list_active(status.run_id)
         for _ in attempts(self.blobs(status.run_id).status):
             try:
                 self._write(status, if_match=None)
@@ -105,7 +111,19 @@ class Runs(RunDocuments):
         self.update(run_id, change)
         if won:
             _ended.labels(state).inc()
+            with suppress(FramebrushError):  # The run has ended all the same; the dispatcher takes it out later.
+                self.unlist(run_id)
         return won
+
+    def list_active(self, run_id: str) -> None:
+        """Put a run into the index of active runs."""
+        self.store.write(self.blobs(run_id).active, b"")
+
+    def unlist(self, run_id: str) -> None:
+        """Take a run out of the index of active runs, unless it is active: it may be reopened at this moment."""
+        self.store.delete([self.blobs(run_id).active])
+        if self.active(run_id):
+            self.list_active(run_id)
 
     def fail(self, run_id: str, failure: Failure, *, generation: int | None = None) -> bool:
         """End a run as failed, with a reason. All else is as in :meth:`end`."""
@@ -131,6 +149,7 @@ class Runs(RunDocuments):
                 etag = self.store.stat(ref).etag
                 status = Status.decode(self.store.read(ref, etag=etag))
                 if status.state is State.FAILED:
+                    self.list_active(run_id)
                     state = State.RUNNING if status.frames else State.PLANNING
                     changes = {"state": state, "generation": status.generation + 1, "ended": None, "error": None}
                     status = status.model_copy(update={**changes, "updated": datetime.now(UTC)})

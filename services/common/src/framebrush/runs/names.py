@@ -7,6 +7,8 @@ from framebrush.contracts import BlobRef, FrameRange
 
 STATUS_PREFIX = "status/"
 """The prefix of the names of all statuses."""
+ACTIVE_PREFIX = "active/"
+"""The prefix of the names of the blobs that tell which runs are active: one for each, without content."""
 
 
 _RANGE = re.compile(r"/(\d+)/(\d+)-(\d+)\.tar$")
@@ -31,6 +33,11 @@ class RunBlobs:
     def status(self) -> BlobRef:
         """Return the name of the status. All statuses lie in one folder: a listing of the runs lists no frames."""
         return BlobRef(container=self.container, name=f"{STATUS_PREFIX}{self.run_id}.json")
+
+    @property
+    def active(self) -> BlobRef:
+        """Return the name of the blob that is there while the run is active."""
+        return BlobRef(container=self.container, name=f"{ACTIVE_PREFIX}{self.run_id}")
 
     @property
     def request(self) -> BlobRef:

@@ -1,15 +1,20 @@
 """Measures how far a run is, by the blobs that exist."""
 
-import collections
+from collections.abc import Container
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 
-from framebrush.contracts import Progress, Timing
+from framebrush.contracts import Manifest, Progress, Timing
+from framebrush.errors import BlobNotFound
 from framebrush.runs.documents import RunDocuments
 from framebrush.runs.names import frames_of, numbered
 from framebrush.storage import BlobInfo
 
 _STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
 """The folders of a run, with the stage that writes into each."""
+GROUP = 100
+"""The segments of a group: their numbers have six digits in names, of which the first four are the same."""
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
@@ -20,57 +25,86 @@ def work_metadata(started: datetime) -> dict[str, str]:
 def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
     """Return the timing of a stage, with one more of its blobs."""
     started, ended = (datetime.fromisoformat(blob.metadata[name]) for name in ("started", "ended"))
-    busy = (ended - started).total_seconds()
-    if timing is None:
-        return Timing(started=started, ended=ended, busy=busy)
-    return Timing(
-        started=min(timing.started, started), ended=max(timing.ended, ended), busy=round(timing.busy + busy, 6)
-    )
+    return _together(timing, Timing(started=started, ended=ended, busy=(ended - started).total_seconds()))
 
 
-def is_scored(runs: RunDocuments, run_id: str, segment: int) -> bool:
-    """Return whether all frames of a segment are scored, in all renditions.
-
-    A scorer makes the renditions of a batch in their order, so that a batch is scored once its last rendition exists.
-    """
-    manifest = runs.manifest(run_id)
-    prefix = runs.blobs(run_id).styled_prefix(segment, manifest.renditions[-1].number)
-    scored = sum(frames_of(blob.ref).count for blob in runs.store.list(runs.container, prefix))
-    return scored >= manifest.segment(segment).frames
-
-
-def is_encoded(runs: RunDocuments, run_id: str) -> bool:
-    """Return whether all segments of a run are encoded, in all renditions.
-
-    A stitcher makes the renditions of a segment in their order: a segment is encoded once its last one exists.
-    """
-    blobs, manifest = runs.blobs(run_id), runs.manifest(run_id)
-    last = manifest.renditions[-1].number
-    encoded = {blob.ref for blob in runs.store.list(runs.container, blobs.encoded_prefix(last))}
-    return all(blobs.encoded(segment, last) in encoded for segment in range(len(manifest.segments)))
+def _together(a: Timing | None, b: Timing) -> Timing:
+    """Return the timing of two parts of a stage's work."""
+    if a is None:
+        return b
+    return Timing(started=min(a.started, b.started), ended=max(a.ended, b.ended), busy=round(a.busy + b.busy, 6))
 
 
 def measure(runs: RunDocuments, run_id: str) -> tuple[Progress, dict[str, Timing]]:
-    """Return how far the stages of a run are and how long they took, by the blobs that exist.
+    """Return how far the stages of a run are and how long they took, by the blobs that exist. See :class:`Meter`."""
+    return Meter(runs).measure(run_id)
 
-    A stage is done with a frame once it has made the last rendition of it.
 
-    Returns:
-        The numbers of frames, and for each stage that has begun its times, by the stage's name.
+class Meter:
+    """Measures runs again and again. What is finished is looked at once: a look costs the same however long a run is.
+
+    A look goes by groups of segments with names that begin alike. A stage works on segments in their order, more or
+    less: behind a group in which it has done nothing yet, nothing is looked for.
     """
-    prefix, counts, timings = runs.blobs(run_id).prefix, collections.Counter[str](), dict[str, Timing]()
-    for blob in runs.store.list(runs.container, prefix):
-        folder, _, name = blob.ref.name.removeprefix(prefix).partition("/")
-        stage = _STAGES.get(folder.partition(".")[0])
-        if stage is None:
-            continue
-        if stage == "encoded":
-            counts[folder] += runs.manifest(run_id).segments[int(name.partition(".")[0])].frames
-        else:
-            counts[folder] += frames_of(blob.ref).count
-        timings[stage] = _add(timings.get(stage), blob)
-    if not counts:
-        return Progress(), timings
-    last = runs.manifest(run_id).renditions[-1].number
-    scored, encoded = counts[numbered("styled", last)], counts[numbered("encoded", last)]
-    return Progress(split=counts["frames"], scored=scored, encoded=encoded), timings
+
+    def __init__(self, runs: RunDocuments) -> None:
+        self._runs = runs
+        self._finished: dict[str, dict[str, _Done]] = {}
+        """What the stages have done in the groups that are finished, by run and by prefix."""
+
+    def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
+        """Return how far the stages of a run are and how long they took, by the blobs that exist.
+
+        A stage is done with a frame once it has made the last rendition of it.
+
+        Returns:
+            The numbers of frames, and for each stage that has begun its times, by the stage's name.
+        """
+        try:
+            manifest = self._runs.manifest(run_id)
+        except BlobNotFound:  # It is not planned yet.
+            return Progress(), {}
+        frames, timings = {"frames": 0}, dict[str, Timing]()
+        for folder, stage in _STAGES.items():
+            for rendition in manifest.renditions if folder != "frames" else manifest.renditions[:1]:
+                prefix = self._runs.blobs(run_id).prefix + numbered(folder, rendition.number)
+                done = self._measure_folder(run_id, manifest, prefix, stage)
+                frames[folder] = done.frames  # that of the last rendition stays
+                if done.timing is not None:
+                    timings[stage] = _together(timings.get(stage), done.timing)
+        return Progress(split=frames["frames"], scored=frames["styled"], encoded=frames["encoded"]), timings
+
+    def forget(self, active: Container[str]) -> None:
+        """Forget what is known of all runs but these."""
+        self._finished = {run_id: known for run_id, known in self._finished.items() if run_id in active}
+
+    def _measure_folder(self, run_id: str, manifest: Manifest, folder: str, stage: str) -> "_Done":
+        finished, total = self._finished.setdefault(run_id, {}), _Done(0, None)
+        for first in range(0, len(manifest.segments), GROUP):
+            prefix = f"{folder}/{first // GROUP:04}"
+            done = finished.get(prefix) or self._look(manifest, prefix, stage)
+            if done.frames == sum(segment.frames for segment in manifest.segments[first : first + GROUP]):
+                finished[prefix] = done
+            timing = done.timing and _together(total.timing, done.timing)
+            total = _Done(total.frames + done.frames, timing or total.timing)
+            if not done.frames:
+                break
+        return total
+
+    def _look(self, manifest: Manifest, prefix: str, stage: str) -> "_Done":
+        frames, timing = 0, None
+        for blob in self._runs.store.list(self._runs.container, prefix):
+            if stage == "encoded":
+                frames += manifest.segments[int(PurePosixPath(blob.ref.name).stem)].frames
+            else:
+                frames += frames_of(blob.ref).count
+            timing = _add(timing, blob)
+        return _Done(frames, timing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a stage has done in some segments."""
+
+    frames: int
+    timing: Timing | None

@@ -1,8 +1,9 @@
 """The steps of a run: each is done while the run is active, and leaves nothing behind once the run was cleared up.
 
 A message may come late: after a crash it comes again, and a pod that was frozen goes on when others have done its work.
-So a step looks at its run again afterwards. If the run has succeeded meanwhile, its frames are deleted, and what this
-step wrote is deleted, too. The step that ends the run clears up in the same way.
+So a step looks at its run again afterwards. If the run has succeeded or was cancelled meanwhile, its frames are
+deleted, and what this step wrote is deleted, too. Who ends the run clears up in the same way. The frames of a run that
+failed stay: it may be reopened.
 """
 
 import logging
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from framebrush.contracts import Message, State
 from framebrush.errors import FramebrushError, Interrupt, PermanentError
+from framebrush.runs.documents import RunDocuments
 from framebrush.runs.lifecycle import Runs
 
 M = TypeVar("M", bound=Message)
@@ -65,8 +67,15 @@ class Work:
         self._clear(run_id, made)
 
     def _clear(self, run_id: str, made: Callable[[], Iterable[str]]) -> None:
-        if self._keep_frames or self._runs.state(run_id) is not State.SUCCEEDED:
-            return
-        for prefix in made():
-            found = [blob.ref for blob in self._runs.store.list(self._runs.container, prefix)]
-            self._runs.store.delete(found)
+        state = self._runs.state(run_id)
+        if state is State.CANCELLED or (state is State.SUCCEEDED and not self._keep_frames):
+            clear_up(self._runs, made())
+
+
+def clear_up(runs: RunDocuments, prefixes: Iterable[str]) -> None:
+    """Delete the blobs whose names begin with these prefixes. After a crash it is done again, and goes on.
+
+    Storage is asked once for some thousand names, and once for some hundred deletions.
+    """
+    for prefix in prefixes:
+        runs.store.delete([blob.ref for blob in runs.store.list(runs.container, prefix)])

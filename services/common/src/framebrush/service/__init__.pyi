@@ -1,3 +1,4 @@
+from .cpus import cores as cores
 from .health import HealthServer as HealthServer
 from .health import serve_health as serve_health
 from .memory import available as available

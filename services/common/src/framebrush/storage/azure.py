@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, BinaryIO, Literal
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
+    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobServiceClient, LinearRetry
+from azure.storage.blob import BlobServiceClient, ContainerClient, LinearRetry
 from prometheus_client import Counter
 
 from framebrush.contracts import BlobRef
@@ -28,6 +31,8 @@ _read, _written = _bytes.labels("read"), _bytes.labels("written")
 
 BLOCK = 8 * 2**20
 """The size of a block in bytes. It is above 4 MiB, where Azure's high-throughput path begins."""
+PAGE, BATCH = 5000, 256
+"""The most names in a page of a listing, and the most deletions in one request, that Azure has."""
 
 
 class AzureBlobs:
@@ -110,19 +115,31 @@ class AzureBlobs:
         """See :meth:`framebrush.storage.Store.list`."""
         client = self._service.get_container_client(container)
         with self._translated(container):
-            for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=100):
+            for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=PAGE):
                 ref = BlobRef(container=container, name=found.name)
                 etag = '"' + found.etag.strip('"') + '"'  # Listings leave the quotes out.
                 yield BlobInfo(ref, found.size, etag, found.last_modified, found.metadata or {})
 
     def delete(self, refs: Iterable[BlobRef]) -> None:
         """See :meth:`framebrush.storage.Store.delete`."""
-        for ref in refs:
-            try:
-                with self._translated(ref):
-                    self._service.get_blob_client(ref.container, ref.name).delete_blob()
-            except BlobNotFound:
-                continue
+        for container, group in groupby(refs, attrgetter("container")):
+            names = (ref.name for ref in group)
+            while batch := tuple(islice(names, BATCH)):
+                with self._translated(container):
+                    self._delete(self._service.get_container_client(container), batch)
+
+    def _delete(self, client: ContainerClient, names: Iterable[str]) -> None:
+        """Delete blobs of one container with one request.
+
+        Raises:
+            HttpResponseError: Storage refused to delete one of them. The others may be deleted.
+        """
+        for answer in client.delete_blobs(*names, raise_on_any_failure=False):
+            code = answer.headers.get("x-ms-error-code")
+            if answer.status_code != 202 and code != "BlobNotFound":
+                error = HttpResponseError(response=answer)
+                error.error_code = code  # type: ignore[attr-defined]  # as the SDK does with other answers
+                raise error
 
     def create_containers(self, names: Iterable[str]) -> tuple[str, ...]:
         """Create the containers that do not exist yet; return the names of those that this call created."""

@@ -2,8 +2,10 @@
 
 import hashlib
 import threading
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from typing import BinaryIO
 
 from framebrush.contracts import BlobRef
@@ -16,6 +18,8 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[BlobRef, tuple[BlobInfo, bytes]] = {}
+        self._names = dict[str, list[str]]()
+        """The names of each container, sorted."""
         self._guard = threading.Lock()
         self._writes = 0
 
@@ -42,6 +46,8 @@ class MemoryStore:
             if (if_absent and found) or (if_match is not None and (found is None or found[0].etag != if_match)):
                 raise Conflict(f"{ref}: changed by somebody else")
             self._writes += 1
+            if found is None:
+                insort(self._names.setdefault(ref.container, []), ref.name)
             etag = f'"{self._writes}-{hashlib.sha256(content).hexdigest()[:8]}"'
             self._blobs[ref] = BlobInfo(ref, len(content), etag, datetime.now(UTC), dict(metadata or {})), content
         return etag
@@ -59,15 +65,19 @@ class MemoryStore:
     def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
         """See :meth:`framebrush.storage.Store.list`."""
         with self._guard:
-            found = [info for info, _ in self._blobs.values()]
-        named = (info for info in found if info.ref.container == container and info.ref.name.startswith(prefix))
-        yield from sorted(named, key=lambda info: info.ref.name)
+            names = self._names.get(container, [])
+            first = bisect_left(names, prefix)
+            named = takewhile(lambda name: name.startswith(prefix), islice(names, first, None))
+            found = [self._blobs[BlobRef(container=container, name=name)][0] for name in named]
+        yield from found
 
     def delete(self, refs: Iterable[BlobRef]) -> None:
         """See :meth:`framebrush.storage.Store.delete`."""
         with self._guard:
             for ref in refs:
-                self._blobs.pop(ref, None)
+                if self._blobs.pop(ref, None) is not None:
+                    names = self._names[ref.container]
+                    names.pop(bisect_left(names, ref.name))
 
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""

@@ -1,4 +1,4 @@
-"""Ends HTTP responses that would go on for ever.
+"""Counts HTTP requests, and ends responses that would go on for ever.
 
 ``read_timeout`` ends a wait for the next byte. A response whose bytes come one at a time never reaches it.
 """
@@ -8,8 +8,14 @@ import time
 import weakref
 from contextlib import suppress
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from azure.core.pipeline.transport import RequestsTransport
+from prometheus_client import Counter
+
+_requests = Counter("framebrush_blob_requests_total", "Requests that Blob storage answered.", ["operation"])
+OPERATIONS = {"GET": "read", "HEAD": "properties", "PUT": "write", "DELETE": "delete"}
+"""The operations by HTTP method. A page of a listing and a batch of deletions are told by their parameters."""
 
 GRACE = 60.0
 """The seconds that every response may take, whatever its size."""
@@ -45,11 +51,21 @@ class ResponseWatch(threading.Thread):
                         response.shutdown()
 
 
+def operation(method: str, url: str) -> str:
+    """Return what a request does: ``read``, ``properties``, ``write``, ``delete``, ``list`` or ``batch``."""
+    kind = parse_qs(urlsplit(url).query).get("comp", [""])[0]
+    return kind if kind in ("list", "batch") else OPERATIONS.get(method, "other")
+
+
+def _count(response: Any, *_: object, **__: object) -> None:
+    _requests.labels(operation(response.request.method, response.request.url)).inc()
+
+
 class WatchedTransport(RequestsTransport):  # type: ignore[misc]  # the SDK loads it when it is asked for
-    """The SDK's HTTP transport, whose responses are watched."""
+    """The SDK's HTTP transport, whose requests are counted and whose responses are watched."""
 
     def _init_session(self, session: Any) -> None:
         super()._init_session(session)
         watch = ResponseWatch()
         watch.start()
-        session.hooks["response"].append(watch.add)
+        session.hooks["response"] += [watch.add, _count]

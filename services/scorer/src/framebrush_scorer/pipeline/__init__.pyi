@@ -1,3 +1,4 @@
+from .brush import brush_size as brush_size
 from .controls import Controlled as Controlled
 from .controls import Controls as Controls
 from .handler import Scorer as Scorer

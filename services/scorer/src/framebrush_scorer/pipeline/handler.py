@@ -2,13 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
 from tarfile import TarError
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -26,8 +27,9 @@ from framebrush.contracts import (
 )
 from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
+from framebrush.messaging import defer_interrupts
 from framebrush.runs import Runs, Work, work_metadata
-from framebrush.service import frames_in, frames_out, ordered_map
+from framebrush.service import cores, frames_in, frames_out
 from framebrush.steps import describe, timed
 from framebrush.storage import Store, write_once
 from framebrush.styles import Library
@@ -39,7 +41,13 @@ from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth
 from framebrush_scorer.settings import ScorerSettings
 
+T = TypeVar("T")
+R = TypeVar("R")
 log = logging.getLogger(__name__)
+
+
+PART_PIXELS = 16_000_000
+"""The pixels of the frames that are in memory as arrays at a time, for each batch in hand: about 50 MB each way."""
 
 
 class FrameFailed(PermanentError):
@@ -51,12 +59,14 @@ class FrameFailed(PermanentError):
 class Scorer:
     """Handles the queue ``batches``. Several threads call it at a time.
 
-    The model has a thread of its own, since OpenMP keeps a team of threads for every thread that computes. While it
-    works on a batch, the callers download and decode the next, or encode and upload the last.
+    Images are decoded and encoded by threads that all batches share. The model has a thread of its own, since
+    OpenMP keeps a team of threads for every thread that computes. While it works on a batch, the callers download
+    and decode the next, or encode and upload the last.
     """
 
     def __init__(self, store: Store, settings: ScorerSettings) -> None:
-        self._store, self._threads = store, settings.codec_threads
+        self._store = store
+        self._codecs = ThreadPoolExecutor(settings.codec_threads or cores(), thread_name_prefix="codec")
         self._runs = Runs(store, settings.work_container)
         self._work = Work(self._runs, keep_frames=settings.keep_frames)
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
@@ -120,7 +130,10 @@ class Scorer:
     def _score(
         self, batch: BatchReady, manifest: Manifest, renditions: Sequence[Rendition]
     ) -> Iterator[tuple[Rendition, bytes]]:
-        """Yield the bytes of a styled pack for each rendition. The frames are read and decoded once.
+        """Yield the bytes of a styled pack for each rendition.
+
+        The frames are read once, and go through the model in parts: arrays of a few frames are in memory at a time. If
+        neighbours are averaged, all frames are one part.
 
         Raises:
             FrameFailed: A frame is bad, and the run's policy is to fail.
@@ -131,7 +144,8 @@ class Scorer:
         originals = self._read(self._store.read(ref, batch.start, batch.length))
         indices = range(batch.frames.first, batch.frames.stop)
         frames_in.inc(len(indices))
-        decoded = list[RgbFrame | BadFrame]()
+        size = manifest.video.width * manifest.video.height
+        part = len(indices) if manifest.options.smoothing else max(1, PART_PIXELS // size)
 
         def decode(index: int) -> RgbFrame | BadFrame:
             try:
@@ -150,15 +164,30 @@ class Scorer:
 
         for rendition in renditions:
             describe(device=self._device, model=", ".join(each.model for each in renditions))
-            with self._cores:
-                decoded = decoded or list(ordered_map(decode, indices, self._threads))
-                results = self._apply(rendition.model, manifest, decoded)
-                encoded = list(ordered_map(encode, results, self._threads))
             pack = PackWriter(manifest.options.pack_codec)
-            for index, result in zip(indices, encoded, strict=True):
-                self._add(pack, index, result, originals, manifest, batch)
+            for some in (indices[first : first + part] for first in range(0, len(indices), part)):
+                with self._cores:
+                    decoded = self._each(decode, some)
+                    results = self._apply(rendition.model, manifest, decoded)
+                    encoded = self._each(encode, results)
+                for index, result in zip(some, encoded, strict=True):
+                    self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
         frames_out.inc(len(indices))
+
+    def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Return the results of a function in the order of the items. The codecs' threads compute them."""
+        pending = self._submit(function, items)
+        try:
+            return [each.result() for each in pending]
+        finally:
+            for each in pending:
+                each.cancel()  # This changes nothing unless the wait was interrupted.
+
+    @defer_interrupts
+    def _submit(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future[R]]:
+        """Hand items over. An interrupt in the middle could leave a lock of the pool behind, which all batches need."""
+        return [self._codecs.submit(copy_context().run, function, item) for item in items]  # keeps the run in log lines
 
     def _read(self, data: bytes) -> dict[int, bytes]:
         try:
