@@ -82,7 +82,7 @@ class NoSandbox:
     """Gives frames without decoding them."""
 
     def run(self, allowance: object, source: object, task: object, *arguments: Any, **options: object) -> Iterator[Any]:
-        _, _, segment, _ = arguments
+        _, _, segment, *_ = arguments
         for number in range(segment.frames):
             yield memoryview(FRAME_HEADER.pack(segment.start + number * TICKS, TICKS) + b"jpeg")
 

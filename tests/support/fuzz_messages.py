@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framebrush.contracts import QUEUES, Message, RunEncoded, State, decode, find_run_id
+from framebrush.contracts import QUEUES, BlobRef, LearnRequest, Message, RunEncoded, State, decode, find_run_id
 from framebrush.errors import FramebrushError, PermanentError
 from framebrush.messaging import run_context
 from framebrush.storage import MemoryStore
@@ -133,6 +133,9 @@ class Target:
         self.pipeline.submit(ref, RUN, batch_frames=2, preset="ultrafast")
         while not isinstance(self.pipeline.waiting[0], RunEncoded):
             self.pipeline.step()
+        learn = LearnRequest.decode((GOLDEN / "learn_request.json").read_bytes())
+        for ref in (BlobRef(container="styles", name=learn.picture), *learn.content):
+            self.pipeline.store.write(ref, b"to learn from")
         self._snapshot = dict(self.pipeline.store._blobs)
         self.originals = {queue: self._collect(queue) for queue in QUEUES}
         self._reference = self._later_run("before")
@@ -146,7 +149,8 @@ class Target:
         found += [json.loads((GOLDEN / f"{name}.json").read_bytes()) for name in names]
         for document in golden:
             if isinstance(document, dict) and "kind" in document and queue != "triggers":
-                document["run_id"] = RUN
+                if queue != LearnRequest.queue:
+                    document["run_id"] = RUN
                 found += [document] if self._fits(queue, document) else []
         return found
 

@@ -12,7 +12,9 @@ def test_the_table_says_where_messages_go(clip: Path) -> None:
     pipeline = Pipeline(segment_frames=10)
     pipeline.submit(pipeline.put("clip.mp4", clip.read_bytes()))
     assert pipeline.run().state is State.SUCCEEDED
-    assert pipeline.routes == {(queue, target) for queue, step in FLOW.items() for target in step.sends}
+    assert pipeline.routes == {
+        (queue, target) for queue, step in FLOW.items() for target in step.sends if queue != "learnings"
+    }
 
 
 def test_the_last_batch_of_a_segment_and_the_last_segment_of_a_run_are_noticed_once(clip: Path) -> None:

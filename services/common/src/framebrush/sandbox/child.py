@@ -38,6 +38,8 @@ from framebrush.storage import SeekableFile
 
 NO_MEMORY = -4
 """OpenCV's error code for a lack of memory."""
+NO_THREAD = "can't start new thread"
+"""What Python says if there is no memory for the stack of a thread; the number of threads is not limited."""
 
 
 class Line:
@@ -73,7 +75,7 @@ def verdict(error: Exception, memory: int) -> bytes:
     """Return the message to the service about an exception."""
     if isinstance(error, PermanentError):
         return REFUSED + _reason(error)
-    if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY:
+    if isinstance(error, MemoryError) or getattr(error, "code", None) == NO_MEMORY or str(error) == NO_THREAD:
         return FAILED + _reason(
             LimitExceeded.of("the input takes more memory", f"{memory // 10**6} MB", "DECODER_MEMORY")
         )
