@@ -103,10 +103,10 @@ def _packs(images: Iterable[bytes], size: int, codec: str) -> Iterator[tuple[Fra
         yield FrameRange(first=first, count=min(size, count - first)), EmptyPack(min(size, count - first))
 
 
-def _encode(frames: Any, timeline: Any, manifest: Any, choice: Any, path: Path, threads: int) -> int:
+def _encode(frames: Any, timeline: Any, video: Any, options: Any, choice: Any, path: str, threads: int) -> int:
     for ref in frames._packs:
         frames._store.read(ref)
-    path.write_bytes(b"encoded")
+    Path(path).write_bytes(b"encoded")
     return 0
 
 
