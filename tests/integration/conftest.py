@@ -102,7 +102,7 @@ def broker() -> Iterator[str]:
 
 @pytest.fixture
 def settings(azurite: str, broker: str) -> Settings:
-    """Settings for both, with three new containers."""
+    """Settings for both, with four new containers."""
     unique = uuid.uuid4().hex[:12]
     found = Settings.model_validate(
         {
@@ -111,9 +111,11 @@ def settings(azurite: str, broker: str) -> Settings:
             "input_container": f"input-{unique}",
             "work_container": f"work-{unique}",
             "output_container": f"output-{unique}",
+            "styles_container": f"styles-{unique}",
             "http_host": "127.0.0.1",
             "http_port": 0,
         }
     )
-    AzureBlobs(found).create_containers([found.input_container, found.work_container, found.output_container])
+    own = [found.input_container, found.work_container, found.output_container, found.styles_container]
+    AzureBlobs(found).create_containers(own)
     return found
