@@ -1,10 +1,12 @@
 """Fixtures of the unit tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.video import make_video
+
+from framebrush.messaging import run_context
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -24,3 +26,10 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def video(tmp_path: Path) -> Callable[..., Path]:
     """Makes videos: ``video("name.mp4", **make_video's arguments)``."""
     return lambda name="video.mp4", **arguments: make_video(tmp_path / name, **arguments)
+
+
+@pytest.fixture(autouse=True)
+def no_run() -> Iterator[None]:
+    """Let no test see the run that an earlier one in this process has bound, as a handler without a worker does."""
+    with run_context(None):
+        yield

@@ -158,7 +158,8 @@ def test_weights_are_fetched_once_and_checked_each_time(tmp_path: Path, monkeypa
 
 
 def learner(film: bytes, **settings: Any) -> Pipeline:
-    pipeline = Pipeline(learner={"learn_turn": 0.01, "device": "cpu", **settings})
+    """A pipeline whose turns take a single step each."""
+    pipeline = Pipeline(learner={"learn_turn": 1e-9, "device": "cpu", **settings})
     pipeline.store.write(PICTURE, painting(1))
     pipeline.put("film.mp4", film)
     return pipeline
@@ -243,7 +244,7 @@ def test_two_learners_of_one_job_do_not_both_go_on(film: bytes) -> None:
     pipeline.send(request())
     pipeline.step()
     [turn] = pipeline.waiting
-    other = Pipeline(store=pipeline.store, learner={"learn_turn": 0.01, "device": "cpu"})
+    other = Pipeline(store=pipeline.store, learner={"learn_turn": 1e-9, "device": "cpu"})
     pipeline.step()  # This one has the training in memory.
     other.waiting.append(turn)
     other.step()
