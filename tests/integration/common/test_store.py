@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable
@@ -135,6 +136,20 @@ def test_list_tells_what_stat_tells_in_the_order_of_names(store: Store, containe
         assert (info.size, info.etag, dict(info.metadata)) == (stat.size, stat.etag, dict(stat.metadata))
     assert len(list(store.list(container))) == 5
     assert list(store.list(container, "nothing/")) == []
+
+
+def test_delete_where_storage_does_not_understand_batches(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Azurite does not if it is reached by a name without a dot, as in a cluster."""
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: resolve(
+        "127.0.0.1" if host == "storage" else host, *rest, **more))  # fmt: skip
+    store, container = azure(azurite.replace("127.0.0.1", "storage")), f"store-{uuid.uuid4().hex[:12]}"
+    store.create_containers([container])
+    refs = [BlobRef(container=container, name=f"blobs/{number}") for number in range(3)]
+    for ref in refs[1:]:
+        store.write(ref, b"content")
+    store.delete(refs)
+    assert list(store.list(container)) == []
 
 
 def test_delete_passes_over_what_is_gone(store: Store, ref: BlobRef) -> None:
