@@ -58,8 +58,11 @@ class Learner:
             yield LearningTurn(job=job.job, turn=0)
 
     def _go_on(self, message: LearningTurn) -> Iterator[LearningTurn]:
-        if self._jobs.status(message.job).state.ended:
+        state = self._jobs.status(message.job).state
+        if state.ended:
             log.info("the learning job %s has ended already", message.job)
+            if state is LearningState.SUCCEEDED:  # The learner may have been killed before it did this.
+                self._store.delete([self._jobs.ref(message.job, "checkpoint")])
             return
         try:
             session = self._take(message.job)
