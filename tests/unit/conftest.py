@@ -1,6 +1,7 @@
 """Fixtures of the unit tests."""
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds, 48 frames, four groups of pictures with B-frames, stereo sound."""
     return make_video(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Six small frames. Modules whose films must be of another kind have their own."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    return make_video(path, size=(64, 48), pts=range(0, 3072, 512), time_base=Fraction(1, 12800)).read_bytes()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ import pytest
 import torch
 from safetensors.torch import save
 from support.pipeline import Pipeline
-from support.video import frames, make_video, painting, psnr
+from support.video import frames, painting, psnr
 
 from framebrush.contracts import BlobRef, Catalogue, LearningState, LearningTurn, LearnRequest, LibraryStyle, State
-from framebrush.errors import LockLost
+from framebrush.errors import LockLost, Unfit
 from framebrush.styles import OURS, LearningJobs, Library
 from framebrush_scorer.learning import session
 from framebrush_scorer.models import WeightsCache
@@ -27,16 +26,6 @@ from framebrush_scorer.training import Recipe
 
 PICTURE = BlobRef(container="styles", name="wave.png")
 FILM = BlobRef(container="input", name="film.mp4")
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return make_video(
-        tmp_path_factory.mktemp("film") / "film.mp4",
-        size=(64, 48),
-        pts=range(0, 3072, 512),
-        time_base=Fraction(1, 12800),
-    ).read_bytes()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -304,6 +293,16 @@ def plain() -> Callable[[], bytes]:
     import numpy as np
 
     return lambda: cv2.imencode(".png", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+
+
+def test_a_learner_without_its_device_leaves_the_job_to_others(film: bytes) -> None:
+    pipeline = learner(film, device="cuda:99")
+    pipeline.send(request())
+    pipeline.step()
+    with pytest.raises(Unfit, match="cuda:99"):
+        pipeline.step()
+    [status] = LearningJobs(pipeline.store, "styles").statuses()
+    assert status.state is LearningState.LEARNING
 
 
 def test_a_request_for_what_is_missing_is_put_aside(film: bytes) -> None:

@@ -1,7 +1,6 @@
 """Whole runs that paint like a picture, in memory."""
 
 import json
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from support.pipeline import Pipeline
-from support.video import facts, frames, make_video, painting, psnr
+from support.video import facts, frames, painting, psnr
 
 from framebrush.contracts import (
     PICTURE,
@@ -27,16 +26,6 @@ from framebrush.errors import InvalidMessage
 from framebrush.pictures import network_file
 
 WAVE, NIGHT = StyleImage(name="wave.png"), StyleImage(name="old/night.png", weight=0.5)
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return make_video(
-        tmp_path_factory.mktemp("film") / "film.mp4",
-        size=(64, 48),
-        pts=range(0, 3072, 512),
-        time_base=Fraction(1, 12800),
-    ).read_bytes()
 
 
 def pipeline(**settings: object) -> Pipeline:

@@ -138,7 +138,7 @@ class AzureBlobs:
         wanted = list(names)
         answers = list(client.delete_blobs(*wanted, raise_on_any_failure=False))
         if any(answer.status_code == HTTPStatus.BAD_REQUEST for answer in answers):
-            # Azurite does not understand what is in a batch if it is reached by another name than an address.
+            # Azurite does not understand what is in a batch if it is reached by the name of another host.
             for name in wanted:
                 with suppress(ResourceNotFoundError):
                     client.delete_blob(name)

@@ -77,16 +77,18 @@ class Learner:
             log.info("the learning job %s was ended", message.job)
             self._drop()
             return
-        except (PermanentError, ValueError) as error:
+        except PermanentError as error:
             self._drop()
-            reason = error.reason if isinstance(error, PermanentError) else "invalid_content"
-            self._jobs.update(
-                message.job, state=LearningState.FAILED, error=Failure(reason=reason, description=str(error))
-            )
+            failure = Failure(reason=error.reason, description=str(error))
+            self._jobs.update(message.job, state=LearningState.FAILED, error=failure)
             log.warning("the learning job %s failed: %s", message.job, error)
             return
-        except BaseException:
+        except BaseException as error:
             self._drop()  # An interrupt may have come within a step, whose half must not be built upon.
+            if isinstance(error, Exception):
+                from framebrush_scorer.device import check_device
+
+                check_device(error)
             raise
         if done:
             self._drop()

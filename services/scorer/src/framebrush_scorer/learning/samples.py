@@ -107,7 +107,7 @@ def _decoded(container: InputContainer, stream: VideoStream, source: SandboxedFi
 
 
 def _spread(frames: Iterator[VideoFrame], count: int) -> Iterator[VideoFrame]:
-    """Yield frames spread over the first half of some, and the last one. Two hundred at most are in memory."""
+    """Yield frames spread over the first half of some, and the last one. Some twice ``count`` are in memory at most."""
     kept, step = list[VideoFrame](), 1
     for number, frame in enumerate(frames):
         if number >= UNTIMED:

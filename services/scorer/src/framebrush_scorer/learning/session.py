@@ -1,19 +1,18 @@
 """A learning job in the hands of this process: its training, and its checkpoint in Blob."""
 
 import hashlib
-import logging
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import ClassVar
 
 from prometheus_client import Counter
 
-from framebrush.contracts import BlobRef, LearningJob, PinnedBlob
-from framebrush.errors import BlobNotFound
+from framebrush.contracts import LearningJob, PinnedBlob
+from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.pictures import decode_square, predict, square_of
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.storage import BlobReader, Store
@@ -24,16 +23,20 @@ from framebrush_scorer.learning.samples import frame_of, sample
 from framebrush_scorer.settings import LearnerSettings
 from framebrush_scorer.training import LikeTeacher, Recipe, Trainer
 
-log = logging.getLogger(__name__)
-
 FRAMES = 24
 """The frames of each film that are learned on."""
 
 _steps = Counter("framebrush_learning_steps_total", "Steps of learning jobs that this process took.")
 
 
+class InvalidContent(PermanentError):
+    """There is nothing to learn on: no frame can be decoded, or all of them are plain."""
+
+    reason: ClassVar[str] = "invalid_content"
+
+
 class Session:
-    """A job, from its checkpoint on. A context manager that removes its files.
+    """A job, from its checkpoint on.
 
     Args:
         job: What to learn.
@@ -43,7 +46,7 @@ class Session:
 
     Raises:
         PermanentError: The picture or the content cannot be used, or there are no networks.
-        ValueError: The content has no variety.
+        NoDevice: There is no such device as the settings ask for.
 
     """
 
@@ -51,24 +54,13 @@ class Session:
         self.job, self._store, self._settings, self._sandbox = job, store, settings, sandbox
         self._checkpoint = LearningJobs(store, settings.styles_container).ref(job.job, "checkpoint")
         self._folder = Path(tempfile.mkdtemp(prefix="framebrush-learning-"))
-        try:
-            self.etag = self._fetch()
-            self.trainer = self._trainer()
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self.etag = self._fetch()
+        self.trainer = self._trainer()
 
     def close(self) -> None:
-        """Remove the files of this session. The checkpoint in Blob stays."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove the files of this session, as its end does. The checkpoint in Blob stays."""
+        self._remove()
 
     @property
     def out(self) -> Path:
@@ -93,9 +85,7 @@ class Session:
 
         def keep(trainer: Trainer) -> None:
             content = trainer.checkpoint.read_bytes()
-            self.etag = self._store.write(
-                self._checkpoint, content, if_match=self.etag or None, if_absent=self.etag is None
-            )
+            self.etag = self._store.write(self._checkpoint, content, if_match=self.etag, if_absent=self.etag is None)
             saved(trainer)
 
         try:
@@ -129,7 +119,10 @@ class Session:
             keep.append(last)
         origin = {"content": " ".join(str(blob.blob) for blob in self.job.content)}
         device = choose_device(settings.device)
-        return Trainer(recipe, teacher, learn, keep, self.out, device, origin=origin, title=request.title)
+        try:
+            return Trainer(recipe, teacher, learn, keep, self.out, device, origin=origin, title=request.title)
+        except ValueError as error:  # The checkpoint is of this job, so that only the content is left.
+            raise InvalidContent(str(error)) from error
 
     def _open(self, blob: PinnedBlob) -> BlobReader:
         return BlobReader(self._store, blob.blob, blob.size, blob.etag)
@@ -144,13 +137,13 @@ class Session:
         )
         _, square = square_of(item)
         (vector,) = predict([square], self._settings.picture_networks)
-        ref: BlobRef = self.job.picture.blob
-        return vector, hashlib.sha256(self._store.read(ref, etag=self.job.picture.etag)).hexdigest()
+        content = self._store.read(self.job.picture.blob, etag=self.job.picture.etag)
+        return vector, hashlib.sha256(content).hexdigest()
 
     def _sample(self, blob: PinnedBlob, edge: int) -> list[RgbFrame]:
         most = self._settings.max_picture_pixels
         items = self._sandbox.run(self._allowance(), self._open(blob), sample, FRAMES, edge, most)
         frames = [frame_of(item) for item in items]
         if not frames:
-            raise ValueError(f"{blob.blob}: no frame of it could be decoded")
+            raise InvalidContent(f"{blob.blob}: no frame of it could be decoded")
         return frames
