@@ -305,9 +305,20 @@ def test_a_learner_without_its_device_leaves_the_job_to_others(film: bytes) -> N
     assert status.state is LearningState.LEARNING
 
 
-def test_a_request_for_what_is_missing_is_put_aside(film: bytes) -> None:
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"picture": "absent.png"}, "blob_not_found"),
+        ({"content": (BlobRef(container="input", name="absent.mp4"),)}, "blob_not_found"),
+        ({"content": (FILM, BlobRef(container="work", name="status/film.json"))}, "access_denied"),
+    ],
+)
+def test_a_request_for_what_is_missing_or_not_open_is_put_aside(
+    film: bytes, fields: dict[str, Any], reason: str
+) -> None:
     pipeline = learner(film)
-    pipeline.send(request(picture="absent.png"))
+    pipeline.send(request(**fields))
     finish(pipeline)
     [(_, error)] = pipeline.dead
-    assert error.reason == "blob_not_found"
+    assert error.reason == reason
+    assert list(LearningJobs(pipeline.store, "styles").statuses()) == []

@@ -15,7 +15,7 @@ from framebrush.contracts import (
     LibraryStyle,
     Message,
 )
-from framebrush.errors import Conflict, PermanentError
+from framebrush.errors import AccessDenied, Conflict, PermanentError
 from framebrush.sandbox import Sandbox
 from framebrush.storage import Store
 from framebrush.styles import LearningJobs, Library
@@ -52,6 +52,15 @@ class Learner:
                 raise TypeError(f"not for the learner: {type(message).__name__}")
 
     def _begin(self, request: LearnRequest) -> Iterator[LearningTurn]:
+        """Begin a job, unless it has begun.
+
+        Raises:
+            AccessDenied: The request names content of another container than that of inputs.
+            BlobNotFound: The picture or the content does not exist.
+        """
+        for ref in request.content:  # before anything of another container is looked at
+            if ref.container != self._settings.input_container:
+                raise AccessDenied(f"{ref}: what is learned on is in {self._settings.input_container}")
         job = self._jobs.resolve(request)
         self._jobs.create(job)
         if not self._jobs.status(job.job).state.ended:
