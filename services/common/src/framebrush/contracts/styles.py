@@ -74,8 +74,8 @@ class LearnRequest(Document):
     picture: BlobName
     """The picture, a blob of the container of styles."""
     content: Annotated[tuple[BlobRef, ...], Field(min_length=1, max_length=MOST_CONTENT)]
-    """The films and pictures to learn on, blobs of the input container. They decide what the style can paint well, and not
-    what it looks like."""
+    """The films and pictures to learn on, blobs of the input container. They decide what the style can paint well, and
+    not what it looks like."""
     title: Title | None = None
     """The line that tells a person what the style is; by default it names the picture."""
     steps: Annotated[int, Field(ge=10, le=1_000_000)] = 2400
