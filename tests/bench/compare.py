@@ -13,8 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from machine import machine
-from processes import say
+from machine import machine, say
 from report import DOCS, load, write
 from run import CLIP
 

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from machine import machine
-from processes import say, wait_for
+from machine import machine, say
+from processes import wait_for
 from report import DOCS, load, write
 from runs import Bench, bench
 

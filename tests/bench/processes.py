@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -133,8 +132,3 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float, step: flo
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds:.0f} s for {what}")
         time.sleep(step)
-
-
-def say(text: str) -> None:
-    """Progress, for the person who waits."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -12,9 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from baselines import Took, bare_model, beginning, ffmpeg, repeat
-from machine import machine
+from machine import machine, say
 from messages import throughput
-from processes import say
 from report import DOCS, load, write
 from runs import SERVICES, Whole, bench
 from simulation import overview

@@ -20,7 +20,7 @@ from typing import Any
 
 import simpy
 import yaml
-from processes import say
+from machine import say
 from report import DOCS, load
 
 from framebrush_scorer.settings import slots

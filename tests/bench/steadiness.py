@@ -14,8 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from machine import machine
-from processes import say
+from machine import machine, say
 
 from framebrush.pictures import predict, read_square
 from framebrush.styles import find_styles

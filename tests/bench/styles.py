@@ -14,8 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from machine import machine
-from processes import say
+from machine import machine, say
 from torch import Tensor, nn
 
 from framebrush.styles import BUILT_IN, find_styles

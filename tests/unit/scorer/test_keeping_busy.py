@@ -80,7 +80,8 @@ def prepare(store: SlowStore) -> list[BatchReady]:
         Status(run_id="a", state=State.RUNNING, created=now, updated=now, input=source, model="device", frames=1)
     )
     golden = Manifest.decode(GOLDEN.read_bytes())
-    changes = {"run_id": "a", "model": "device", "options": Options(), "more_outputs": ()}
+    video = golden.video.model_copy(update={"width": 8, "height": 8})
+    changes = {"run_id": "a", "model": "device", "options": Options(), "more_outputs": (), "video": video}
     store.write(runs.blobs("a").manifest, golden.model_copy(update=changes).encode())
     batches = []
     for number in range(BATCHES):

@@ -140,9 +140,11 @@ def test_pairs_of_a_step_come_from_the_pool(step):
 
 
 def test_average_starts_at_once_and_slows_down():
-    zero, one = torch.zeros(1), torch.ones(1)
-    assert average_weights(zero, one, 1) > 0.5
-    assert average_weights(zero, one, torch.tensor(10**6)) == pytest.approx(0.002)
+    early, late, one = torch.zeros(1), torch.zeros(1), torch.ones(1)
+    average_weights([early], [one], 1)
+    average_weights([late], [one], torch.tensor(10**6))
+    assert early > 0.5
+    assert late == pytest.approx(0.002)
 
 
 def test_thin():

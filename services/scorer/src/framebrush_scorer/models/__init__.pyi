@@ -7,6 +7,7 @@ from .registry import load as load
 from .registry import load_learned as load_learned
 from .registry import load_picture as load_picture
 from .style import StyleModel as StyleModel
+from .tensors import host_frames as host_frames
 from .tensors import rounded as rounded
 from .tensors import to_frames as to_frames
 from .tensors import to_tensor as to_tensor

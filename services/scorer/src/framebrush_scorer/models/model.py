@@ -10,8 +10,9 @@ class FrameModel(Protocol):
     """Turns pictures into pictures of the same size. One thread calls it at a time.
 
     A model may have an attribute ``natural_edge``, the shorter edge in pixels of the frames for which its strokes were
-    made: larger frames then come at that resolution, and are enlarged again. And it may have a ``device``, a
-    :class:`torch.device`, on which that is done.
+    made: larger frames then come at that resolution, and are enlarged again. It may have a ``device``, a
+    :class:`torch.device`, on which that is done, and a method ``paint_tensor``, which does for pictures that are on
+    this device, uint8 tensors (B, 3, H, W), what a call does for frames: then nothing leaves the device in between.
     """
 
     @property

@@ -47,8 +47,12 @@ class PainterModel:
         Raises:
             ValueError: The array has another type or shape.
         """
-        pictures = torch.split(to_tensor(frames, self.device), 1)
-        return to_frames([in_tiles(self.paint, picture, REACH, self.pixels) for picture in pictures])
+        return to_frames([self.paint_tensor(picture) for picture in torch.split(to_tensor(frames, self.device), 1)])
+
+    @torch.inference_mode()
+    def paint_tensor(self, pictures: Tensor) -> Tensor:
+        """Return the paintings of pictures on the device, both uint8 (B, 3, H, W), painted one at a time."""
+        return torch.cat([in_tiles(self.paint, each, REACH, self.pixels) for each in torch.split(pictures, 1)])
 
     def paint(self, pictures: Tensor) -> Tensor:
         """Return the paintings of pictures, both uint8 (B, 3, H, W) in 0..255, computed in one pass."""

@@ -65,13 +65,21 @@ class StyleModel:
         Raises:
             ValueError: The array has another type or shape.
         """
-        pictures = to_tensor(frames, self.device)
+        return to_frames(self.paint_parts(to_tensor(frames, self.device)))
+
+    @torch.inference_mode()
+    def paint_tensor(self, pictures: Tensor) -> Tensor:
+        """Return the paintings of pictures on the device, both uint8 (B, 3, H, W)."""
+        return torch.cat(self.paint_parts(pictures))
+
+    def paint_parts(self, pictures: Tensor) -> list[Tensor]:
+        """Return the paintings of pictures on the device, both uint8 (B, 3, H, W), in parts of one pass each."""
         size = pictures[0, 0].numel()
         count = 1 if self.one_by_one else max(1, min(PASS_PIXELS, self.pixels) // size)
         parts = torch.split(pictures, count)
         if self.reach is None or size <= self.pixels:
-            return to_frames([rounded(self.paint(part)) for part in parts])
-        return to_frames([in_tiles(lambda x: rounded(self.paint(x)), part, self.reach, self.pixels) for part in parts])
+            return [rounded(self.paint(part)) for part in parts]
+        return [in_tiles(lambda x: rounded(self.paint(x)), part, self.reach, self.pixels) for part in parts]
 
     def paint(self, pictures: Tensor) -> Tensor:
         """Return the paintings of pictures, uint8 (B, 3, H, W), computed in one pass.

@@ -19,7 +19,8 @@ def to_tensor(frames: RgbFrames, device: torch.device) -> Tensor:
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or frames.size == 0:
         raise ValueError(f"expected uint8 RGB frames (B, H, W, 3), got {frames.dtype} {frames.shape}")
-    return torch.from_numpy(np.require(frames, requirements=["C", "W"])).to(device).permute(0, 3, 1, 2)
+    whole = torch.from_numpy(np.require(frames, requirements=["C", "W"]))
+    return whole.to(device, non_blocking=True).permute(0, 3, 1, 2)
 
 
 def rounded(pictures: Tensor) -> Tensor:
@@ -32,5 +33,22 @@ def rounded(pictures: Tensor) -> Tensor:
 
 def to_frames(pictures: Sequence[Tensor]) -> RgbFrames:
     """Return the frames of several batches of pictures, each uint8 (B, 3, H, W), as one array (sum of B, H, W, 3)."""
-    frames: RgbFrames = torch.cat([each.permute(0, 2, 3, 1).contiguous().cpu() for each in pictures]).numpy()
+    parts = [each.permute(0, 2, 3, 1) for each in pictures]
+    frames = host_frames(sum(len(part) for part in parts), *parts[0].shape[1:3])
+    whole = torch.from_numpy(frames)
+    for target, part in zip(torch.split(whole, [len(part) for part in parts]), parts, strict=True):
+        target.copy_(part.contiguous(), non_blocking=True)
+    if parts[0].device.type == "cuda":
+        torch.cuda.current_stream().synchronize()
+    return frames
+
+
+def host_frames(count: int, height: int, width: int) -> RgbFrames:
+    """Return an array for frames, (count, height, width, 3), in the memory of the machine, with any values.
+
+    If a GPU is in use, it is page-locked: a GPU copies such memory itself, several times as fast, and torch keeps it
+    for the next that asks.
+    """
+    locked = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    frames: RgbFrames = torch.empty((count, height, width, 3), dtype=torch.uint8, pin_memory=locked).numpy()
     return frames

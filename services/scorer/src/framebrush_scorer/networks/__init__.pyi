@@ -1,4 +1,5 @@
 from .inference import optimise as optimise
+from .multistyle import read_multistyle_net as read_multistyle_net
 from .picture import read_picture_net as read_picture_net
 from .precision import choose_dtype as choose_dtype
 from .transformer import STRIDE as STRIDE

@@ -1,11 +1,16 @@
 """Paints with a larger or smaller brush: at another resolution, with the detail brought back."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models import FrameModel, rounded, to_frames, to_tensor
+
+PASS_PIXELS = 8 * 2**20
+"""The number of pixels that are brought to another resolution at a time on a GPU; they take about 1 GB meanwhile."""
 
 SMALLEST = 8
 """The least edge in pixels of the frames that a model is given."""
@@ -42,9 +47,15 @@ def paint_scaled(model: FrameModel, frames: RgbFrames, scale: float) -> RgbFrame
     device = getattr(model, "device", torch.device("cpu"))
     height, width = frames.shape[1:3]
     size = (max(SMALLEST, round(height / scale)), max(SMALLEST, round(width / scale)))
-    wholes = torch.split(to_tensor(frames, device), 1)  # one at a time bounds the memory
+    # A part at a time bounds the memory. A CPU gains nothing by more than one frame.
+    count = 1 if device.type == "cpu" else max(1, PASS_PIXELS // (height * width))
+    wholes = torch.split(to_tensor(frames, device), count)
     smalls = [resize(whole, size) for whole in wholes]
-    paintings = torch.split(to_tensor(model(to_frames(smalls)), device), 1)
+    paint: Callable[[Tensor], Tensor] | None = getattr(model, "paint_tensor", None)
+    if paint is not None:
+        paintings = [paint(small) for small in smalls]
+    else:
+        paintings = list(torch.split(to_tensor(model(to_frames(smalls)), device), count))
     results = [resize(painting, (height, width)) for painting in paintings]
     if scale > 1:
         results = [add_detail(*each) for each in zip(results, paintings, wholes, smalls, strict=True)]
@@ -52,20 +63,21 @@ def paint_scaled(model: FrameModel, frames: RgbFrames, scale: float) -> RgbFrame
 
 
 def resize(pictures: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return pictures, uint8 (1, 3, H, W), at another size, (height, width)."""
-    # On a CPU the whole-number form takes a tenth of the time; CUDA has none.
-    x = pictures if pictures.device.type == "cpu" else pictures.float()
+    """Return pictures, uint8 (B, 3, H, W), at another size, (height, width)."""
+    # On a CPU the whole-number form takes a tenth of the time, and asks for channels_last; CUDA has none.
+    last = pictures.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+    x = last if pictures.device.type == "cpu" else pictures.float()
     return rounded(F.interpolate(x, size, mode="bicubic", antialias=True))
 
 
 def add_detail(enlarged: Tensor, painting: Tensor, whole: Tensor, small: Tensor) -> Tensor:
-    """Return an enlarged painting (1, 3, H, W) with the detail of the frame that it follows; all are uint8.
+    """Return an enlarged painting (B, 3, H, W) with the detail of the frame that it follows; all are uint8.
 
     Args:
         enlarged: The painting at the size of the frame.
-        painting: The painting (1, 3, h, w) as the model made it.
-        whole: The frame (1, 3, H, W).
-        small: What the model was given, (1, 3, h, w).
+        painting: The painting (B, 3, h, w) as the model made it.
+        whole: The frame (B, 3, H, W).
+        small: What the model was given, (B, 3, h, w).
 
     """
     size = (int(whole.shape[2]), int(whole.shape[3]))
@@ -79,7 +91,7 @@ def add_detail(enlarged: Tensor, painting: Tensor, whole: Tensor, small: Tensor)
 
 
 def average_around(x: Tensor) -> Tensor:
-    """Return the mean of ``x`` (1, C, H, W) over the box around each pixel, beyond the borders mirrored."""
+    """Return the mean of ``x`` (B, C, H, W) over the box around each pixel, beyond the borders mirrored."""
     channels, edge = x.shape[1], 2 * RADIUS + 1
     # Twice along one axis, each channel by itself, is five times as fast on a CPU as the pooling of torch.
     line = torch.full((channels, 1, edge, 1), 1 / edge, device=x.device)
@@ -88,10 +100,10 @@ def average_around(x: Tensor) -> Tensor:
 
 
 def luma(pictures: Tensor) -> Tensor:
-    """Return the luma (1, 1, H, W) of RGB pictures, uint8 (1, 3, H, W), by ITU-R BT.709, as float32 in 0..255."""
+    """Return the luma (B, 1, H, W) of RGB pictures, uint8 (B, 3, H, W), by ITU-R BT.709, as float32 in 0..255."""
     return F.conv2d(pictures.float(), torch.tensor(LUMA, device=pictures.device).view(1, 3, 1, 1))
 
 
 def linear(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return ``x`` (1, C, H, W) at a larger size, (height, width), by bilinear interpolation."""
+    """Return ``x`` (B, C, H, W) at a larger size, (height, width), by bilinear interpolation."""
     return F.interpolate(x.contiguous(), size, mode="bilinear", antialias=True)

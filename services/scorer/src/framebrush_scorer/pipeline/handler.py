@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import lru_cache
 from tarfile import TarError
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -34,14 +34,13 @@ from framebrush.steps import describe, timed
 from framebrush.storage import Store, write_once
 from framebrush.styles import Library
 from framebrush_scorer.device import check_device, choose_device
-from framebrush_scorer.frames import BadFrame, RgbFrame
-from framebrush_scorer.models import FrameModel, WeightsCache, load, load_learned, load_picture
+from framebrush_scorer.frames import BadFrame, RgbFrame, RgbFrames
+from framebrush_scorer.models import FrameModel, WeightsCache, host_frames, load, load_learned, load_picture
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import score
 from framebrush_scorer.pipeline.smoothing import smooth
 from framebrush_scorer.settings import ScorerSettings
 
-T = TypeVar("T")
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
@@ -147,13 +146,16 @@ class Scorer:
         size = manifest.video.width * manifest.video.height
         part = len(indices) if manifest.options.smoothing else max(1, PART_PIXELS // size)
 
-        def decode(index: int) -> RgbFrame | BadFrame:
+        height, width = manifest.video.height, manifest.video.width
+
+        def decode(index: int, frame: RgbFrame) -> RgbFrame | BadFrame:
             try:
                 with timed("decode"):
-                    bgr = decode_image(originals.get(index, b""), manifest.video.height, manifest.video.width)
+                    bgr = decode_image(originals.get(index, b""), height, width)
             except InvalidImage as error:
                 return BadFrame(str(error))
-            return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # same shape and dtype
+            cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB, dst=frame)
+            return frame
 
         def encode(result: RgbFrame | BadFrame) -> bytes | BadFrame:
             if isinstance(result, BadFrame):
@@ -167,17 +169,18 @@ class Scorer:
             pack = PackWriter(manifest.options.pack_codec)
             for some in (indices[first : first + part] for first in range(0, len(indices), part)):
                 with self._cores:
-                    decoded = self._each(decode, some)
-                    results = self._apply(rendition.model, manifest, decoded)
+                    frames = host_frames(len(some), height, width)
+                    decoded = self._each(decode, some, frames)
+                    results = self._apply(rendition.model, manifest, frames, decoded)
                     encoded = self._each(encode, results)
                 for index, result in zip(some, encoded, strict=True):
                     self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
         frames_out.inc(len(indices))
 
-    def _each(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Return the results of a function in the order of the items. The codecs' threads compute them."""
-        pending = self._submit(function, items)
+    def _each(self, function: Callable[..., R], *items: Iterable[Any]) -> list[R]:
+        """Return the results of a function in the order of its arguments. The codecs' threads compute them."""
+        pending = self._submit(function, *items)
         try:
             return [each.result() for each in pending]
         finally:
@@ -185,9 +188,10 @@ class Scorer:
                 each.cancel()  # This changes nothing unless the wait was interrupted.
 
     @defer_interrupts
-    def _submit(self, function: Callable[[T], R], items: Sequence[T]) -> list[Future[R]]:
+    def _submit(self, function: Callable[..., R], *items: Iterable[Any]) -> list[Future[R]]:
         """Hand items over. An interrupt in the middle could leave a lock of the pool behind, which all batches need."""
-        return [self._codecs.submit(copy_context().run, function, item) for item in items]  # keeps the run in log lines
+        context = copy_context  # keeps the run in log lines
+        return [self._codecs.submit(context().run, function, *each) for each in zip(*items, strict=True)]
 
     def _read(self, data: bytes) -> dict[int, bytes]:
         try:
@@ -196,12 +200,15 @@ class Scorer:
             log.warning("unreadable pack: %s", error)
             return {}  # every frame of it is then a bad frame
 
-    def _apply(self, model: str, manifest: Manifest, decoded: list[RgbFrame | BadFrame]) -> list[RgbFrame | BadFrame]:
-        """Return what the model makes of the frames; bad frames stay in their places."""
-        good = [item for item in decoded if not isinstance(item, BadFrame)]
-        if not good:
+    def _apply(
+        self, model: str, manifest: Manifest, frames: RgbFrames, decoded: list[RgbFrame | BadFrame]
+    ) -> list[RgbFrame | BadFrame]:
+        """Return what the model makes of the frames, one for each that was decoded; bad ones stay in their places."""
+        good = [not isinstance(item, BadFrame) for item in decoded]
+        if not any(good):
             return decoded
-        frames = np.stack(good)
+        if not all(good):
+            frames = frames[np.array(good)]
         options = manifest.options
         controls = Controls(options.strength, options.keep_colors, options.scale)
         source: tuple[float, ...] | PinnedStyle | None = manifest.styles.get(model)

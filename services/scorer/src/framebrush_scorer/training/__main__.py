@@ -57,6 +57,10 @@ def train(args: argparse.Namespace, recipe: Recipe) -> None:
         from framebrush_scorer.training.like import LikeTeacher
 
         teacher = LikeTeacher.of_file(args.like)
+    elif args.trained is not None:
+        from framebrush_scorer.training.trained import TrainedTeacher
+
+        teacher = TrainedTeacher(args.trained)
     else:
         from framebrush_scorer.training.picture import PictureTeacher
         from framebrush_scorer.training.vgg import read_vgg

@@ -23,6 +23,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     teacher.add_argument("--painter", choices=PAINTERS, help="painter to learn from")
     teacher.add_argument("--image", type=Path, help="picture whose style to learn; needs VGG16's weights")
     teacher.add_argument("--like", type=Path, help="picture to paint like, as --style-image does; needs --content")
+    teacher.add_argument("--trained", type=int, help="style, 0 to 25, of the network that has 26; as --like")
     parser.add_argument("--title", help="line of the card that tells what the style is (default: the teacher's)")
     parser.add_argument("--out", type=Path, required=True, help="weights to write, .safetensors; card, preview beside")
     parser.add_argument("--content", type=Path, nargs="*", default=[], help="pictures, short videos, folders of them")

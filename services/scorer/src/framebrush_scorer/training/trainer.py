@@ -27,6 +27,8 @@ from framebrush_scorer.training.whole import WholeSupply
 
 log = logging.getLogger(__name__)
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 class Trainer:
     """Trains one network: :meth:`run` trains it to the end and writes its files.
@@ -80,7 +82,7 @@ class Trainer:
                 )
             net.load_state_dict(to_unit_range(start).state_dict())
         self.net = net.train().to(device).to(memory_format=torch.channels_last)
-        self.average = AveragedModel(self.net, avg_fn=average_weights)
+        self.average = AveragedModel(self.net, multi_avg_fn=average_weights)
         self.optimiser = torch.optim.Adam(self.net.parameters(), recipe.rate, betas=(0.9, 0.99))
         self.step, self.elapsed, self.frozen = 0, 0.0, False
         self.losses, self.chunk = list[float](), list[float]()
@@ -253,16 +255,16 @@ class Trainer:
         )
 
 
-def average_weights(average: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
-    """Return the moving average of weights over about the last 500 steps, or over half of the steps if that is less.
+def average_weights(averages: Tensors, now: Tensors, count: Tensor | int) -> None:
+    """Bring moving averages of weights forward: over about the last 500 steps, or half of the steps if that is less.
 
     Args:
-        average: The average before this step.
-        now: The weights after this step, of the same shape.
-        count: The number of steps in the average.
+        averages: The averages before this step, which are changed in place.
+        now: The weights after this step, of the same shapes.
+        count: The number of steps in the averages.
 
     """
-    return torch.lerp(average, now, max(0.002, 2 / (int(count) + 2)))
+    torch._foreach_lerp_(averages, now, max(0.002, 2 / (int(count) + 2)))
 
 
 def thin(values: list[float], count: int = 20) -> list[float]:
