@@ -78,7 +78,7 @@ def time_model(video: Path, model: str, frames: int) -> dict[str, float]:
     with av.open(str(video)) as container:
         decoded = list(islice(container.decode(video=0), frames))
     images, loaded = np.stack([frame.to_ndarray(format="rgb24") for frame in decoded]), load(model)
-    brush = brush_size(loaded, images, 1.0)
+    brush = brush_size(loaded, images.shape[1:3], 1.0)
     width, height = round(images.shape[2] / brush), round(images.shape[1] / brush)
     small = np.stack([frame.to_ndarray(format="rgb24", width=width, height=height) for frame in decoded])
     return {

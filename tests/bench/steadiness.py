@@ -14,14 +14,15 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from machine import machine, say
 
-from framebrush.pictures import predict, read_square
+from framebrush.pictures import network_file, predict, read_square
 from framebrush.styles import find_styles
 from framebrush_scorer.frames import RgbFrame, RgbFrames
-from framebrush_scorer.models import SHIPPED, FrameModel, PainterModel, load, load_picture
+from framebrush_scorer.models import SHIPPED, PainterModel, load, load_picture, rounded, to_frames, to_tensor
 from framebrush_scorer.motion import motion
-from framebrush_scorer.networks import Card, read_card
+from framebrush_scorer.networks import Card, read_card, read_multistyle_net
 from framebrush_scorer.pipeline import smooth
 from framebrush_scorer.quality import LEAST_KNOWN, detail, read_frames, style_strength, warp_error
 
@@ -84,10 +85,23 @@ def rows(
     return found
 
 
-def teacher_of(card: Card, pictures: Path | None) -> FrameModel | None:
+def on_frames(net: torch.nn.Module) -> Callable[[RgbFrames], RgbFrames]:
+    """What a network of 0..255 makes of frames."""
+
+    @torch.inference_mode()
+    def paint(frames: RgbFrames) -> RgbFrames:
+        return to_frames([rounded(net(to_tensor(frames, torch.device("cpu")).float()))])
+
+    return paint
+
+
+def teacher_of(card: Card, pictures: Path | None) -> Callable[[RgbFrames], RgbFrames] | None:
     """What a style learned from; None if that is a picture that is not at hand."""
     if "painter" in card.training:
         return PainterModel(str(card.training["painter"]))
+    if "trained" in card.training:
+        net = read_multistyle_net(network_file("multistyle"), int(card.training["trained"]))
+        return on_frames(net)
     path = pictures / str(card.training["like"]) if pictures else None
     if path is None or not path.is_file():
         return None

@@ -57,6 +57,17 @@ def test_packs(tmp_path: Path) -> None:
     assert "| the packs alone: JPEG 95, lossless RGB |" in table
 
 
+def test_gpu(tmp_path: Path) -> None:
+    """Without a GPU. That its bytes are the same each time is what this one judges."""
+    path = tmp_path / "gpu.json"
+    options = ["--device", "cpu", "--sizes", "64x48", "--batches", "1", "--seconds", "0.01", "--frames", "10"]
+    run(sys.executable, "tests/bench/gpu.py", *options, "--batch", "5", "--json", str(path))
+    rows = json.loads(path.read_text())["rows"]
+    whole = [row for row in rows if row["part"] == "whole"]
+    assert min(row["frames/s"] for row in whole) > 0
+    assert len({row["of bytes"] for row in whole}) == 1
+
+
 def test_styles(tmp_path: Path) -> None:
     path = tmp_path / "styles.json"
     run(

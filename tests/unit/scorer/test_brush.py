@@ -49,9 +49,8 @@ def scene(width: int, height: int) -> np.ndarray:
     ],
 )
 def test_strokes_grow_with_the_frame_and_do_not_shrink(size: tuple[int, int], scale: float, brush: float) -> None:
-    frames = np.zeros((1, *size, 3), np.uint8)
-    assert brush_size(Natural(), frames, scale) == brush
-    assert brush_size(Plain(), frames, scale) == scale
+    assert brush_size(Natural(), size, scale) == brush
+    assert brush_size(Plain(), size, scale) == scale
 
 
 @pytest.mark.parametrize("name", ["gouache", "oil", "picture"])

@@ -21,7 +21,10 @@ SUFFIXES = (".safetensors", ".pth")
 BUILT_IN = ("identity", "ink", "mosaic", "oil", "vangogh", "woodcut")
 """The models that are code. ``identity`` gives frames back as they are; the others are painters."""
 
-SHIPPED = ("comic", "gouache", "pencil", "poster", "scream", "starry", "wave")
+SHIPPED = (
+    "comic", "crimson", "gouache", "night", "pastel", "pencil", "poster", "scream", "shipwreck", "starry", "wave",
+    "woodblock",
+)  # fmt: skip
 """The learned styles that come with the scorer."""
 
 OURS = (*BUILT_IN, *SHIPPED, PICTURE)

@@ -1,13 +1,13 @@
 """A style network as a frame model."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from framebrush_scorer.device import choose_device, memory_limit
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.models.tensors import rounded, to_frames, to_tensor
 from framebrush_scorer.models.tiles import halo, in_tiles
-from framebrush_scorer.networks import TransformerNet, choose_dtype, optimise, pad
+from framebrush_scorer.networks import FusedNet, TransformerNet, choose_dtype, optimise, pad
 
 PASS_PIXELS = 8 * 2**20
 """The number of pixels in one pass on a GPU: they keep it busy, and take about 3 GB at the original width in half
@@ -51,7 +51,9 @@ class StyleModel:
         self.device = choose_device(device)
         fast = optimise(net).to(self.device)
         self.dtype = choose_dtype(fast, self.device)
-        self.net = fast.to(self.dtype)
+        self.net: nn.Module = fast.to(self.dtype)
+        if self.device.type == "cuda" and net.norm == "batch":
+            self.net = FusedNet(fast)
         # Instance normalisation needs pictures one by one, and on a CPU more at a time only cost memory.
         self.one_by_one = net.norm == "instance" or self.device.type == "cpu"
         self.reach = halo(net) if net.norm == "batch" else None

@@ -1,3 +1,4 @@
+from .fused import FusedNet as FusedNet
 from .inference import optimise as optimise
 from .multistyle import read_multistyle_net as read_multistyle_net
 from .picture import read_picture_net as read_picture_net

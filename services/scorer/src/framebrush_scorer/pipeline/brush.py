@@ -23,15 +23,15 @@ LUMA = (0.2126, 0.7152, 0.0722)
 """The weights of red, green and blue in the luma of ITU-R BT.709."""
 
 
-def brush_size(model: FrameModel, frames: RgbFrames, scale: float) -> float:
-    """Return by how much smaller than the frames (B, H, W, 3) a model paints.
+def brush_size(model: FrameModel, size: tuple[int, int], scale: float) -> float:
+    """Return by how much smaller than frames of a size, (height, width), a model paints.
 
     A model may have a ``natural_edge``: the shorter edge in pixels of the frames for which its strokes were made.
     Strokes on larger frames grow with the frames, so that they look the same from the same chair. Smaller frames are
     painted as they are: to enlarge them would cost more and show less.
     """
     natural: int | None = getattr(model, "natural_edge", None)
-    return scale * max(1.0, min(frames.shape[1:3]) / natural) if natural else scale
+    return scale * max(1.0, min(size) / natural) if natural else scale
 
 
 @torch.inference_mode()
@@ -40,26 +40,50 @@ def paint_scaled(model: FrameModel, frames: RgbFrames, scale: float) -> RgbFrame
 
     The model paints at another resolution, and the paintings are brought back to the resolution of the frames, on the
     model's device.
+    """
+    whole = to_tensor(frames, getattr(model, "device", torch.device("cpu")))
+    if hasattr(model, "paint_tensor"):
+        return to_frames([paint_tensors(model, part, scale) for part in parts(whole)])
+    smalls = [reduced(part, scale) for part in parts(whole)]
+    paintings = torch.split(to_tensor(model(to_frames(smalls)), whole.device), len(smalls[0]))
+    return to_frames([enlarged(*each, scale) for each in zip(paintings, parts(whole), smalls, strict=True)])
+
+
+def paint_tensors(model: FrameModel, pictures: Tensor, scale: float) -> Tensor:
+    """Return the paintings of pictures on the model's device, both uint8 (B, 3, H, W); see :func:`paint_scaled`.
+
+    The model has a method ``paint_tensor``.
+    """
+    paint: Callable[[Tensor], Tensor] = model.paint_tensor  # type: ignore[attr-defined]
+    if scale == 1:
+        return paint(pictures)
+    results = []
+    for part in parts(pictures):
+        small = reduced(part, scale)
+        results.append(enlarged(paint(small), part, small, scale))
+    return torch.cat(results)
+
+
+def parts(pictures: Tensor) -> tuple[Tensor, ...]:
+    """Return pictures (B, 3, H, W) in parts that bound the memory. A CPU gains nothing by more than one at a time."""
+    count = 1 if pictures.device.type == "cpu" else max(1, PASS_PIXELS // pictures[0, 0].numel())
+    return torch.split(pictures, count)
+
+
+def reduced(pictures: Tensor, scale: float) -> Tensor:
+    """Return pictures, uint8 (B, 3, H, W), at the size at which they are painted."""
+    height, width = pictures.shape[2:]
+    return resize(pictures, (max(SMALLEST, round(height / scale)), max(SMALLEST, round(width / scale))))
+
+
+def enlarged(painting: Tensor, whole: Tensor, small: Tensor, scale: float) -> Tensor:
+    """Return paintings (B, 3, h, w) of the reduced pictures ``small`` at the size of ``whole``, (B, 3, H, W).
 
     Fine detail comes back by the guided upsampling of He, Sun 2015, "Fast Guided Filter": where the painting follows
     the luma of the frame, at a contour, it follows it at the full resolution, too; where it is flat it stays flat.
     """
-    device = getattr(model, "device", torch.device("cpu"))
-    height, width = frames.shape[1:3]
-    size = (max(SMALLEST, round(height / scale)), max(SMALLEST, round(width / scale)))
-    # A part at a time bounds the memory. A CPU gains nothing by more than one frame.
-    count = 1 if device.type == "cpu" else max(1, PASS_PIXELS // (height * width))
-    wholes = torch.split(to_tensor(frames, device), count)
-    smalls = [resize(whole, size) for whole in wholes]
-    paint: Callable[[Tensor], Tensor] | None = getattr(model, "paint_tensor", None)
-    if paint is not None:
-        paintings = [paint(small) for small in smalls]
-    else:
-        paintings = list(torch.split(to_tensor(model(to_frames(smalls)), device), count))
-    results = [resize(painting, (height, width)) for painting in paintings]
-    if scale > 1:
-        results = [add_detail(*each) for each in zip(results, paintings, wholes, smalls, strict=True)]
-    return to_frames(results)
+    result = resize(painting, (int(whole.shape[2]), int(whole.shape[3])))
+    return add_detail(result, painting, whole, small) if scale > 1 else result
 
 
 def resize(pictures: Tensor, size: tuple[int, int]) -> Tensor:
@@ -93,6 +117,8 @@ def add_detail(enlarged: Tensor, painting: Tensor, whole: Tensor, small: Tensor)
 def average_around(x: Tensor) -> Tensor:
     """Return the mean of ``x`` (B, C, H, W) over the box around each pixel, beyond the borders mirrored."""
     channels, edge = x.shape[1], 2 * RADIUS + 1
+    if x.device.type == "cuda":
+        return F.avg_pool2d(F.pad(x, (RADIUS,) * 4, mode="reflect"), edge, stride=1)
     # Twice along one axis, each channel by itself, is five times as fast on a CPU as the pooling of torch.
     line = torch.full((channels, 1, edge, 1), 1 / edge, device=x.device)
     x = F.pad(x, (RADIUS,) * 4, mode="reflect").contiguous(memory_format=torch.channels_last)
@@ -106,4 +132,5 @@ def luma(pictures: Tensor) -> Tensor:
 
 def linear(x: Tensor, size: tuple[int, int]) -> Tensor:
     """Return ``x`` (B, C, H, W) at a larger size, (height, width), by bilinear interpolation."""
-    return F.interpolate(x.contiguous(), size, mode="bilinear", antialias=True)
+    # Where it enlarges, antialiasing changes nothing; it is the faster form on a CPU, and the slower one on a GPU.
+    return F.interpolate(x.contiguous(), size, mode="bilinear", antialias=x.device.type == "cpu")

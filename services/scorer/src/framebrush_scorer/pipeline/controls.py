@@ -43,7 +43,7 @@ class Controlled:
         controls = self.controls
         if controls.strength == 0:
             return frames.copy()
-        brush = brush_size(self.model, frames, controls.scale)
+        brush = brush_size(self.model, frames.shape[1:3], controls.scale)
         painted = self.model(frames) if brush == 1 else paint_scaled(self.model, frames, brush)
         if controls.keep_colors:
             painted = np.stack([recolor(*pair) for pair in zip(painted, frames, strict=True)])

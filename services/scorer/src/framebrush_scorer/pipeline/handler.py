@@ -211,6 +211,7 @@ class Scorer:
             frames = frames[np.array(good)]
         options = manifest.options
         controls = Controls(options.strength, options.keep_colors, options.scale)
+
         source: tuple[float, ...] | PinnedStyle | None = manifest.styles.get(model)
         if model == PICTURE and manifest.style is not None:
             source = manifest.style.vector
