@@ -1,6 +1,6 @@
 """Paints the picture of the README: a frame that no style was trained on, and what each shipped style makes of it.
 
-Usage: gallery.py VIDEO OUTPUT.jpg
+Usage: gallery.py VIDEO OUTPUT.jpg, or gallery.py PHOTOGRAPH OUTPUT.jpg
 """
 
 import sys
@@ -19,7 +19,7 @@ SIZE = (640, 360)
 """At which the frame is painted."""
 
 CUT = (slice(20, 272), slice(60, 508))
-"""Rows and columns shown, pixel by pixel."""
+"""Rows and columns of a film that are shown, pixel by pixel."""
 
 COLUMNS = 5
 
@@ -32,16 +32,33 @@ def label(tile: RgbFrame, name: str) -> RgbFrame:
     return tile
 
 
+def fit(frame: RgbFrame) -> RgbFrame:
+    """The middle of a frame at the size at which it is painted."""
+    (width, height), (h, w) = SIZE, frame.shape[:2]
+    edge = min(w / width, h / height)
+    top, left = int(h - height * edge) // 2, int(w - width * edge) // 2
+    part = frame[top : top + int(height * edge), left : left + int(width * edge)]
+    return cv2.resize(part, SIZE, interpolation=cv2.INTER_AREA if edge > 1 else cv2.INTER_CUBIC).astype(np.uint8)
+
+
 def main() -> None:
     """Write the gallery: the frame, the trained styles, the painters, and one of the controls."""
-    *_, last = read_frames(Path(sys.argv[1]))  # training reads the first half only
-    frame = cv2.resize(last, SIZE, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    # Training reads the first half of a film only.
+    picture = cv2.imread(sys.argv[1], cv2.IMREAD_COLOR_RGB)
+    frame = fit([*read_frames(Path(sys.argv[1]))][-1] if picture is None else picture.astype(np.uint8))
     trained = sorted(find_styles(SHIPPED))
-    tiles = [label(frame[CUT], "the video")]
-    tiles += [label(load(name)(frame[None])[0][CUT], name) for name in [*trained, *BUILT_IN[1:]]]
+
+    def tile(painted: RgbFrame, name: str) -> RgbFrame:
+        part = painted[CUT]
+        if picture is not None:  # all of it, made smaller
+            part = cv2.resize(painted, part.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
+        return label(part, name)
+
+    tiles = [tile(frame, "the original")]
+    tiles += [tile(load(name)(frame[None])[0], name) for name in [*trained, *BUILT_IN[1:]]]
     for name in ("starry", "vangogh"):
         own_colors = Controlled(load(name), Controls(keep_colors=True))
-        tiles.append(label(own_colors(frame[None])[0][CUT], f"{name}, keep_colors"))
+        tiles.append(tile(own_colors(frame[None])[0], f"{name}, keep_colors"))
     rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles) // COLUMNS * COLUMNS, COLUMNS)]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(sys.argv[2], sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
