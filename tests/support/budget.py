@@ -97,10 +97,10 @@ class EmptyPack:
         return b"pack"
 
 
-def _packs(images: Iterable[bytes], size: int, codec: str) -> Iterator[tuple[FrameRange, EmptyPack]]:
-    count = sum(1 for _ in images)
-    for first in range(0, count, size):
-        yield FrameRange(first=first, count=min(size, count - first)), EmptyPack(min(size, count - first))
+def _packs(images: Iterable[bytes], size: int, codec: str, begin: int) -> Iterator[tuple[FrameRange, EmptyPack]]:
+    stop = begin + sum(1 for _ in images)
+    for first in range(begin, stop, size):
+        yield FrameRange(first=first, count=min(size, stop - first)), EmptyPack(min(size, stop - first))
 
 
 def _encode(frames: Any, timeline: Any, video: Any, options: Any, choice: Any, path: str, threads: int) -> int:

@@ -1,4 +1,4 @@
-"""The stitcher's steps: encode a segment, and join all segments of a run."""
+"""The stitcher's steps: encode a chunk, and join all chunks of a run."""
 
 import shutil
 import threading
@@ -66,9 +66,9 @@ class Stitcher:
         """Return the prefixes of the names of blobs that nobody needs once the run has succeeded."""
         blobs = self._runs.blobs(message.run_id)
         match message:
-            case SegmentScored(segment=segment):
+            case SegmentScored(segment=segment, chunk=chunk):
                 renditions = self._runs.manifest(message.run_id).renditions
-                return [blobs.encoded(segment, rendition.number).name for rendition in renditions]
+                return [blobs.encoded(segment, rendition.number, chunk).name for rendition in renditions]
             case RunEncoded():
                 return blobs.intermediate_prefixes
         return ()
@@ -83,34 +83,36 @@ class Stitcher:
                 self._join(message.run_id)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
-        frames, blobs = 0, self._runs.blobs(message.run_id)
+        frames, blobs, chunk = 0, self._runs.blobs(message.run_id), message.chunk
         for rendition in self._runs.manifest(message.run_id).renditions:
-            if not self._runs.exists(blobs.encoded(message.segment, rendition.number)):
+            if not self._runs.exists(blobs.encoded(message.segment, rendition.number, chunk)):
                 with self._encoders:
-                    frames = self._encode_segment(message.run_id, message.segment, rendition.number)
+                    frames = self._encode_chunk(message.run_id, message.segment, chunk, rendition.number)
         frames_in.inc(frames)
         frames_out.inc(frames)
-        return SegmentEncoded(run_id=message.run_id, generation=message.generation, segment=message.segment)
+        return SegmentEncoded(
+            run_id=message.run_id, generation=message.generation, segment=message.segment, chunk=chunk
+        )
 
-    def _encode_segment(self, run_id: str, segment: int, rendition: int) -> int:
+    def _encode_chunk(self, run_id: str, segment: int, chunk: int, rendition: int) -> int:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
-        manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
-        packs = styled_packs(blobs, manifest, segment, rendition)
+        manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment, chunk)
+        packs = styled_packs(blobs, manifest, segment, rendition, chunk)
         choice = manifest.options.choose(manifest.video.width, manifest.video.height)
         if choice is None:  # The plan has ruled it out.
             raise PermanentError(f"{manifest.options.codec} cannot be {manifest.video.width}x{manifest.video.height}")
         decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
-        frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
+        frames = StyledFrames(self._store, packs, manifest.chunk(segment, chunk), decoder, settings.decode_threads)
         with self._scratch.folder() as folder:
-            path = folder / "segment"
+            path = folder / "chunk"
             with timed("encode"):  # the decoding of the styled frames included
                 reorder = encode_segment(
                     frames, timeline, manifest.video, manifest.options, choice, str(path), settings.encode_threads
                 )
             record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
-            write_once(self._store, blobs.encoded_report(segment, rendition), record.encode())
+            write_once(self._store, blobs.encoded_report(segment, rendition, chunk), record.encode())
             with path.open("rb") as file:
-                write_once(self._store, blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
+                write_once(self._store, blobs.encoded(segment, rendition, chunk), file, metadata=work_metadata(started))
         describe(frames=timeline.frames, model=manifest.renditions[-1].model)
         trim()  # The next encoder may run in another thread, with another arena.
         return timeline.frames
@@ -120,7 +122,7 @@ class Stitcher:
         manifest, ref = self._runs.manifest(run_id), self._runs.blobs(run_id).report
         if not self._runs.exists(ref):
             started = datetime.now(UTC)
-            timelines = [self._runs.timeline(run_id, segment) for segment in range(len(manifest.segments))]
+            timelines = [self._runs.timeline(run_id, *chunk) for chunk in manifest.chunks]
             made = [self._join_rendition(manifest, timelines, rendition) for rendition in manifest.renditions]
             write_once(self._store, ref, self._report(manifest, made, started).encode())
         report = Report.decode(self._store.read(ref))
@@ -136,22 +138,22 @@ class Stitcher:
         self, manifest: Manifest, timelines: list[Timeline], rendition: Rendition
     ) -> tuple[tuple[FailedFrame, ...], tuple[Check, ...]]:
         """Write one of the outputs. Return its frames that are not styled, and the checks of the output."""
-        blobs, number, segments = self._runs.blobs(manifest.run_id), rendition.number, range(len(manifest.segments))
+        blobs, number, chunks = self._runs.blobs(manifest.run_id), rendition.number, list(manifest.chunks)
         model = rendition.model if manifest.more_outputs else None
-        reports = [blobs.encoded_report(segment, number) for segment in segments]
+        reports = [blobs.encoded_report(segment, number, chunk) for segment, chunk in chunks]
         records = [EncodedSegment.decode(self._store.read(ref)) for ref in reports]
         self._outputs.claim(manifest.run_id, rendition.output)  # another run may have got it while this one was failed
         with self._scratch.folder() as folder:
-            paths = [self._download(blobs.encoded(segment, number), folder / f"{segment}") for segment in segments]
+            paths = [self._download(blobs.encoded(s, number, c), folder / f"{s}-{c}") for s, c in chunks]
             output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
-            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in records), output)
+            checks = self._write_output(manifest, paths, timelines, max(chunk.reorder for chunk in records), output)
             with output.open("rb") as file:
                 self._outputs.write(manifest.run_id, rendition.output, file)
-        firsts = accumulate((segment.frames for segment in manifest.segments), initial=0)
+        firsts = list(accumulate((segment.frames for segment in manifest.segments), initial=0))
         failed = tuple(
-            FailedFrame(index=first + failure.frame, error=failure.error, model=model)
-            for first, segment in zip(firsts, records, strict=False)
-            for failure in segment.failures
+            FailedFrame(index=firsts[segment] + failure.frame, error=failure.error, model=model)
+            for (segment, _), record in zip(chunks, records, strict=True)
+            for failure in record.failures
         )
         return failed, tuple(check.model_copy(update={"model": model}) for check in checks)
 

@@ -3,12 +3,11 @@
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 
 from framebrush.contracts import Manifest, Progress, Timing
 from framebrush.errors import BlobNotFound
 from framebrush.runs.documents import RunDocuments
-from framebrush.runs.names import frames_of, numbered
+from framebrush.runs.names import chunk_of, frames_of, numbered
 from framebrush.storage import BlobInfo
 
 _STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
@@ -95,7 +94,7 @@ class Meter:
         frames, timing = 0, None
         for blob in self._runs.store.list(self._runs.container, prefix):
             if stage == "encoded":
-                frames += manifest.segments[int(PurePosixPath(blob.ref.name).stem)].frames
+                frames += manifest.chunk(*chunk_of(blob.ref)).count
             else:
                 frames += frames_of(blob.ref).count
             timing = _add(timing, blob)
