@@ -1,8 +1,12 @@
 """A segment, which is decoded together, is encoded in chunks, and decoded in turns if it is long."""
 
 import random
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import av
 import pytest
@@ -12,6 +16,7 @@ from support.pipeline import Pipeline
 from support.video import facts, frames, psnr
 
 from framebrush.contracts import (
+    BlobRef,
     Incoming,
     Manifest,
     Message,
@@ -22,10 +27,14 @@ from framebrush.contracts import (
     SegmentScored,
     State,
 )
-from framebrush.errors import InvalidMessage, Unavailable
+from framebrush.errors import DeadlineExceeded, InvalidMessage, Unavailable
+from framebrush.messaging import Lockable, LockKeeper
+from framebrush.storage import MemoryStore
 from framebrush_splitter.plan import chunk_size
 
 FRAMES, CHUNK = 100, 16
+SLOW, TIMEOUT = 0.4, 1.2
+"""The seconds that it takes to store a pack, and that a message may take."""
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden" / "manifest.json"
 TURNS = {"message_timeout": 1e-6}
 """The first chunk is a turn, and those behind last as long as it takes to come to them."""
@@ -125,6 +134,50 @@ def test_what_was_stored_before_a_death_is_not_made_again(single: Path, seed: in
     assert killed.output() == whole.output()
     assert {each.frames.first for each in made} == set(range(0, FRAMES, CHUNK))
     assert len(written) <= 7 + deaths  # Of a chunk that was not complete the one pack is made again, or found.
+
+
+class SlowStore(MemoryStore):
+    """A store that takes its time for packs of frames."""
+
+    def write(self, ref: BlobRef, data: bytes | BinaryIO, **options: Any) -> str:
+        if "/frames/" in ref.name:
+            time.sleep(SLOW)
+        return super().write(ref, data, **options)
+
+
+class Receiver:
+    """The receiver of a message whose lock never runs out."""
+
+    locked_until_utc = datetime.max.replace(tzinfo=UTC)
+
+    def renew_message_lock(self, message: Lockable, *, timeout: float | None = None) -> datetime:
+        raise AssertionError("a lock that never runs out is not renewed")
+
+
+def test_a_segment_may_take_longer_than_a_message(single: Path) -> None:
+    store, locks, receiver = SlowStore(), LockKeeper(TIMEOUT, interval=0.05), Receiver()
+    done = pipeline(single, store=store, message_timeout=TIMEOUT)
+    split = done.handlers["splits"]
+
+    def held(message: Incoming) -> Iterator[Message]:
+        """Handle a message as the worker does, with its time and as often as it is tried."""
+        for _ in range(5):
+            with suppress(DeadlineExceeded), locks.hold(receiver, receiver):
+                yield from split(message)
+                return
+        raise AssertionError("the message became a dead letter")
+
+    done.handlers["splits"] = held
+    locks.start()
+    try:
+        status = done.run()
+    finally:
+        locks.stop()
+    assert status.state is State.SUCCEEDED
+    split_time = status.stages["split"].ended - status.stages["split"].started
+    assert split_time.total_seconds() > 2 * TIMEOUT
+    assert count(done, SegmentPlanned) > 1
+    assert facts(done.output()) == facts(single)
 
 
 def test_a_run_that_was_planned_without_chunks_goes_on(single: Path) -> None:
