@@ -33,7 +33,7 @@ FRAMES = 96
 
 
 def make_film(folder: Path) -> bytes:
-    """96 frames at irregular times, short stereo sound, keyframes every 12: four segments of one chunk, one of three."""
+    """96 frames at irregular times, short stereo sound; four segments of 12 frames, and one of three chunks."""
     random, times, now = Random(20261102), list[int](), 0
     for _ in range(FRAMES):
         times.append(now)

@@ -33,7 +33,7 @@ from framebrush.storage import MemoryStore
 from framebrush_splitter.plan import chunk_size
 
 FRAMES, CHUNK = 100, 16
-SLOW, TIMEOUT = 0.4, 1.2
+SLOW, TIMEOUT = 1.0, 3.0
 """The seconds that it takes to store a pack, and that a message may take."""
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden" / "manifest.json"
 TURNS = {"message_timeout": 1e-6}
@@ -98,7 +98,7 @@ def test_turns_and_deaths_change_no_byte(single: Path) -> None:
     assert turns.output() == whole.output()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_was_stored_before_a_death_is_not_made_again(single: Path, seed: int) -> None:
     """A splitter dies at every third message or so, before or after it has sent it."""
     generator, deaths, made = random.Random(seed), 0, list[PackReady]()

@@ -75,7 +75,8 @@ class SegmentSplitter:
         begun, stored = time.monotonic(), manifest.chunk(message.segment, begin).first
         with closing(self._frames(manifest, message.segment, stored)) as decoded:
             frames = chain(list(islice(decoded, 1)), decoded)  # The first one comes behind all that are passed over.
-            end = time.monotonic() + max(time.monotonic() - begun, self._settings.message_timeout / 2)
+            way = time.monotonic() - begun if stored else 0.0
+            end = time.monotonic() + max(way, self._settings.message_timeout / 2)
             for chunk in range(begin, last + 1):
                 # Whether there are more frames than planned shows at the end only.
                 part = islice(frames, None if chunk == last else manifest.chunk(message.segment, chunk).count)
