@@ -31,8 +31,8 @@ class SegmentSplitter:
 
     A long segment is decoded in turns, each in a message of its own: whatever happens to a process, what it has stored
     stays. The next turn decodes again from the segment's keyframe, and stores what comes behind. So a turn lasts
-    as long as it took to come to its beginning, and half the time of a message at least: all turns together decode no
-    more than twice what one would.
+    as long as it took to come to its beginning, and half the time of a message at least: all turns together take about
+    twice as long as one would, at most.
     """
 
     def __init__(self, store: Store, settings: SplitterSettings, sandbox: Sandbox) -> None:
@@ -148,6 +148,8 @@ class SegmentSplitter:
                 previous = max(at, previous + 1)
                 if index < stored:
                     continue
+                if index >= segment.frames:
+                    raise InvalidVideo(f"more than the {segment.frames} frames of segment {number} could be decoded")
                 frames_in.inc()
                 if not image and manifest.options.bad_frames == "fail":
                     seconds = float(at * Fraction(*manifest.video.time_base))

@@ -57,9 +57,9 @@ class MessageLock:
         self._interrupt_at = 0.0
         self._renew_at = time.monotonic() + self._life() / 2
 
-    def note_progress(self) -> None:
-        """Note that the handler gets on: its time begins anew."""
-        self.deadline = time.monotonic() + self._timeout
+    def note_progress(self, seconds: float) -> None:
+        """Note that the handler gets on: its time begins anew, and is so much longer."""
+        self.deadline = time.monotonic() + self._timeout + seconds
 
     def _life(self) -> float:
         until = self._message.locked_until_utc
@@ -107,14 +107,16 @@ class MessageLock:
 _held: ContextVar[MessageLock | None] = ContextVar("held", default=None)
 
 
-def note_progress() -> None:
-    """Note that the handler of this thread has stored something that stays: the time of its message begins anew.
+def note_progress(seconds: float = 0.0) -> None:
+    """Note that the handler of this thread gets on: the time of its message begins anew.
 
-    It is for work whose length nobody can bound ahead, and that goes on where it stopped. Outside of a message nothing
-    happens.
+    It is for work that grows with the length of a film. Outside of a message nothing happens.
+
+    Args:
+        seconds: How much longer than others the next step may take, where something else bounds it.
     """
     if (lock := _held.get()) is not None:
-        lock.note_progress()
+        lock.note_progress(seconds)
 
 
 class LockKeeper:
