@@ -23,6 +23,7 @@ from framebrush_cli.local import Home, Part, free_ports, plan_stack, probe
 SETTINGS = {
     "FRAMEBRUSH_DEFAULT_MODEL": "identity",
     "FRAMEBRUSH_SEGMENT_FRAMES": "12",
+    "FRAMEBRUSH_CHUNK_FRAMES": "16",
     "FRAMEBRUSH_DRAIN_GRACE": "0.3",  # some messages are finished, others are handed back
     "OMP_NUM_THREADS": "1",
 }

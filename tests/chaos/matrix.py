@@ -33,12 +33,15 @@ FRAMES = 96
 
 
 def make_film(folder: Path) -> bytes:
-    """96 frames at irregular times, keyframes every 12, short stereo sound."""
+    """96 frames at irregular times, short stereo sound; four segments of 12 frames, and one of three chunks."""
     random, times, now = Random(20261102), list[int](), 0
     for _ in range(FRAMES):
         times.append(now)
         now += random.choice((256, 512, 512, 768))
-    path = make_video(folder / "film.mp4", size=(96, 64), pts=times, time_base=Fraction(1, 12800), gop=12)
+    path = make_video(
+        folder / "film.mp4", size=(96, 64), pts=times, time_base=Fraction(1, 12800), gop=FRAMES,
+        keyframes=range(0, FRAMES // 2 + 1, 12),
+    )  # fmt: skip
     return path.read_bytes()
 
 

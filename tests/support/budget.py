@@ -34,7 +34,7 @@ from framebrush_scorer.pipeline import Scorer
 from framebrush_scorer.settings import ScorerSettings
 from framebrush_splitter import segments as splitting
 from framebrush_splitter.handler import Splitter
-from framebrush_splitter.plan import FRAME_BYTES, batch_size, pack_size
+from framebrush_splitter.plan import FRAME_BYTES, batch_size, chunk_size, pack_size
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import FRAME_HEADER
 from framebrush_stitcher import handler as stitching
@@ -97,10 +97,10 @@ class EmptyPack:
         return b"pack"
 
 
-def _packs(images: Iterable[bytes], size: int, codec: str) -> Iterator[tuple[FrameRange, EmptyPack]]:
-    count = sum(1 for _ in images)
-    for first in range(0, count, size):
-        yield FrameRange(first=first, count=min(size, count - first)), EmptyPack(min(size, count - first))
+def _packs(images: Iterable[bytes], size: int, codec: str, begin: int) -> Iterator[tuple[FrameRange, EmptyPack]]:
+    stop = begin + sum(1 for _ in images)
+    for first in range(begin, stop, size):
+        yield FrameRange(first=first, count=min(size, stop - first)), EmptyPack(min(size, stop - first))
 
 
 def _encode(frames: Any, timeline: Any, video: Any, options: Any, choice: Any, path: str, threads: int) -> int:
@@ -130,11 +130,11 @@ def _output(path: Path) -> tuple[Any, ...]:
 
 
 class Budget:
-    """A run of so many frames in segments of 120, and what it has asked for so far."""
+    """A run of so many frames in segments of 120, or in one segment, and what it has asked for so far."""
 
     def __init__(
         self, frames: int, *, run_id: str = "film", store: CountingStore | None = None,
-        order: Callable[[int], int] = lambda count: 0,
+        order: Callable[[int], int] = lambda count: 0, segment: int | None = 120,
     ) -> None:  # fmt: skip
         self.store, self.frames, self.run_id, self.order = store or CountingStore(), frames, run_id, order
         self.runs, self.messages = Runs(self.store, "work"), 0
@@ -149,13 +149,13 @@ class Budget:
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
             "scored": stitch,
         }
-        manifest = self._plan()
+        manifest = self._plan(segment or frames)
         self.waiting = deque[Message](
             SegmentPlanned(run_id=run_id, segment=number) for number in range(len(manifest.segments))
         )
         self.sent = {message.message_id for message in self.waiting}
 
-    def _plan(self) -> Manifest:
+    def _plan(self, segment: int) -> Manifest:
         now, source = datetime.now(UTC), BlobRef(container="input", name="film.mp4")
         status = Status(
             run_id=self.run_id, state=State.RUNNING, created=now, updated=now, input=source, model="identity",
@@ -163,7 +163,8 @@ class Budget:
         )  # fmt: skip
         golden = Manifest.decode(GOLDEN.read_bytes())
         batch = batch_size(WIDTH, HEIGHT, None)
-        starts = range(0, self.frames, 120)
+        starts = range(0, self.frames, segment)
+        pack = pack_size(batch, int(FRAME_BYTES["jpeg"] * WIDTH * HEIGHT) + 1)
         manifest = golden.model_copy(
             update={
                 "run_id": self.run_id,
@@ -172,11 +173,12 @@ class Budget:
                 "more_outputs": (),
                 "output": BlobRef(container="output", name=f"{self.run_id}.mp4"),
                 "batch_frames": batch,
-                "pack_frames": pack_size(batch, int(FRAME_BYTES["jpeg"] * WIDTH * HEIGHT) + 1),
+                "pack_frames": pack,
+                "chunk_frames": chunk_size(250, pack) if segment > 250 else None,
                 "segments": tuple(
-                    Segment(start=TICKS * first, end=TICKS * min(first + 120, self.frames), frames=count)
+                    Segment(start=TICKS * first, end=TICKS * min(first + segment, self.frames), frames=count)
                     for first in starts
-                    if (count := min(120, self.frames - first))
+                    if (count := min(segment, self.frames - first))
                 ),
             }
         )

@@ -1,7 +1,7 @@
 """Small synthetic videos, and what to compare of a video."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.frame import PictureType
 from PIL import Image
 
 from framebrush.media import CONVERSION
@@ -31,6 +32,7 @@ def make_video(
     pts: Sequence[int] = tuple(range(0, 48 * 512, 512)),
     time_base: Fraction = Fraction(1, 12800),
     gop: int = 12,
+    keyframes: Collection[int] = (),
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     audio: str | None = "aac",
@@ -38,13 +40,19 @@ def make_video(
     aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a video whose frame times, keyframes and streams are known."""
+    """Write a video whose frame times, keyframes (one in ``gop``, or those at ``keyframes``) and streams are known."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec, rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt = *size, pixel_format
         stream.codec_context.time_base = stream.time_base = time_base
         stream.codec_context.gop_size = gop
-        stream.codec_context.options = {"crf": "12", "preset": "ultrafast", "bf": "2", **(options or {})}
+        stream.codec_context.options = {
+            "crf": "12",
+            "preset": "ultrafast",
+            "bf": "2",
+            "forced-idr": "1",
+            **(options or {}),
+        }
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         if rotation:
@@ -53,6 +61,8 @@ def make_video(
         for index, time in enumerate(pts):
             frame = av.VideoFrame.from_ndarray(picture(index, *size), format="rgb24")
             frame.pts, frame.time_base = time, time_base
+            if index in keyframes:
+                frame.pict_type = PictureType.I
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if sound is not None:

@@ -49,14 +49,14 @@ class Step:
 
 STEPS = (
     Step("splitter", 0, "1  plan the run", "planner → tasks → plan, outputs", "manifest, status", TRIGGER),
-    Step("splitter", 1, "2  decode a segment", "segments → tasks → packing", "packs, timeline"),
+    Step("splitter", 1, "2  decode a segment", "segments → tasks → packing", "packs, timelines"),
     Step("dispatcher", 1, "3  hand out batches", "handler → batching", "nothing"),
     Step("scorer", 0, "learner: learn a style", "learning → training → networks", "style, card, preview", LEARN),
     Step("scorer", 1, "4  score a batch", "pipeline → models → networks", "styled packs"),
-    Step("dispatcher", 2, "5  segment complete?", "handler → framebrush.runs", "nothing"),
-    Step("stitcher", 2, "6  encode the segment", "handler → frames → encode", "encoded segment"),
+    Step("dispatcher", 2, "5  chunk complete?", "handler → framebrush.runs", "nothing"),
+    Step("stitcher", 2, "6  encode the chunk", "handler → frames → encode", "encoded chunk"),
     Step("dispatcher", 3, "7  run complete?", "handler → framebrush.runs", "nothing"),
-    Step("stitcher", 3, "8  join the segments", "handler → tasks → join", "output, report, status"),
+    Step("stitcher", 3, "8  join the chunks", "handler → tasks → join", "output, report, status"),
 )
 QUEUES = (
     ("triggers", 129, 50, "M129,58 V92", TRIGGER),

@@ -18,8 +18,9 @@ def _no_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     leave_out_pixels(monkeypatch)
 
 
-def test_operations_grow_with_the_frames_and_are_half_of_what_they_were() -> None:
-    found = {frames: Budget(frames).run() for frames in (1_200, 12_000, 60_000)}
+@pytest.mark.parametrize(("segment", "least"), [(120, 1_200), (None, 2_400)])  # None is a film with one keyframe
+def test_operations_grow_with_the_frames_and_are_half_of_what_they_were(segment: int | None, least: int) -> None:
+    found = {frames: Budget(frames, segment=segment).run() for frames in (least, 12_000, 60_000)}
     totals = {frames: sum(counts.values()) for frames, counts in found.items()}
     assert max(totals.values()) <= 1.1 * min(totals.values()), found
     for name, before in BEFORE.items():
@@ -34,10 +35,13 @@ def test_no_order_of_messages_costs_much_more(seed: int) -> None:
     assert sum(Budget(12_000, order=order[seed]).run().values()) <= 1.2 * plain
 
 
-def test_a_look_at_the_progress_costs_the_same_however_long_a_run_is() -> None:
+@pytest.mark.parametrize(("segment", "lengths"), [(120, (12_000, 60_000)), (None, (101_000, 131_000))])
+def test_a_look_at_the_progress_costs_the_same_however_long_a_run_is(
+    segment: int | None, lengths: tuple[int, int]
+) -> None:
     costs = []
-    for frames in (12_000, 60_000):
-        budget = Budget(frames)
+    for frames in lengths:
+        budget = Budget(frames, segment=segment)
         while budget.messages < frames // 20:  # in the middle of the run, with the frames split
             budget.step()
         budget.tracker()

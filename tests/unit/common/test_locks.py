@@ -10,7 +10,7 @@ import pytest
 from azure.servicebus.exceptions import ServiceBusConnectionError
 
 from framebrush.errors import DeadlineExceeded, Draining, LockLost
-from framebrush.messaging import Lockable, LockKeeper
+from framebrush.messaging import Lockable, LockKeeper, note_progress
 
 
 @dataclass
@@ -60,6 +60,17 @@ def test_a_handler_past_its_deadline_is_interrupted() -> None:
     with keeper(timeout=0.1) as leases, pytest.raises(DeadlineExceeded), leases.hold(receiver, receiver.lock()):
         work(10)
     assert 0.1 <= time.monotonic() - begun < 5
+
+
+def test_a_handler_that_gets_on_has_time() -> None:
+    receiver = Receiver()
+    with keeper(timeout=0.3) as leases, pytest.raises(DeadlineExceeded), leases.hold(receiver, receiver.lock()):
+        for _ in range(8):
+            work(0.1)
+            note_progress()
+        work(10)
+    note_progress()  # Nothing is held.
+    assert receiver.renewals == []
 
 
 def test_a_handler_that_is_quick_enough_is_not() -> None:

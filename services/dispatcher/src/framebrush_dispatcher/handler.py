@@ -74,8 +74,11 @@ class Dispatcher:
             frames_out.inc(batch.frames.count)
 
     def _batch_scored(self, event: BatchScored) -> Iterator[SegmentScored]:
-        if self._runs.active(event.run_id) and self._completion.scored(event.run_id, event.segment):
-            yield SegmentScored(run_id=event.run_id, generation=event.generation, segment=event.segment)
+        if not self._runs.active(event.run_id):
+            return
+        chunk = self._runs.manifest(event.run_id).chunk_at(event.segment, event.frames.first)
+        if self._completion.scored(event.run_id, event.segment, chunk):
+            yield SegmentScored(run_id=event.run_id, generation=event.generation, segment=event.segment, chunk=chunk)
 
     def _segment_encoded(self, event: SegmentEncoded) -> Iterator[RunEncoded]:
         if self._runs.active(event.run_id) and self._completion.encoded(event.run_id):

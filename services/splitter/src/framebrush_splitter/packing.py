@@ -33,10 +33,19 @@ class FrameEncoder:
         return encode_image(self._converter.to_image(frame), self._codec, self._quality)
 
 
-def fill_packs(images: Iterable[bytes], size: int, codec: str) -> Iterator[tuple[FrameRange, PackWriter]]:
-    """Yield packs of ``size`` frames, and the frames in them; the last pack holds the frames that are left."""
-    pack, first = PackWriter(codec), 0
-    for index, image in enumerate(images):
+def fill_packs(
+    images: Iterable[bytes], size: int, codec: str, first: int = 0
+) -> Iterator[tuple[FrameRange, PackWriter]]:
+    """Yield packs of ``size`` frames, and the frames in them; the last pack holds the frames that are left.
+
+    Args:
+        images: The frames as images.
+        size: The number of frames of a pack.
+        codec: The run's ``pack_codec``.
+        first: The number of the first frame in its segment.
+    """
+    pack = PackWriter(codec)
+    for index, image in enumerate(images, first):
         if index - first == size:
             yield FrameRange(first=first, count=size), pack
             pack, first = PackWriter(codec), index

@@ -262,3 +262,13 @@ def pack_size(batch: int, frame_bytes: int) -> int:
     """
     least = max(1, min(16, PACK_BYTES // frame_bytes))
     return batch * -(-least // batch)
+
+
+def chunk_size(frames: int, pack: int) -> int:
+    """Return the number of frames of a chunk: whole packs, one at least, with about so many frames.
+
+    Args:
+        frames: The number of frames.
+        pack: The number of frames of a pack.
+    """
+    return pack * max(1, round(frames / pack))

@@ -199,8 +199,8 @@ class Planner:
         with timed("plan"):
             (content,) = self._sandbox.run(
                 allowance, reader, plan_run, request, source, settings.limits,
-                segment_frames=settings.segment_frames, output_container=settings.output_container,
-                nvenc=settings.nvenc,
+                segment_frames=settings.segment_frames, chunk_frames=settings.chunk_frames,
+                output_container=settings.output_container, nvenc=settings.nvenc,
             )  # fmt: skip
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]

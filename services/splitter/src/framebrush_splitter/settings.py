@@ -45,6 +45,8 @@ class SplitterSettings(Limits, PictureSettings, Settings):
     unset, they are a quarter of the container's limit, or of the memory of the machine."""
     segment_frames: Annotated[int, Field(ge=1, le=999_999)] = 120
     """The frames that a segment has at least; it ends at the next keyframe. Segments are worked on in parallel."""
+    chunk_frames: Annotated[int, Field(ge=1, le=999_999)] = 250
+    """The frames that are encoded together, more or less; a longer segment is encoded in parts, in parallel."""
     nvenc: bool = False
     """Whether the stitchers have NVENC, so that runs may ask for it."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2

@@ -33,7 +33,16 @@ from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, carries, plan_output
 from framebrush_splitter.packing import FrameEncoder
-from framebrush_splitter.plan import FRAME_BYTES, Packets, batch_size, cut, frame_rate, pack_size, read_packets
+from framebrush_splitter.plan import (
+    FRAME_BYTES,
+    Packets,
+    batch_size,
+    chunk_size,
+    cut,
+    frame_rate,
+    pack_size,
+    read_packets,
+)
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.video import open_video
 
@@ -50,6 +59,7 @@ def plan_run(
     limits: Limits,
     *,
     segment_frames: int,
+    chunk_frames: int,
     output_container: str,
     nvenc: bool,
 ) -> Iterator[bytes]:
@@ -61,6 +71,7 @@ def plan_run(
         blob: The properties of the blob that holds the video.
         limits: The limits of this installation.
         segment_frames: The number of frames that a segment has at least.
+        chunk_frames: The number of frames that are encoded together, more or less.
         output_container: The container of outputs that the request does not name.
         nvenc: Whether the installation has encoders on GPUs of NVIDIA.
 
@@ -102,8 +113,9 @@ def plan_run(
         models=1 + len(options.more_models),
         heavy=options.pack_codec == "png" or options.smoothing > 0,
     )
+    pack = pack_size(batch, int(FRAME_BYTES[options.pack_codec] * video.width * video.height) + 1)
     outputs = output_names(request, (options.model, *options.more_models), output.suffix, output_container)
-    yield Manifest(
+    manifest = Manifest(
         run_id=request.run_id,
         created=datetime.now(UTC),
         source=Source(blob=request.input, etag=blob.etag, size=blob.size),
@@ -114,13 +126,16 @@ def plan_run(
         video=video,
         copied_streams=copied_streams,
         duration=seconds,
-        pack_frames=pack_size(batch, int(FRAME_BYTES[options.pack_codec] * video.width * video.height) + 1),
+        pack_frames=pack,
         batch_frames=batch,
         segments=segments,
         shifts=packets.shifts,
         version=2 if packets.shifts else 1,
         notes=tuple(told),
-    ).encode()
+    )
+    chunked = manifest.model_copy(update={"chunk_frames": chunk_size(chunk_frames, pack), "version": 3})
+    several = any(chunked.chunk_count(segment) > 1 for segment in range(len(segments)))
+    yield (chunked if several else manifest).encode()
 
 
 def _beginning(source: SandboxedFile, packets: Packets) -> Packets:
@@ -139,8 +154,12 @@ def decode_frames(
     segment: Segment,
     shifts: Sequence[Shift],
     threads: int,
+    stored: int = 0,
 ) -> Iterator[bytes]:
     """Yield the frames of a segment in order of presentation, each in the form that :func:`read_frame` reads.
+
+    To go on where an earlier decoder stopped, all frames before are decoded once more: a decoder cannot be stored.
+    They are not made into images, which takes most of the time.
 
     Args:
         source: The video.
@@ -149,6 +168,7 @@ def decode_frames(
         segment: The segment.
         shifts: By how much the times of the file's packets are moved.
         threads: The number of threads that turn frames into images. One more thread decodes.
+        stored: The number of frames at the beginning of which nothing but their times is wanted.
 
     Raises:
         InvalidVideo: The video does not hold what was planned.
@@ -158,16 +178,17 @@ def decode_frames(
     def opened() -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         return open_video(source, threads + 1)
 
-    def packed(frame: DecodedFrame) -> bytes:
+    def packed(numbered: tuple[int, DecodedFrame]) -> bytes:
+        number, frame = numbered
         try:
-            image = encoder(frame)
+            image = encoder(frame) if number >= stored else b""
         except av.MemoryError:
             raise
         except av.FFmpegError as error:
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
         return FRAME_HEADER.pack(frame.time, frame.duration) + image
 
-    return ordered_map(packed, decode_segment(opened, segment, shifts, source.alive), threads)
+    return ordered_map(packed, enumerate(decode_segment(opened, segment, shifts, source.alive)), threads)
 
 
 def read_frame(packed: memoryview) -> tuple[int, int, bytes]:

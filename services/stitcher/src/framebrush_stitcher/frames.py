@@ -1,10 +1,10 @@
-"""Reads a segment's styled frames, in order, out of its packs."""
+"""Reads a chunk's styled frames, in order, out of its packs."""
 
 from collections.abc import Iterator, Sequence
 
 from av.video.frame import VideoFrame
 
-from framebrush.contracts import BlobRef, FrameFailure, VideoProperties
+from framebrush.contracts import BlobRef, FrameFailure, FrameRange, VideoProperties
 from framebrush.errors import PermanentError
 from framebrush.media import Converter, InvalidImage, decode_image, read_pack
 from framebrush.service import ordered_map
@@ -12,7 +12,7 @@ from framebrush.storage import Store
 
 
 class NoFrames(PermanentError):
-    """No frame of a segment could be scored, so that there is nothing to show in their place."""
+    """No frame of a chunk could be scored, so that there is nothing to show in their place."""
 
     reason = "no_frames"
 
@@ -34,23 +34,25 @@ class FrameDecoder:
 
 
 class StyledFrames:
-    """Iterates over a segment's frames, with a few frames and a few packs in memory.
+    """Iterates over a chunk's frames, with a few frames and a few packs in memory.
 
     Where a frame is not in its pack, the frame before it is repeated; at the beginning, the first frame that exists.
     """
 
-    def __init__(self, store: Store, packs: Sequence[BlobRef], count: int, decoder: FrameDecoder, threads: int) -> None:
-        self._store, self._packs, self._count, self._decoder, self._threads = store, packs, count, decoder, threads
+    def __init__(
+        self, store: Store, packs: Sequence[BlobRef], chunk: FrameRange, decoder: FrameDecoder, threads: int
+    ) -> None:
+        self._store, self._packs, self._chunk, self._decoder, self._threads = store, packs, chunk, decoder, threads
         self.failures: dict[int, FrameFailure] = {}
         """The frames that are not styled, by index, with the reasons. They are complete after the iteration."""
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """Yield as many frames as the segment has. A repeated frame is the same object again.
+        """Yield as many frames as the chunk has. A repeated frame is the same object again.
 
         Raises:
-            NoFrames: The segment has no frame that could be scored.
+            NoFrames: The chunk has no frame that could be scored.
         """
-        due, held = 0, None
+        due, held = self._chunk.first, None
         for index, frame in ordered_map(self._decode, self._images(), self._threads):
             if frame is None:
                 continue
@@ -60,8 +62,8 @@ class StyledFrames:
             yield frame
             due, held = index + 1, frame
         if held is None:
-            raise NoFrames(f"none of {self._count} frames could be scored")
-        for _ in range(due, self._count):
+            raise NoFrames(f"none of {self._chunk.count} frames could be scored")
+        for _ in range(due, self._chunk.stop):
             yield held
 
     def _images(self) -> Iterator[tuple[int, bytes]]:

@@ -1,8 +1,8 @@
-"""The stitcher's steps: encode a segment, and join all segments of a run."""
+"""The stitcher's steps: encode a chunk, and join all chunks of a run."""
 
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
@@ -24,14 +24,14 @@ from framebrush.contracts import (
     SegmentEncoded,
     SegmentScored,
     State,
-    Timeline,
     Timing,
 )
 from framebrush.errors import PermanentError
 from framebrush.media import encode_segment, styled
+from framebrush.messaging import note_progress
 from framebrush.runs import Outputs, Runs, Work, measure, styled_packs, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
-from framebrush.service import frames_in, frames_out, trim
+from framebrush.service import frames_in, frames_out, ordered_map, trim
 from framebrush.steps import describe, timed
 from framebrush.storage import BlobReader, Store, write_once
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
@@ -39,6 +39,8 @@ from framebrush_stitcher.scratch import Scratch
 from framebrush_stitcher.settings import StitcherSettings
 from framebrush_stitcher.tasks import CHECKS, write_output
 
+DOWNLOADS = 4
+"""The blobs that a join reads at a time: most are small, so that each is little more than a wait for storage."""
 RunMessage: TypeAlias = BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 
 
@@ -66,9 +68,9 @@ class Stitcher:
         """Return the prefixes of the names of blobs that nobody needs once the run has succeeded."""
         blobs = self._runs.blobs(message.run_id)
         match message:
-            case SegmentScored(segment=segment):
+            case SegmentScored(segment=segment, chunk=chunk):
                 renditions = self._runs.manifest(message.run_id).renditions
-                return [blobs.encoded(segment, rendition.number).name for rendition in renditions]
+                return [blobs.encoded(segment, rendition.number, chunk).name for rendition in renditions]
             case RunEncoded():
                 return blobs.intermediate_prefixes
         return ()
@@ -83,34 +85,36 @@ class Stitcher:
                 self._join(message.run_id)
 
     def _encode(self, message: SegmentScored) -> SegmentEncoded:
-        frames, blobs = 0, self._runs.blobs(message.run_id)
+        frames, blobs, chunk = 0, self._runs.blobs(message.run_id), message.chunk
         for rendition in self._runs.manifest(message.run_id).renditions:
-            if not self._runs.exists(blobs.encoded(message.segment, rendition.number)):
+            if not self._runs.exists(blobs.encoded(message.segment, rendition.number, chunk)):
                 with self._encoders:
-                    frames = self._encode_segment(message.run_id, message.segment, rendition.number)
+                    frames = self._encode_chunk(message.run_id, message.segment, chunk, rendition.number)
         frames_in.inc(frames)
         frames_out.inc(frames)
-        return SegmentEncoded(run_id=message.run_id, generation=message.generation, segment=message.segment)
+        return SegmentEncoded(
+            run_id=message.run_id, generation=message.generation, segment=message.segment, chunk=chunk
+        )
 
-    def _encode_segment(self, run_id: str, segment: int, rendition: int) -> int:
+    def _encode_chunk(self, run_id: str, segment: int, chunk: int, rendition: int) -> int:
         started, blobs, settings = datetime.now(UTC), self._runs.blobs(run_id), self._settings
-        manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment)
-        packs = styled_packs(blobs, manifest, segment, rendition)
+        manifest, timeline = self._runs.manifest(run_id), self._runs.timeline(run_id, segment, chunk)
+        packs = styled_packs(blobs, manifest, segment, rendition, chunk)
         choice = manifest.options.choose(manifest.video.width, manifest.video.height)
         if choice is None:  # The plan has ruled it out.
             raise PermanentError(f"{manifest.options.codec} cannot be {manifest.video.width}x{manifest.video.height}")
         decoder = FrameDecoder(styled(manifest.video, choice.pixel_format), choice.pixel_format)
-        frames = StyledFrames(self._store, packs, timeline.frames, decoder, settings.decode_threads)
+        frames = StyledFrames(self._store, packs, manifest.chunk(segment, chunk), decoder, settings.decode_threads)
         with self._scratch.folder() as folder:
-            path = folder / "segment"
+            path = folder / "chunk"
             with timed("encode"):  # the decoding of the styled frames included
                 reorder = encode_segment(
                     frames, timeline, manifest.video, manifest.options, choice, str(path), settings.encode_threads
                 )
             record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
-            write_once(self._store, blobs.encoded_report(segment, rendition), record.encode())
+            write_once(self._store, blobs.encoded_report(segment, rendition, chunk), record.encode())
             with path.open("rb") as file:
-                write_once(self._store, blobs.encoded(segment, rendition), file, metadata=work_metadata(started))
+                write_once(self._store, blobs.encoded(segment, rendition, chunk), file, metadata=work_metadata(started))
         describe(frames=timeline.frames, model=manifest.renditions[-1].model)
         trim()  # The next encoder may run in another thread, with another arena.
         return timeline.frames
@@ -120,8 +124,10 @@ class Stitcher:
         manifest, ref = self._runs.manifest(run_id), self._runs.blobs(run_id).report
         if not self._runs.exists(ref):
             started = datetime.now(UTC)
-            timelines = [self._runs.timeline(run_id, segment) for segment in range(len(manifest.segments))]
-            made = [self._join_rendition(manifest, timelines, rendition) for rendition in manifest.renditions]
+            blobs = self._runs.blobs(run_id)
+            with self._scratch.folder() as folder:
+                timelines = self._download((blobs.timeline(*chunk) for chunk in manifest.chunks), folder, "timeline")
+                made = [self._join_rendition(manifest, timelines, each, folder) for each in manifest.renditions]
             write_once(self._store, ref, self._report(manifest, made, started).encode())
         report = Report.decode(self._store.read(ref))
         self._runs.end(
@@ -133,43 +139,55 @@ class Stitcher:
         )
 
     def _join_rendition(
-        self, manifest: Manifest, timelines: list[Timeline], rendition: Rendition
+        self, manifest: Manifest, timelines: Sequence[Path], rendition: Rendition, folder: Path
     ) -> tuple[tuple[FailedFrame, ...], tuple[Check, ...]]:
         """Write one of the outputs. Return its frames that are not styled, and the checks of the output."""
-        blobs, number, segments = self._runs.blobs(manifest.run_id), rendition.number, range(len(manifest.segments))
+        blobs, number, chunks = self._runs.blobs(manifest.run_id), rendition.number, list(manifest.chunks)
         model = rendition.model if manifest.more_outputs else None
-        reports = [blobs.encoded_report(segment, number) for segment in segments]
-        records = [EncodedSegment.decode(self._store.read(ref)) for ref in reports]
+        reports = (blobs.encoded_report(segment, number, chunk) for segment, chunk in chunks)
+        records = [EncodedSegment.decode(data) for data in ordered_map(self._store.read, reports, DOWNLOADS)]
         self._outputs.claim(manifest.run_id, rendition.output)  # another run may have got it while this one was failed
-        with self._scratch.folder() as folder:
-            paths = [self._download(blobs.encoded(segment, number), folder / f"{segment}") for segment in segments]
-            output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
-            checks = self._write_output(manifest, paths, timelines, max(segment.reorder for segment in records), output)
-            with output.open("rb") as file:
-                self._outputs.write(manifest.run_id, rendition.output, file)
-        firsts = accumulate((segment.frames for segment in manifest.segments), initial=0)
+        paths = self._download((blobs.encoded(s, number, c) for s, c in chunks), folder, "chunk")
+        output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
+        checks = self._write_output(manifest, paths, timelines, max(record.reorder for record in records), output)
+        with output.open("rb") as file:
+            self._outputs.write(manifest.run_id, rendition.output, file)
+        output.unlink()
+        firsts = list(accumulate((segment.frames for segment in manifest.segments), initial=0))
         failed = tuple(
-            FailedFrame(index=first + failure.frame, error=failure.error, model=model)
-            for first, segment in zip(firsts, records, strict=False)
-            for failure in segment.failures
+            FailedFrame(index=firsts[segment] + failure.frame, error=failure.error, model=model)
+            for (segment, _), record in zip(chunks, records, strict=True)
+            for failure in record.failures
         )
         return failed, tuple(check.model_copy(update={"model": model}) for check in checks)
 
     def _write_output(
-        self, manifest: Manifest, paths: list[Path], timelines: list[Timeline], reorder: int, output: Path
+        self, manifest: Manifest, paths: Sequence[Path], timelines: Sequence[Path], reorder: int, output: Path
     ) -> tuple[Check, ...]:
-        source = manifest.source
+        source, seconds = manifest.source, self._settings.max_join_time
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
-        allowance = Allowance(self._settings.max_join_time, "MAX_JOIN_TIME", "joining", folder=output.parent)
+        allowance = Allowance(seconds, "MAX_JOIN_TIME", "joining", folder=output.parent)
+        note_progress(seconds)
         with timed("join"):
             (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
+        note_progress()
         return CHECKS.validate_json(bytes(checks))
 
-    def _download(self, ref: BlobRef, path: Path) -> Path:
-        info = self._store.stat(ref)
-        with path.open("wb") as file:
-            shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)
-        return path
+    def _download(self, refs: Iterable[BlobRef], folder: Path, name: str) -> list[Path]:
+        """Write blobs to files, some at the same time; return the files in the order of the blobs."""
+
+        def download(numbered: tuple[int, BlobRef]) -> Path:
+            number, ref = numbered
+            path, info = folder / f"{name}-{number}", self._store.stat(ref)
+            with path.open("wb") as file:
+                shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)
+            return path
+
+        paths = list[Path]()
+        for path in ordered_map(download, enumerate(refs), DOWNLOADS):
+            paths.append(path)
+            note_progress()
+        return paths
 
     def _report(
         self, manifest: Manifest, made: list[tuple[tuple[FailedFrame, ...], tuple[Check, ...]]], started: datetime

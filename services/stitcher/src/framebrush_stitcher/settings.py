@@ -9,14 +9,14 @@ from framebrush.service import Settings
 
 
 class StitcherSettings(Settings):
-    """How segments are encoded and joined."""
+    """How chunks are encoded and joined."""
 
     encoders: Annotated[int, Field(ge=1, le=64)] = 1
-    """The number of segments encoded at a time. Each takes some 200 MB at 1280x720; further ones wait."""
+    """The number of chunks encoded at a time. Each takes some 200 MB at 1280x720; further ones wait."""
     encode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """The threads of one encoder. The encoded bytes depend on this number, so it does not follow the machine."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """The threads that decode JPEG, for each segment."""
+    """The threads that decode JPEG, for each chunk."""
     max_join_time: Annotated[float, Field(gt=0)] = 1200.0
     """The seconds of work, in which storage is not waited for, to join a run's segments with the input's sound."""
     decoder_memory: Annotated[int, Field(ge=256)] | None = None

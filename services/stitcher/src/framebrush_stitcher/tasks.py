@@ -17,8 +17,8 @@ CHECKS = TypeAdapter(tuple[Check, ...])
 def write_output(
     source: SandboxedFile,
     manifest: Manifest,
-    segments: Sequence[Path],
-    timelines: Sequence[Timeline],
+    chunks: Sequence[Path],
+    timelines: Sequence[Path],
     reorder: int,
     output: Path,
 ) -> Iterator[bytes]:
@@ -27,13 +27,13 @@ def write_output(
     Args:
         source: The input.
         manifest: The manifest of the run.
-        segments: The files of the encoded segments, in order.
-        timelines: The timelines of these segments.
+        chunks: The files of the encoded chunks, in order.
+        timelines: The files of their timelines.
         reorder: The largest number of places that a packet comes before its turn in the order of presentation.
         output: The file to write. Its extension tells the container.
 
     Raises:
-        JoinFailed: The segments and the input do not make the output that they should.
+        JoinFailed: The chunks and the input do not make the output that they should.
     """
     format_name, options = FORMATS[output.suffix.lower()], manifest.options
     choice = options.choose(manifest.video.width, manifest.video.height)
@@ -42,9 +42,8 @@ def write_output(
     recipe = Recipe(manifest.video, choice, manifest.copied_streams, manifest.shifts, options.fast_start)
     try:
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
-            wanted = join(
-                str(output), format_name, recipe, [str(path) for path in segments], timelines, reorder, container
-            )
+            read = (Timeline.decode(path.read_bytes()) for path in timelines)
+            wanted = join(str(output), format_name, recipe, [str(path) for path in chunks], read, reorder, container)
     except (av.ArgumentError, av.InvalidDataError) as error:  # Others, as of a full disk, are not its fault.
         raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error.strerror}") from error
     yield CHECKS.dump_json(check(str(output), wanted))

@@ -1,11 +1,12 @@
 """The plan of a run: the manifest, which is written once, and its parts."""
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from framebrush.contracts.document import BlobRef, Count, Document, Index, Model, ModelName, RunId
+from framebrush.contracts.document import BlobRef, Count, Document, FrameRange, Index, Model, ModelName, RunId
 from framebrush.contracts.pictures import PictureStyle
 from framebrush.contracts.requests import Options
 from framebrush.contracts.styles import PinnedStyle
@@ -48,7 +49,7 @@ class VideoProperties(Model):
 
 
 class Segment(Model):
-    """The frames with ``start <= pts < end``, in ticks of the video's time base."""
+    """The frames with ``start <= pts < end``, in ticks of the video's time base: what is decoded together."""
 
     start: int
     end: int
@@ -78,8 +79,9 @@ class Rendition(Model):
 class Manifest(Document):
     """The plan of a run. It is written once, and every stage reads it."""
 
-    version: Literal[1, 2] = 1  # type: ignore[assignment]  # wider than the base's
-    """It is 2 where times are moved: a reader of an earlier release would leave them as they are, and must refuse."""
+    version: Literal[1, 2, 3] = 1  # type: ignore[assignment]  # wider than the base's
+    """It is 2 where times are moved, and 3 where a segment has several chunks: a reader of an earlier release would
+    leave times as they are, or encode a segment whole, and must refuse."""
 
     run_id: RunId
     created: datetime
@@ -97,6 +99,8 @@ class Manifest(Document):
     pack_frames: Annotated[int, Field(ge=1, le=64)]
     batch_frames: Annotated[int, Field(ge=1, le=64)]
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
+    chunk_frames: Annotated[Count | None, Field(exclude_if=lambda frames: frames is None)] = None
+    """The number of frames of a chunk, which is encoded by itself. It is None where each segment is one chunk."""
     style: Annotated[PictureStyle | None, Field(exclude_if=lambda style: style is None)] = None
     """What the model ``picture`` paints like. It is None in a run without style pictures."""
     shifts: Annotated[tuple[Shift, ...], Field(exclude_if=lambda shifts: not shifts)] = ()
@@ -120,6 +124,50 @@ class Manifest(Document):
         if number >= len(self.segments):
             raise InvalidMessage(f"segment: run {self.run_id} has {len(self.segments)}, numbered from 0, not {number}")
         return self.segments[number]
+
+    def chunk_count(self, segment: int) -> int:
+        """Return the number of chunks of a segment: the last one has half as many frames as others, up to 1.5 times.
+
+        Raises:
+            InvalidMessage: The run has no such segment.
+        """
+        frames = self.segment(segment).frames
+        size = self.chunk_frames or frames
+        return max(1, (frames + size // 2) // size)
+
+    def chunk(self, segment: int, number: int) -> FrameRange:
+        """Return the frames of a chunk, by its number in its segment, from 0.
+
+        Raises:
+            InvalidMessage: The run has no such segment, or the segment has no such chunk.
+        """
+        count, frames = self.chunk_count(segment), self.segment(segment).frames
+        if number >= count:
+            raise InvalidMessage(f"chunk: segment {segment} has {count}, numbered from 0, not {number}")
+        size = self.chunk_frames or frames
+        first = number * size
+        return FrameRange(first=first, count=frames - first if number + 1 == count else size)
+
+    def chunk_at(self, segment: int, frame: int) -> int:
+        """Return the number of the chunk that has a frame of a segment.
+
+        Raises:
+            InvalidMessage: The run has no such segment.
+        """
+        return min(frame // (self.chunk_frames or self.segment(segment).frames), self.chunk_count(segment) - 1)
+
+    @property
+    def chunks(self) -> Iterator[tuple[int, int]]:
+        """Yield all chunks in order, each as the number of its segment and its own number there."""
+        for segment in range(len(self.segments)):
+            for number in range(self.chunk_count(segment)):
+                yield segment, number
+
+    @model_validator(mode="after")
+    def _whole_packs(self) -> Self:
+        if self.chunk_frames is not None and self.chunk_frames % self.pack_frames:
+            raise ValueError("chunk_frames: must be whole packs")
+        return self
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:

@@ -56,8 +56,16 @@ class _SegmentMessage(_RunMessage):
         return f"/{self.segment}"
 
 
-class SegmentPlanned(_SegmentMessage):
-    """Work for the splitter: decode this segment."""
+class _ChunkMessage(_SegmentMessage):
+    chunk: Annotated[Index, Field(exclude_if=lambda chunk: chunk == 0)] = 0
+    """The number of the chunk within the segment, from 0. Most segments have one only."""
+
+    def _item(self) -> str:
+        return super()._item() + (f"/{self.chunk}" if self.chunk else "")
+
+
+class SegmentPlanned(_ChunkMessage):
+    """Work for the splitter: decode this segment, from this chunk on."""
 
     queue = "splits"
     kind: Literal["segment_planned"] = "segment_planned"
@@ -137,15 +145,15 @@ class BatchScored(_SegmentMessage):
         return f"/{self.segment}/{self.frames.first}"
 
 
-class SegmentScored(_SegmentMessage):
-    """Work for the stitcher: all batches of a segment are scored, so encode it."""
+class SegmentScored(_ChunkMessage):
+    """Work for the stitcher: all batches of a chunk of a segment are scored, so encode it."""
 
     queue = "scored"
     kind: Literal["segment_scored"] = "segment_scored"
 
 
-class SegmentEncoded(_SegmentMessage):
-    """An event: an encoded segment lies in Blob."""
+class SegmentEncoded(_ChunkMessage):
+    """An event: an encoded chunk of a segment lies in Blob."""
 
     queue = "events"
     former_queue = "scored"
@@ -153,7 +161,7 @@ class SegmentEncoded(_SegmentMessage):
 
 
 class RunEncoded(_RunMessage):
-    """Work for the stitcher: all segments of a run are encoded, so join them."""
+    """Work for the stitcher: all chunks of a run are encoded, so join them."""
 
     queue = "scored"
     kind: Literal["run_encoded"] = "run_encoded"

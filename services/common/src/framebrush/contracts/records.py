@@ -28,7 +28,7 @@ class OutputClaim(Document):
 
 
 class Timeline(Document):
-    """What decoding a segment gave: the presentation time and the duration of each frame, in ticks of the time base.
+    """What decoding a chunk gave: the presentation time and the duration of each frame, in ticks of the time base.
 
     The times are strictly increasing.
     """
@@ -53,7 +53,7 @@ class FrameFailure(Document):
 
 
 class EncodedSegment(Document):
-    """What the stitcher records about an encoded segment."""
+    """What the stitcher records about an encoded chunk of a segment."""
 
     reorder: Index
     """How many places a packet comes before its turn in order of presentation, at most."""

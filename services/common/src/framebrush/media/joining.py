@@ -14,7 +14,7 @@ import av
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import AttachmentStream, Stream
+from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Check, Choice, Shift, Timeline, VideoProperties
@@ -52,7 +52,7 @@ def join(
     format_name: str,
     recipe: Recipe,
     segments: Sequence[Any],
-    timelines: Sequence[Timeline],
+    timelines: Iterable[Timeline],
     reorder: int,
     source: InputContainer | None,
     packets: Iterable[AnyPacket] | None = None,
@@ -64,7 +64,7 @@ def join(
         format_name: FFmpeg's name of its format.
         recipe: What it is made of.
         segments: The paths of the encoded segments, or files.
-        timelines: The times of their frames.
+        timelines: The times of their frames, which are read once.
         reorder: The largest number of places that a packet comes before its turn in the order of presentation.
         source: The input, opened and not yet read from; None for an output that has nothing of it but the video.
         packets: The packets to copy; by default all of ``source``.
@@ -79,6 +79,15 @@ def join(
     tracks = {s.index: Track.of(s) for s in streams if s.index in recipe.copied}
     others = [track.time_base for track in tracks.values()]
     options = muxer_options(format_name, time_base, others, fast_start=recipe.fast_start)
+    times, length = array("q"), None  # 8 bytes a frame: some MB an hour
+
+    def noted() -> Iterator[Timeline]:
+        nonlocal length
+        for timeline in timelines:
+            times.extend(timeline.pts)
+            length = timeline.durations[-1] or None
+            yield timeline
+
     with (
         av.open(output, "w", format=format_name, options=options) as container,
         open_segment(segments[0]) as first,
@@ -88,14 +97,15 @@ def join(
             container.metadata.update(source.metadata)
             container.set_chapters(source.chapters())
         if source is not None and packets is None and copies:
+            for stream in source.streams:
+                if stream.index not in copies:
+                    stream.discard = Discard.all  # Demuxers pass over its bytes where they can.
             packets = source.demux([source.streams[index] for index in copies])
-        frames = video_packets(segments, timelines, reorder, time_base, video)
+        frames = video_packets(segments, noted(), reorder, time_base, video)
         copied = _copied(packets or (), copies, tracks, Clock(recipe.shifts, time_base))
         for packet in heapq.merge(frames, copied, key=_seconds):
             container.mux(packet)
-    times = array("q", (time for timeline in timelines for time in timeline.pts))
     muxed = tuple(track for index, track in tracks.items() if index in copies)
-    length = timelines[-1].durations[-1] or None
     if source is None:
         return MediaInfo(recipe.video, times, muxed, (), {}, (), length=length)
     labels = labels_of(source, recipe.copied)

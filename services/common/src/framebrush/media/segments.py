@@ -1,7 +1,9 @@
 """Encodes segments, and reads their packets as parts of the whole video. It needs the extra ``framebrush[video]``."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain, islice, tee
 from typing import Any, TypeAlias
 
 import av
@@ -56,22 +58,23 @@ def encode_segment(
 
 
 def video_packets(
-    segments: Iterable[Any], timelines: Sequence[Timeline], reorder: int, time_base: Fraction, stream: VideoStream
+    segments: Iterable[Any], timelines: Iterable[Timeline], reorder: int, time_base: Fraction, stream: VideoStream
 ) -> Iterator[AnyPacket]:
     """Yield the packets of all segments, files or their paths, in decoding order, with the timelines' times.
+
+    One segment after the other is looked at, and its timeline.
 
     Raises:
         JoinFailed: A segment has other frames than its timeline, or other codec parameters than the first.
     """
-    pts = [time for timeline in timelines for time in timeline.pts]
-    durations = dict(zip(pts, (d for timeline in timelines for d in timeline.durations), strict=True))
-    dts, place = decoding_times(pts, reorder), 0
-    for number, (file, timeline) in enumerate(zip(segments, timelines, strict=True)):
+    now, ahead = tee(timelines)
+    decoding = decoding_times((time for timeline in ahead for time in timeline.pts), reorder)
+    for number, (file, timeline) in enumerate(zip(segments, now, strict=True)):
         with open_segment(file) as container:
             source = container.streams.video[0]
             if source.codec_context.extradata != stream.codec_context.extradata:
                 raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
-            missing = set(timeline.pts)
+            missing, durations = set(timeline.pts), dict(zip(timeline.pts, timeline.durations, strict=True))
             for packet in container.demux(source):
                 if not packet.size:
                     continue
@@ -79,9 +82,8 @@ def video_packets(
                 if packet.pts not in missing:
                     raise JoinFailed(f"segment {number} has other frames than its timeline")
                 missing.remove(packet.pts)
-                packet.dts, packet.duration = dts[place], durations[packet.pts]
+                packet.dts, packet.duration = next(decoding), durations[packet.pts]
                 packet.time_base, packet.stream = time_base, stream
-                place += 1
                 yield packet
             if missing:
                 raise JoinFailed(f"segment {number} has fewer frames than its timeline")
@@ -95,8 +97,8 @@ def open_segment(file: Any) -> InputContainer:
     return container
 
 
-def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
-    """Return the decoding times of packets whose presentation times, in increasing order, are ``pts``.
+def decoding_times(pts: Iterable[int], reorder: int) -> Iterator[int]:
+    """Yield the decoding times of packets whose presentation times, in increasing order, are ``pts``.
 
     The packet in place *i* of the decoding order is never shown before the frame in place *i - reorder* of the order
     of presentation. So the time of that frame is early enough, whichever packet it is. Segments thus join without a gap
@@ -106,10 +108,13 @@ def decoding_times(pts: Sequence[int], reorder: int) -> list[int]:
         pts: Presentation times in ticks, strictly increasing.
         reorder: The largest number of places that a packet comes before its turn in the order of presentation.
     """
-    step = pts[1] - pts[0] if len(pts) > 1 else 1
-    return [pts[0] - step * (reorder - place) for place in range(min(reorder, len(pts)))] + list(
-        pts[: max(0, len(pts) - reorder)]
-    )
+    times = iter(pts)
+    begin = list(islice(times, 2))
+    step = begin[1] - begin[0] if len(begin) > 1 else 1
+    waiting = deque(begin[0] - step * (reorder - place) for place in range(reorder))
+    for time in chain(begin, times):
+        waiting.append(time)
+        yield waiting.popleft()
 
 
 def _first_tick(timeline: Timeline) -> int:

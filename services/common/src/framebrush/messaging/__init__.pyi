@@ -11,6 +11,7 @@ from .interrupts import defer_interrupts as defer_interrupts
 from .locks import Lockable as Lockable
 from .locks import LockKeeper as LockKeeper
 from .locks import MessageLock as MessageLock
+from .locks import note_progress as note_progress
 from .retry import Complete as Complete
 from .retry import DeadLetter as DeadLetter
 from .retry import HandBack as HandBack

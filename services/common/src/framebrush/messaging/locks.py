@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -45,16 +46,20 @@ class Renewer(Protocol):
 class MessageLock:
     """The lock of one message, while a handler works on the message."""
 
-    def __init__(self, receiver: Renewer, message: Lockable, deadline: float) -> None:
-        self._receiver, self._message = receiver, message
+    def __init__(self, receiver: Renewer, message: Lockable, timeout: float) -> None:
+        self._receiver, self._message, self._timeout = receiver, message, timeout
         self._thread = threading.get_ident()
-        self.deadline = deadline
+        self.deadline = time.monotonic() + timeout
         """The moment at which the handler's time is over, in seconds of the monotonic clock."""
         self._guard = threading.Lock()
         self._over = False
         self._reason: type[Interrupt] | None = None
         self._interrupt_at = 0.0
         self._renew_at = time.monotonic() + self._life() / 2
+
+    def note_progress(self, seconds: float) -> None:
+        """Note that the handler gets on: its time begins anew, and is so much longer."""
+        self.deadline = time.monotonic() + self._timeout + seconds
 
     def _life(self) -> float:
         until = self._message.locked_until_utc
@@ -99,6 +104,21 @@ class MessageLock:
             self._over = True
 
 
+_held: ContextVar[MessageLock | None] = ContextVar("held", default=None)
+
+
+def note_progress(seconds: float = 0.0) -> None:
+    """Note that the handler of this thread gets on: the time of its message begins anew.
+
+    It is for work that grows with the length of a film. Outside of a message nothing happens.
+
+    Args:
+        seconds: How much longer than others the next step may take, where something else bounds it.
+    """
+    if (lock := _held.get()) is not None:
+        lock.note_progress(seconds)
+
+
 class LockKeeper:
     """The message locks of a process, and the thread that looks after them."""
 
@@ -127,11 +147,12 @@ class LockKeeper:
         """Keep the message's lock within the block, which may end with an Interrupt.
 
         Raises:
-            DeadlineExceeded: The block took longer than the timeout.
+            DeadlineExceeded: The block took longer than the timeout, or than that without :func:`note_progress`.
             LockLost: The lock ran out and could not be renewed.
             Draining: :meth:`drain` was called, before the block or within it.
         """
-        lock = MessageLock(receiver, message, time.monotonic() + self._timeout)
+        lock = MessageLock(receiver, message, self._timeout)
+        token = _held.set(lock)
         try:  # From the moment at which the thread knows the lock, it may interrupt at any line.
             with self._guard:
                 self._locks.add(lock)
@@ -145,6 +166,7 @@ class LockKeeper:
             finally:  # An interrupt that is on its way is raised in release() at the latest.
                 with self._guard:
                     self._locks.discard(lock)
+                _held.reset(token)
 
     def drain(self) -> None:
         """Interrupt every handler that is still at work, and those that begin from now on."""

@@ -26,7 +26,7 @@ class WorkerSettings(BrokerSettings, Containers):
     """The settings that say how messages are handled."""
 
     message_timeout: Annotated[float, Field(gt=0)] = 1800.0
-    """The seconds that one message may take. A segment of a video with few keyframes takes longest."""
+    """The seconds that one message may take. Decoding of a long segment goes on in further messages."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
     """The number of failed attempts after which a message is dead-lettered."""
     max_deliveries: Annotated[int, Field(ge=1)] = 8

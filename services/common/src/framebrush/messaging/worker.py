@@ -241,6 +241,7 @@ class _Slot(threading.Thread):
                 check_deliveries(deliveries, self._policy)
                 message = decode(self.consumer.queue, body, input_container=self._settings.input_container)
                 describe(kind=getattr(message, "kind", None), segment=getattr(message, "segment", None))
+                describe(chunk=getattr(message, "chunk", None) or None)
                 if isinstance(frames := getattr(message, "frames", None), FrameRange):
                     describe(first_frame=frames.first, frames=frames.count)
                 for outgoing in self.consumer.handler(message):

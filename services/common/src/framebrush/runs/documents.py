@@ -42,13 +42,13 @@ class RunDocuments:
     def _manifest(self, run_id: str) -> Manifest:
         return Manifest.decode(self.store.read(self.blobs(run_id).manifest))
 
-    def timeline(self, run_id: str, segment: int) -> Timeline:
-        """Return the times of a decoded segment.
+    def timeline(self, run_id: str, segment: int, chunk: int = 0) -> Timeline:
+        """Return the times of a decoded chunk.
 
         Raises:
-            BlobNotFound: The segment is not decoded yet.
+            BlobNotFound: The chunk is not decoded yet.
         """
-        return Timeline.decode(self.store.read(self.blobs(run_id).timeline(segment)))
+        return Timeline.decode(self.store.read(self.blobs(run_id).timeline(segment, chunk)))
 
     def status(self, run_id: str) -> Status:
         """Return how a run stands.

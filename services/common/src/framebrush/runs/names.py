@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from framebrush.contracts import BlobRef, FrameRange
 
@@ -49,9 +50,9 @@ class RunBlobs:
         """Return the name of the manifest, the plan of the run."""
         return self._ref("manifest.json")
 
-    def timeline(self, segment: int) -> BlobRef:
-        """Return the name of the timeline of a segment, which exists once the segment is decoded to its end."""
-        return self._ref(f"timelines/{segment:06}.json")
+    def timeline(self, segment: int, chunk: int = 0) -> BlobRef:
+        """Return the name of the timeline of a chunk, which exists once the chunk is decoded to its end."""
+        return self._ref(f"timelines/{_chunk(segment, chunk)}.json")
 
     def pack_prefix(self, segment: int) -> str:
         """Return what the names of the packs of a segment begin with."""
@@ -72,17 +73,17 @@ class RunBlobs:
         """Return what the names of the styled packs of a segment begin with."""
         return f"{self.prefix}{numbered('styled', rendition)}/{segment:06}/"
 
-    def encoded(self, segment: int, rendition: int = 0) -> BlobRef:
-        """Return the name of an encoded segment."""
-        return self._ref(f"{numbered('encoded', rendition)}/{segment:06}.nut")
+    def encoded(self, segment: int, rendition: int = 0, chunk: int = 0) -> BlobRef:
+        """Return the name of an encoded chunk."""
+        return self._ref(f"{numbered('encoded', rendition)}/{_chunk(segment, chunk)}.nut")
 
     def encoded_prefix(self, rendition: int = 0) -> str:
-        """Return what the names of the encoded segments of a rendition begin with."""
+        """Return what the names of the encoded chunks of a rendition begin with."""
         return f"{self.prefix}{numbered('encoded', rendition)}/"
 
-    def encoded_report(self, segment: int, rendition: int = 0) -> BlobRef:
-        """Return the name of the report on an encoded segment, which is written before the segment."""
-        return self._ref(f"{numbered('reports', rendition)}/{segment:06}.json")
+    def encoded_report(self, segment: int, rendition: int = 0, chunk: int = 0) -> BlobRef:
+        """Return the name of the report on an encoded chunk, which is written before the chunk."""
+        return self._ref(f"{numbered('reports', rendition)}/{_chunk(segment, chunk)}.json")
 
     @property
     def report(self) -> BlobRef:
@@ -91,13 +92,28 @@ class RunBlobs:
 
     @property
     def intermediate_prefixes(self) -> tuple[str, ...]:
-        """Return what the names of all frames and encoded segments begin with, of all renditions."""
+        """Return what the names of all frames and encoded chunks begin with, of all renditions."""
         return tuple(f"{self.prefix}{kind}" for kind in ("frames", "styled", "encoded"))
 
 
 def numbered(folder: str, rendition: int) -> str:
     """Return the folder of a rendition: the plain name for the first one, and with a number for the others."""
     return f"{folder}.{rendition}" if rendition else folder
+
+
+def _chunk(segment: int, chunk: int) -> str:
+    """Return a chunk in names: by its segment, and with its own number unless it is the first, and mostly the only."""
+    return f"{segment:06}-{chunk:05}" if chunk else f"{segment:06}"
+
+
+def chunk_of(ref: BlobRef) -> tuple[int, int]:
+    """Return the segment and the number of an encoded chunk, from its name.
+
+    Raises:
+        ValueError: The blob is not an encoded chunk.
+    """
+    segment, _, chunk = PurePosixPath(ref.name).stem.partition("-")
+    return int(segment), int(chunk or 0)
 
 
 def frames_of(ref: BlobRef) -> FrameRange:

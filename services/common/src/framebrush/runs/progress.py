@@ -1,20 +1,22 @@
 """Measures how far a run is, by the blobs that exist."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 
 from framebrush.contracts import Manifest, Progress, Timing
 from framebrush.errors import BlobNotFound
 from framebrush.runs.documents import RunDocuments
-from framebrush.runs.names import frames_of, numbered
+from framebrush.runs.names import chunk_of, frames_of, numbered
 from framebrush.storage import BlobInfo
 
 _STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
 """The folders of a run, with the stage that writes into each."""
 GROUP = 100
 """The segments of a group: their numbers have six digits in names, of which the first four are the same."""
+LONG, PART = 100_000, 10_000
+"""A group of more frames than the first number is looked at in parts, each of so many frames of one segment. Their
+numbers have eight digits in names, of which the first four are the same."""
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
@@ -43,8 +45,8 @@ def measure(runs: RunDocuments, run_id: str) -> tuple[Progress, dict[str, Timing
 class Meter:
     """Measures runs again and again. What is finished is looked at once: a look costs the same however long a run is.
 
-    A look goes by groups of segments with names that begin alike. A stage works on segments in their order, more or
-    less: behind a group in which it has done nothing yet, nothing is looked for.
+    A look goes by groups of segments, or of packs of a long segment, with names that begin alike. A stage works on
+    them in their order, more or less: behind a group in which it has done nothing yet, nothing is looked for.
     """
 
     def __init__(self, runs: RunDocuments) -> None:
@@ -80,10 +82,10 @@ class Meter:
 
     def _measure_folder(self, run_id: str, manifest: Manifest, folder: str, stage: str) -> "_Done":
         finished, total = self._finished.setdefault(run_id, {}), _Done(0, None)
-        for first in range(0, len(manifest.segments), GROUP):
-            prefix = f"{folder}/{first // GROUP:04}"
+        for name, frames in _groups(manifest, stage):
+            prefix = f"{folder}/{name}"
             done = finished.get(prefix) or self._look(manifest, prefix, stage)
-            if done.frames == sum(segment.frames for segment in manifest.segments[first : first + GROUP]):
+            if done.frames == frames:
                 finished[prefix] = done
             timing = done.timing and _together(total.timing, done.timing)
             total = _Done(total.frames + done.frames, timing or total.timing)
@@ -95,11 +97,28 @@ class Meter:
         frames, timing = 0, None
         for blob in self._runs.store.list(self._runs.container, prefix):
             if stage == "encoded":
-                frames += manifest.segments[int(PurePosixPath(blob.ref.name).stem)].frames
+                frames += manifest.chunk(*chunk_of(blob.ref)).count
             else:
                 frames += frames_of(blob.ref).count
             timing = _add(timing, blob)
         return _Done(frames, timing)
+
+
+def _groups(manifest: Manifest, stage: str) -> Iterator[tuple[str, int]]:
+    """Yield what the names of each group begin with in the folder of a stage, and the frames of the blobs of the group.
+
+    A pack belongs to the part in which it begins.
+    """
+    size = manifest.pack_frames if stage == "split" else manifest.batch_frames
+    for first in range(0, len(manifest.segments), GROUP):
+        counts = [segment.frames for segment in manifest.segments[first : first + GROUP]]
+        if stage == "encoded" or sum(counts) <= LONG:
+            yield f"{first // GROUP:04}", sum(counts)
+            continue
+        for number, frames in enumerate(counts, first):
+            for part in range(-(-frames // PART)):
+                begin, end = (min(frames, -(-place * PART // size) * size) for place in (part, part + 1))
+                yield f"{number:06}/{part:04}", end - begin
 
 
 @dataclass(frozen=True, slots=True)
