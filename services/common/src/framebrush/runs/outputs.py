@@ -74,6 +74,26 @@ class Outputs:
                 return
         raise _taken(output, info.metadata.get(OUTPUT_OF))
 
+    def write_beside(self, run_id: str, output: BlobRef, suffix: str, file: BinaryIO) -> BlobRef:
+        """Write a blob beside an output, called like it but for its end, unless the run has written it before.
+
+        Returns:
+            The name of the blob. It has twelve digits of the run if the plain name belongs to others.
+
+        Raises:
+            OutputTaken: There are other blobs of both names.
+        """
+        path = PurePosixPath(output.name)
+        plain = output.model_copy(update={"name": f"{output.name.removesuffix(path.suffix)}{suffix}"})
+        try:
+            self.write(run_id, plain, file)
+        except OutputTaken:
+            file.seek(0)
+            numbered = _with_digits(output, run_id).name.removesuffix(path.suffix)
+            plain = output.model_copy(update={"name": f"{numbered}{suffix}"})
+            self.write(run_id, plain, file)
+        return plain
+
     def _claim_all(self, run_id: str, outputs: Sequence[BlobRef], *, replace: bool) -> tuple[BlobRef, ...]:
         try:
             for output in outputs:

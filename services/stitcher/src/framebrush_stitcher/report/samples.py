@@ -1,0 +1,208 @@
+"""Looks at a bounded sample of an input and an output: pictures, a short preview of both, and their flicker.
+
+It runs in the sandbox, since it opens a caller's file. A sample begins where a segment begins: there both files have a
+keyframe, so that nothing before it needs to be decoded.
+"""
+
+import base64
+import io
+import math
+import time
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+from pydantic import BaseModel
+
+from framebrush.contracts import Manifest, Timeline, VideoProperties
+from framebrush.media import BgrImage, Converter, choose_video, encode_jpeg, styled
+from framebrush.sandbox import SandboxedFile
+from framebrush_stitcher.encode import choice_of
+from framebrush_stitcher.report.flicker import flicker, luma
+
+PLACES = 6
+"""The most places of the film that are looked at."""
+WINDOW, PREVIEW = 16, 96
+"""The frames looked at in each place, and those of the preview."""
+SIDE = 320
+"""The longer side of the preview and of the pictures, in pixels."""
+
+
+class Place(BaseModel):
+    """A frame before and after."""
+
+    frame: int
+    seconds: float
+    before: str
+    """JPEG in Base64."""
+    after: str
+
+
+class FlickerStep(BaseModel):
+    """The flicker from the frame before to this frame; both values are None at a change of scenes."""
+
+    frame: int
+    seconds: float
+    before: float | None
+    after: float | None
+
+
+class Samples(BaseModel):
+    """What was seen of one output."""
+
+    places: list[Place] = []
+    failed: list[Place] = []
+    flicker: list[FlickerStep] = []
+    before: str = ""
+    """The preview of the input: H.264 in MP4, in Base64."""
+    after: str = ""
+    preview_frames: int = 0
+    width: int = 0
+    height: int = 0
+
+
+def sample(
+    source: SandboxedFile,
+    manifest: Manifest,
+    timelines: Sequence[Timeline],
+    output: Path,
+    failed: Sequence[int],
+    seconds: float,
+    bitrate: int,
+) -> Iterator[bytes]:
+    """Yield a :class:`Samples` as JSON, once.
+
+    Args:
+        source: The input.
+        manifest: The plan of the run.
+        timelines: The timelines of all segments.
+        output: The file of the output.
+        failed: The numbers of frames of which pictures are wanted if they are among those that are looked at.
+        seconds: The time after which no further place is looked at.
+        bitrate: The bits per second of each preview.
+    """
+    end, found = time.monotonic() + seconds, Samples()
+    with av.open(source, "r", metadata_errors="replace") as before, av.open(str(output)) as after:
+        shown = styled(manifest.video, choice_of(manifest).pixel_format)
+        pair = [_Film(before.streams[manifest.video.stream], manifest.video), _Film(choose_video(after), shown)]
+        places = _places(len(timelines))
+        longest = places[len(places) // 2]
+        for place in [longest, *(each for each in places if each != longest)]:
+            if found.places and time.monotonic() > end:
+                break
+            source.alive()
+            first = sum(timeline.frames for timeline in timelines[:place])
+            times = [t * Fraction(*manifest.video.time_base) for t in timelines[place].pts]
+            count = PREVIEW if place == longest else WINDOW
+            frames = [film.frames(times[:count], end if place == longest else math.inf) for film in pair]
+            _look(found, first, times, list(zip(*frames, strict=False)), set(failed))
+            if place == longest:
+                _preview(found, times, frames, bitrate)
+    found.places.sort(key=lambda each: each.frame)
+    found.flicker.sort(key=lambda each: each.frame)
+    yield found.model_dump_json().encode()
+
+
+def _places(segments: int) -> list[int]:
+    """Return the numbers of segments that are spread evenly."""
+    count = min(PLACES, segments)
+    return [segment * segments // count for segment in range(count)]
+
+
+class _Film:
+    """A film of which some frames are read."""
+
+    def __init__(self, stream: Any, video: VideoProperties) -> None:
+        self._stream: VideoStream = stream
+        self._video, self._converter = video, Converter(video)
+
+    def frames(self, times: Sequence[Fraction], end: float) -> list[BgrImage]:
+        """Return the frames at these times, in seconds, upright and small. They end early at the time ``end``."""
+        container: Any = self._stream.container
+        base = self._stream.time_base or Fraction(1)
+        margin = base / 2 + Fraction(1, 2000)
+        container.seek(math.floor(times[0] / base), stream=self._stream, backward=True)
+        images = list[BgrImage]()
+        for frame in container.decode(self._stream):
+            moment = (frame.pts or 0) * base
+            if moment < times[0] - margin:
+                continue
+            if moment > times[-1] + margin or (len(images) >= WINDOW and time.monotonic() > end):
+                break
+            images.append(self._small(self._converter.to_image(frame)))
+            if len(images) == len(times):
+                break
+        return images
+
+    def _small(self, image: BgrImage) -> BgrImage:
+        height, width = image.shape[:2]
+        wide = width * float(Fraction(*(self._video.sample_aspect_ratio or (1, 1))) or 1)
+        scale = min(1.0, SIDE / max(height, wide))
+        size = (max(2, round(wide * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(np.rot90(small, _quarters(self._video.rotation)))
+
+
+def _quarters(matrix: tuple[int, ...] | None) -> int:
+    """Return the quarter turns to the left that show a frame upright, by its display matrix."""
+    return round(math.degrees(math.atan2(-matrix[1], matrix[0])) / 90) % 4 if matrix else 0
+
+
+def _look(
+    found: Samples, first: int, times: Sequence[Fraction], pairs: Sequence[tuple[BgrImage, ...]], failed: set[int]
+) -> None:
+    """Add what a row of frames shows: a picture of its middle and of frames that failed, and the flicker."""
+    if not pairs:
+        return
+    lumas = [tuple(luma(image) for image in pair) for pair in pairs]
+    for number, (old, new) in enumerate(zip(lumas, lumas[1:], strict=False), 1):
+        if len({image.shape for image in (*old, *new)}) == 1:
+            step = flicker((old[0], new[0]), (old[1], new[1]))
+            found.flicker.append(
+                FlickerStep(
+                    frame=first + number, seconds=float(times[number]), before=step.before, after=step.after
+                )
+            )
+    found.places.append(_place(first, min(WINDOW, len(pairs)) // 2, times, pairs))
+    for number in range(len(pairs)):
+        if first + number in failed and len(found.failed) < PLACES:
+            found.failed.append(_place(first, number, times, pairs))
+
+
+def _place(first: int, number: int, times: Sequence[Fraction], pairs: Sequence[tuple[BgrImage, ...]]) -> Place:
+    before, after = (base64.b64encode(encode_jpeg(image, 70)).decode() for image in pairs[number])
+    return Place(frame=first + number, seconds=float(times[number]), before=before, after=after)
+
+
+def _preview(found: Samples, times: Sequence[Fraction], frames: Sequence[Sequence[BgrImage]], bitrate: int) -> None:
+    count = min(map(len, frames))
+    if count == 0:
+        return
+    height, width = frames[0][0].shape[:2]
+    found.preview_frames, found.width, found.height = count, width, height
+    found.before, found.after = (_film(images[:count], times, (width, height), bitrate) for images in frames)
+
+
+def _film(images: Sequence[BgrImage], times: Sequence[Fraction], size: tuple[int, int], bitrate: int) -> str:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 90000)
+        stream.codec_context.thread_count = 1
+        limit = str(bitrate)
+        stream.options = {"preset": "veryfast", "crf": "26", "maxrate": limit, "bufsize": limit}
+        for image, moment in zip(images, times, strict=False):
+            if image.shape[1::-1] != size:
+                image = cv2.resize(image, size)  # type: ignore[assignment]
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = round((moment - times[0]) * 90000), Fraction(1, 90000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return base64.b64encode(buffer.getvalue()).decode()
