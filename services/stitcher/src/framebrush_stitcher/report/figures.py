@@ -147,9 +147,7 @@ class Figures:
             those = packs[task.segment]
             place = bisect_right([pack.first for pack in those], task.first) - 1
             if place >= 0 and task.rendition == 0:
-                found.setdefault("frames before they are scored", []).append(
-                    _between(those[place].ended, task.started)
-                )
+                found.setdefault("frames before they are scored", []).append(_between(those[place].ended, task.started))
         last = dict[tuple[int, int], datetime]()
         for task in scored:
             key = (task.segment, task.rendition)
@@ -175,7 +173,7 @@ class Figures:
 
     @property
     def writes(self) -> int:
-        """Return the number of blobs that hold frames, times of frames, encoded segments with their records, and outputs.
+        """Return the number of blobs of packs, timelines, encoded segments, records of these, and outputs.
 
         Statuses and other documents of the run are not counted.
         """
@@ -196,8 +194,7 @@ class Figures:
         return Cost(
             gpu=self.pod_seconds("scored") / 3600 * prices.price_scorer_hour,
             cpu=self.pod_seconds("split", "encoded", "joined") / 3600 * prices.price_cpu_hour,
-            storage=self.writes / 10_000 * prices.price_writes
-            + kept / 10**9 / MONTH * prices.price_storage_month,
+            storage=self.writes / 10_000 * prices.price_writes + kept / 10**9 / MONTH * prices.price_storage_month,
             bus=self.messages * OPERATIONS / 10**6 * prices.price_operations,
         )
 

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -160,13 +161,11 @@ def _look(
     if not pairs:
         return
     lumas = [tuple(luma(image) for image in pair) for pair in pairs]
-    for number, (old, new) in enumerate(zip(lumas, lumas[1:], strict=False), 1):
+    for number, (old, new) in enumerate(pairwise(lumas), 1):
         if len({image.shape for image in (*old, *new)}) == 1:
             step = flicker((old[0], new[0]), (old[1], new[1]))
             found.flicker.append(
-                FlickerStep(
-                    frame=first + number, seconds=float(times[number]), before=step.before, after=step.after
-                )
+                FlickerStep(frame=first + number, seconds=float(times[number]), before=step.before, after=step.after)
             )
     found.places.append(_place(first, min(WINDOW, len(pairs)) // 2, times, pairs))
     for number in range(len(pairs)):
@@ -190,7 +189,7 @@ def _preview(found: Samples, times: Sequence[Fraction], frames: Sequence[Sequenc
 
 def _film(images: Sequence[BgrImage], times: Sequence[Fraction], size: tuple[int, int], bitrate: int) -> str:
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=30)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
