@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, LEFT, RIGHT = 720, 52, 8
+WIDTH, LEFT, RIGHT = 720, 60, 22
 """The width of every drawing, and its margins at the sides, in units of the drawing."""
 TOP, BOTTOM = 12, 26
 """The margins for the axis."""

@@ -17,6 +17,8 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from pydantic import BaseModel
 
@@ -100,8 +102,9 @@ def sample(
             first = sum(timeline.frames for timeline in timelines[:place])
             times = [t * Fraction(*manifest.video.time_base) for t in timelines[place].pts]
             count = PREVIEW if place == longest else WINDOW
+            pictures = PLACES // len(places) if place == longest else 1
             frames = [film.frames(times[:count], end if place == longest else math.inf) for film in pair]
-            _look(found, first, times, list(zip(*frames, strict=False)), set(failed))
+            _look(found, first, times, list(zip(*frames, strict=False)), set(failed), pictures)
             if place == longest:
                 _preview(found, times, frames, bitrate)
     found.places.sort(key=lambda each: each.frame)
@@ -120,7 +123,7 @@ class _Film:
 
     def __init__(self, stream: Any, video: VideoProperties) -> None:
         self._stream: VideoStream = stream
-        self._video, self._converter = video, Converter(video)
+        self._video, self._converter, self._scaler = video, Converter(video), VideoReformatter()
 
     def frames(self, times: Sequence[Fraction], end: float) -> list[BgrImage]:
         """Return the frames at these times, in seconds, upright and small. They end early at the time ``end``."""
@@ -135,18 +138,18 @@ class _Film:
                 continue
             if moment > times[-1] + margin or (len(images) >= WINDOW and time.monotonic() > end):
                 break
-            images.append(self._small(self._converter.to_image(frame)))
+            images.append(self._small(frame))
             if len(images) == len(times):
                 break
         return images
 
-    def _small(self, image: BgrImage) -> BgrImage:
-        height, width = image.shape[:2]
-        wide = width * float(Fraction(*(self._video.sample_aspect_ratio or (1, 1))) or 1)
-        scale = min(1.0, SIDE / max(height, wide))
-        size = (max(2, round(wide * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(np.rot90(small, _quarters(self._video.rotation)))
+    def _small(self, frame: VideoFrame) -> BgrImage:
+        wide = frame.width * float(Fraction(*(self._video.sample_aspect_ratio or (1, 1))) or 1)
+        scale = min(1.0, SIDE / max(frame.height, wide))
+        width, height = (max(2, round(side * scale / 2) * 2) for side in (wide, frame.height))
+        # Scaling comes first: to convert all pixels would take most of the time.
+        small = self._scaler.reformat(frame, width, height, interpolation=Interpolation.AREA, threads=1)
+        return np.ascontiguousarray(np.rot90(self._converter.to_image(small), _quarters(self._video.rotation)))
 
 
 def _quarters(matrix: tuple[int, ...] | None) -> int:
@@ -155,9 +158,14 @@ def _quarters(matrix: tuple[int, ...] | None) -> int:
 
 
 def _look(
-    found: Samples, first: int, times: Sequence[Fraction], pairs: Sequence[tuple[BgrImage, ...]], failed: set[int]
+    found: Samples,
+    first: int,
+    times: Sequence[Fraction],
+    pairs: Sequence[tuple[BgrImage, ...]],
+    failed: set[int],
+    pictures: int,
 ) -> None:
-    """Add what a row of frames shows: a picture of its middle and of frames that failed, and the flicker."""
+    """Add what a row of frames shows: some pictures, those of frames that failed, and the flicker."""
     if not pairs:
         return
     lumas = [tuple(luma(image) for image in pair) for pair in pairs]
@@ -167,7 +175,8 @@ def _look(
             found.flicker.append(
                 FlickerStep(frame=first + number, seconds=float(times[number]), before=step.before, after=step.after)
             )
-    found.places.append(_place(first, min(WINDOW, len(pairs)) // 2, times, pairs))
+    spread = sorted({len(pairs) * (2 * number + 1) // (2 * pictures) for number in range(pictures)})
+    found.places.extend(_place(first, number, times, pairs) for number in spread)
     for number in range(len(pairs)):
         if first + number in failed and len(found.failed) < PLACES:
             found.failed.append(_place(first, number, times, pairs))

@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 SUFFIX = ".report.html"
 MOST_BYTES = 3 * 10**6
 """The most bytes of a page; a page that would be larger is written without pictures of some outputs."""
-SHARE, LEAST, MOST = 0.03, 0.3, 20.0
-"""The part of the run's time that the samples of all outputs may take, and the least and the most seconds."""
+SHARE, LEAST, MOST = 0.025, 0.3, 20.0
+"""The part of the run's time in which frames of all outputs may be read for samples, and the least and most seconds.
+About as much time again goes into the previews, the flicker and the page."""
 PREVIEW_BITS, BITRATE, PREVIEW_SECONDS = 10_000_000, 500_000, 4.0
 """The bits of all previews together, and the most bits per second of one, which lasts some seconds."""
 
@@ -42,7 +43,7 @@ class Reporter:
             reader = BlobReader(self._runs.store, source.blob, source.size, source.etag)
             lasted = (datetime.now(UTC) - self._runs.status(manifest.run_id).created).total_seconds()
             seconds = min(MOST, max(LEAST, SHARE * lasted)) / count
-            bitrate = min(BITRATE, round(PREVIEW_BITS / PREVIEW_SECONDS / (count + 1)))
+            bitrate = min(BITRATE, round(PREVIEW_BITS / PREVIEW_SECONDS / (2 * count)))
             numbers = [frame.index for frame in failed]
             allowance = Allowance(MOST, "REPORT_PAGE", "the sample for the report")
             (found,) = self._sandbox.run(
