@@ -127,8 +127,8 @@ class Stitcher:
             timelines = [self._runs.timeline(run_id, segment) for segment in range(len(manifest.segments))]
             made = [self._join_rendition(manifest, timelines, rendition) for rendition in manifest.renditions]
             report = self._report(manifest, made, started)
-            page = self._reporter.write(manifest, report, [joined.samples for joined in made])
-            write_once(self._store, ref, report.model_copy(update={"page": page}).encode())
+            self._reporter.write(manifest, report, [joined.samples for joined in made])
+            write_once(self._store, ref, report.encode())
         report = Report.decode(self._store.read(ref))
         self._runs.end(
             run_id,

@@ -53,8 +53,6 @@ class Report(Document):
     """The comparisons of the output, as it was read back, with the input."""
     notes: tuple[str, ...] = ()
     """The notes of the manifest."""
-    page: Annotated[BlobRef | None, Field(exclude_if=lambda page: page is None)] = None
-    """The report as a page for people, beside the first output; None if there is none."""
 
 
 class TaskTime(Model):

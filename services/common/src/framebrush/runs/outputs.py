@@ -74,25 +74,28 @@ class Outputs:
                 return
         raise _taken(output, info.metadata.get(OUTPUT_OF))
 
-    def write_beside(self, run_id: str, output: BlobRef, suffix: str, file: BinaryIO) -> BlobRef:
-        """Write a blob beside an output, called like it but for its end, unless the run has written it before.
-
-        Returns:
-            The name of the blob. It has twelve digits of the run if the plain name belongs to others.
+    def write_page(self, run_id: str, output: BlobRef, file: BinaryIO) -> None:
+        """Write the page that reports on a run beside its first output, unless the run has written it before.
 
         Raises:
-            OutputTaken: There are other blobs of both names.
+            OutputTaken: There are other blobs of both names that it may have.
         """
-        path = PurePosixPath(output.name)
-        plain = output.model_copy(update={"name": f"{output.name.removesuffix(path.suffix)}{suffix}"})
+        plain, numbered = _pages(output, run_id)
         try:
             self.write(run_id, plain, file)
         except OutputTaken:
             file.seek(0)
-            numbered = _with_digits(output, run_id).name.removesuffix(path.suffix)
-            plain = output.model_copy(update={"name": f"{numbered}{suffix}"})
-            self.write(run_id, plain, file)
-        return plain
+            self.write(run_id, numbered, file)
+
+    def page(self, run_id: str, output: BlobRef) -> BlobRef | None:
+        """Return the page that reports on a run, whose first output this is; None if there is none."""
+        for ref in _pages(output, run_id):
+            try:
+                if self._runs.store.stat(ref).metadata.get(OUTPUT_OF) == run_id:
+                    return ref
+            except BlobNotFound:
+                continue
+        return None
 
     def _claim_all(self, run_id: str, outputs: Sequence[BlobRef], *, replace: bool) -> tuple[BlobRef, ...]:
         try:
@@ -166,3 +169,12 @@ def _with_digits(output: BlobRef, run_id: str) -> BlobRef:
     digits = match[1] if match else hashlib.sha256(run_id.encode()).hexdigest()[:12]
     path = PurePosixPath(output.name)
     return output.model_copy(update={"name": f"{output.name.removesuffix(path.suffix)}.{digits}{path.suffix}"})
+
+
+def _pages(output: BlobRef, run_id: str) -> list[BlobRef]:
+    """Return the names that a run's page may have: that of the output, and the same with twelve digits of the run."""
+    suffix = PurePosixPath(output.name).suffix
+    return [
+        each.model_copy(update={"name": f"{each.name.removesuffix(suffix)}.report.html"})
+        for each in (output, _with_digits(output, run_id))
+    ]

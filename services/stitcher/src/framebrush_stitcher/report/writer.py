@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from framebrush.contracts import BlobRef, FailedFrame, Manifest, Report, Timeline, Timings
+from framebrush.contracts import FailedFrame, Manifest, Report, Timeline, Timings
 from framebrush.errors import Unavailable
 from framebrush.runs import Outputs, Runs, tasks
 from framebrush.sandbox import Allowance, Sandbox
@@ -16,7 +16,6 @@ from framebrush_stitcher.settings import StitcherSettings
 
 log = logging.getLogger(__name__)
 
-SUFFIX = ".report.html"
 MOST_BYTES = 3 * 10**6
 """The most bytes of a page; a page that would be larger is written without pictures of some outputs."""
 SHARE, LEAST, MOST = 0.025, 0.3, 20.0
@@ -54,21 +53,21 @@ class Reporter:
             log.warning("the report has no pictures of an output", exc_info=True)
             return None
 
-    def write(self, manifest: Manifest, report: Report, samples: Sequence[Samples | None]) -> BlobRef | None:
-        """Write the page beside the first output, once; return its name, or None if that failed or is not wanted."""
+    def write(self, manifest: Manifest, report: Report, samples: Sequence[Samples | None]) -> None:
+        """Write the page beside the first output, once, if it is wanted."""
         if not self._settings.report_page:
-            return None
+            return
         try:
             page = self._page(manifest, report, samples)
             for last in (False, True):
                 try:
-                    return self._outputs.write_beside(manifest.run_id, manifest.output, SUFFIX, io.BytesIO(page))
+                    self._outputs.write_page(manifest.run_id, manifest.output, io.BytesIO(page))
+                    break
                 except Unavailable:
                     if last:
                         raise
         except Exception:
             log.warning("the run has no page", exc_info=True)
-        return None
 
     def _page(self, manifest: Manifest, report: Report, samples: Sequence[Samples | None]) -> bytes:
         from framebrush_stitcher.report.figures import Figures
