@@ -25,7 +25,6 @@ from pydantic import BaseModel
 from framebrush.contracts import Manifest, Timeline, VideoProperties
 from framebrush.media import BgrImage, Converter, choose_video, encode_jpeg, styled
 from framebrush.sandbox import SandboxedFile
-from framebrush_stitcher.encode import choice_of
 from framebrush_stitcher.report.flicker import flicker, luma
 
 PLACES = 6
@@ -91,7 +90,8 @@ def sample(
     """
     end, found = time.monotonic() + seconds, Samples()
     with av.open(source, "r", metadata_errors="replace") as before, av.open(str(output)) as after:
-        shown = styled(manifest.video, choice_of(manifest).pixel_format)
+        choice = manifest.options.choose(manifest.video.width, manifest.video.height)
+        shown = styled(manifest.video, choice.pixel_format) if choice else manifest.video
         pair = [_Film(before.streams[manifest.video.stream], manifest.video), _Film(choose_video(after), shown)]
         places = _places(len(timelines))
         longest = places[len(places) // 2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from framebrush.contracts import FailedFrame, Manifest, Report, Timeline, Timings
 from framebrush.errors import Unavailable
-from framebrush.runs import Outputs, Runs, tasks
+from framebrush.runs import Outputs, Runs, tasks_of
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.storage import BlobReader, write_once
 from framebrush_stitcher.report.samples import Samples, sample
@@ -90,5 +90,5 @@ class Reporter:
     def _timings(self, run_id: str) -> Timings:
         """Return the record of the run's pieces of work, which is written once and stays."""
         store, ref = self._runs.store, self._runs.blobs(run_id).timings
-        write_once(store, ref, Timings(tasks=tuple(tasks(self._runs, run_id))).encode())
+        write_once(store, ref, Timings(tasks=tuple(tasks_of(self._runs, run_id))).encode())
         return Timings.decode(store.read(ref))
