@@ -44,7 +44,7 @@ class Reporter:
             seconds = min(MOST, max(LEAST, SHARE * lasted)) / count
             bitrate = min(BITRATE, round(PREVIEW_BITS / PREVIEW_SECONDS / (2 * count)))
             numbers = [frame.index for frame in failed]
-            allowance = Allowance(MOST, "REPORT_PAGE", "the sample for the report")
+            allowance = Allowance(MOST, "REPORT_PAGE", "the sample for the report", folder=output.parent)
             (found,) = self._sandbox.run(
                 allowance, reader, sample, manifest, timelines, output, numbers, seconds, bitrate
             )
