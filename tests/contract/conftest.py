@@ -41,8 +41,10 @@ from framebrush.contracts import (
     Source,
     State,
     Status,
+    TaskTime,
     Timeline,
     Timing,
+    Timings,
     VideoProperties,
 )
 
@@ -194,6 +196,23 @@ DOCUMENTS: dict[str, Document] = {
         steps=2400,
         seconds=298.5,
         loss=0.1834,
+    ),
+    "timings": Timings(
+        tasks=(
+            TaskTime(
+                stage="split",
+                segment=0,
+                first=0,
+                frames=16,
+                started=at(2),
+                ended=at(4),
+                size=401408,
+                pod="splitter-0-7",
+            ),
+            TaskTime(
+                stage="scored", segment=0, first=0, frames=16, rendition=1, started=at(3), ended=at(21), size=512000
+            ),
+        )
     ),
 }
 

@@ -31,7 +31,7 @@ from framebrush.errors import BlobNotFound, InvalidMessage
 GOLDEN = Path(__file__).with_name("golden")
 BEFORE = Path(__file__).with_name("released") / "0.1.json"
 """The fields of every document in release 0.1, which refuses all others."""
-NEW = {"PlannedRequest", "OutputClaim"}
+NEW = {"PlannedRequest", "OutputClaim", "Timings"}
 """Documents that release 0.1 does not have, and never reads."""
 KEYED = {"stages"}
 """Fields whose value is keyed by names that are data."""

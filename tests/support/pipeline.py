@@ -33,7 +33,10 @@ SANDBOX = Sandbox(2000)
 
 
 class Pipeline:
-    """Handles messages until none is left. ``order`` picks the next: by default the oldest."""
+    """Handles messages until none is left. ``order`` picks the next: by default the oldest.
+
+    Runs get no page unless the stitcher's settings say so: it takes a third of a second.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,9 @@ class Pipeline:
             "frames": dispatch,
             "events": dispatch,
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
-            "scored": Stitcher(self.store, StitcherSettings(**CONNECTIONS, **stitcher), sandbox),
+            "scored": Stitcher(
+                self.store, StitcherSettings(**CONNECTIONS, **{"report_page": False, **stitcher}), sandbox
+            ),
             "learnings": Learner(self.store, LearnerSettings(**CONNECTIONS, **learner), sandbox),
         }
         self.order = order

@@ -22,6 +22,8 @@ STEPS = [
     ("segment_scored", "/reports/"),
     ("segment_scored", "/encoded/"),
     ("run_encoded", "film.identity.mp4"),
+    ("run_encoded", "timings.json"),
+    ("run_encoded", "report.html"),
     ("run_encoded", "report.json"),
 ]
 """A message, and the blob before whose write the pod is frozen."""
@@ -33,7 +35,7 @@ def film(video: Callable[..., Path]) -> bytes:
 
 
 def pipeline_of(film: bytes, store: MemoryStore | None = None, **options: Any) -> Pipeline:
-    pipeline = Pipeline(store=store, segment_frames=4)
+    pipeline = Pipeline(store=store, segment_frames=4, stitcher={"report_page": True})
     ref = pipeline.put("film.mp4", film)
     pipeline.submit(ref, run_id="film", preset="ultrafast", batch_frames=4, **options)
     return pipeline
@@ -59,7 +61,7 @@ class Frozen:
     def __call__(self, ref: BlobRef, data: Any, **conditions: Any) -> str:
         if self.before or self.name not in str(ref):
             return self.write(ref, data, **conditions)
-        others = Pipeline(store=self.pipeline.store, segment_frames=4)
+        others = Pipeline(store=self.pipeline.store, segment_frames=4, stitcher={"report_page": True})
         self.before = {"": self.pipeline.store.stat(self.pipeline.runs.blobs("film").status)}
         others.waiting.extend([self.message, *self.pipeline.waiting])
         assert others.run().state is State.SUCCEEDED

@@ -41,6 +41,7 @@ app.command(rich_help_panel=LOCAL)(up.down)
 RUNS = "Runs"
 for command in (submit.submit, watch.watch, runs.status, logs.logs, get.get, runs.cancel, runs.runs):
     app.command(rich_help_panel=RUNS)(command)
+app.command("open", rich_help_panel=RUNS)(get.show)
 for command in (share.share, share.invite):
     app.command(rich_help_panel="People without a role")(command)
 app.command(rich_help_panel=RUNS)(verify.verify)

@@ -11,7 +11,9 @@ def make(settings: StitcherSettings, store: Store) -> Handler:
     from framebrush.sandbox import Sandbox
     from framebrush_stitcher.handler import Stitcher
 
-    sandbox = Sandbox(settings.decoder_memory, modules=["framebrush_stitcher.tasks"])
+    sandbox = Sandbox(
+        settings.decoder_memory, modules=["framebrush_stitcher.tasks", "framebrush_stitcher.report.samples"]
+    )
     sandbox.warm()
     return Stitcher(store, settings, sandbox)
 

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,8 @@ from framebrush.service import frames_in, frames_out, ordered_map, trim
 from framebrush.steps import describe, timed
 from framebrush.storage import BlobReader, Store, write_once
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
+from framebrush_stitcher.report.samples import Samples
+from framebrush_stitcher.report.writer import Reporter
 from framebrush_stitcher.scratch import Scratch
 from framebrush_stitcher.settings import StitcherSettings
 from framebrush_stitcher.tasks import CHECKS, write_output
@@ -51,6 +54,7 @@ class Stitcher:
         self._store, self._settings, self._sandbox = store, settings, sandbox
         self._runs = Runs(store, settings.work_container)
         self._work, self._outputs = Work(self._runs, keep_frames=settings.keep_frames), Outputs(self._runs)
+        self._reporter = Reporter(self._runs, self._outputs, settings, sandbox)
         self._scratch = Scratch(settings.scratch)
         self._encoders = threading.BoundedSemaphore(settings.encoders)
 
@@ -128,7 +132,9 @@ class Stitcher:
             with self._scratch.folder() as folder:
                 timelines = self._download((blobs.timeline(*chunk) for chunk in manifest.chunks), folder, "timeline")
                 made = [self._join_rendition(manifest, timelines, each, folder) for each in manifest.renditions]
-            write_once(self._store, ref, self._report(manifest, made, started).encode())
+            report = self._report(manifest, made, started)
+            self._reporter.write(manifest, report, [joined.samples for joined in made])
+            write_once(self._store, ref, report.encode())
         report = Report.decode(self._store.read(ref))
         self._runs.end(
             run_id,
@@ -140,8 +146,8 @@ class Stitcher:
 
     def _join_rendition(
         self, manifest: Manifest, timelines: Sequence[Path], rendition: Rendition, folder: Path
-    ) -> tuple[tuple[FailedFrame, ...], tuple[Check, ...]]:
-        """Write one of the outputs. Return its frames that are not styled, and the checks of the output."""
+    ) -> "_Joined":
+        """Write one of the outputs, and look at it."""
         blobs, number, chunks = self._runs.blobs(manifest.run_id), rendition.number, list(manifest.chunks)
         model = rendition.model if manifest.more_outputs else None
         reports = (blobs.encoded_report(segment, number, chunk) for segment, chunk in chunks)
@@ -152,14 +158,16 @@ class Stitcher:
         checks = self._write_output(manifest, paths, timelines, max(record.reorder for record in records), output)
         with output.open("rb") as file:
             self._outputs.write(manifest.run_id, rendition.output, file)
-        output.unlink()
         firsts = list(accumulate((segment.frames for segment in manifest.segments), initial=0))
         failed = tuple(
             FailedFrame(index=firsts[segment] + failure.frame, error=failure.error, model=model)
             for (segment, _), record in zip(chunks, records, strict=True)
             for failure in record.failures
         )
-        return failed, tuple(check.model_copy(update={"model": model}) for check in checks)
+        samples = self._reporter.sample(manifest, timelines, output, failed)
+        note_progress()
+        output.unlink()
+        return _Joined(failed, tuple(check.model_copy(update={"model": model}) for check in checks), samples)
 
     def _write_output(
         self, manifest: Manifest, paths: Sequence[Path], timelines: Sequence[Path], reorder: int, output: Path
@@ -189,9 +197,7 @@ class Stitcher:
             note_progress()
         return paths
 
-    def _report(
-        self, manifest: Manifest, made: list[tuple[tuple[FailedFrame, ...], tuple[Check, ...]]], started: datetime
-    ) -> Report:
+    def _report(self, manifest: Manifest, made: "list[_Joined]", started: datetime) -> Report:
         ended = datetime.now(UTC)
         join_time = Timing(started=started, ended=ended, busy=round((ended - started).total_seconds(), 3))
         return Report(
@@ -203,9 +209,18 @@ class Stitcher:
             options=manifest.options,
             frames=manifest.frames,
             duration=manifest.duration,
-            failed_frames=tuple(frame for failed, _ in made for frame in failed),
+            failed_frames=tuple(frame for joined in made for frame in joined.failed),
             bad_frames=manifest.options.bad_frames,
             stages=measure(self._runs, manifest.run_id)[1] | {"joined": join_time},
-            checks=tuple(check for _, checks in made for check in checks),
+            checks=tuple(check for joined in made for check in joined.checks),
             notes=manifest.notes,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """One of the outputs: its frames that are not styled, its checks, and a sample of it for the page."""
+
+    failed: tuple[FailedFrame, ...]
+    checks: tuple[Check, ...]
+    samples: Samples | None

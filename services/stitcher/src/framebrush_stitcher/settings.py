@@ -7,6 +7,8 @@ from pydantic import Field
 
 from framebrush.service import Settings
 
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class StitcherSettings(Settings):
     """How chunks are encoded and joined."""
@@ -24,3 +26,17 @@ class StitcherSettings(Settings):
     limit, or of the machine's memory, when unset."""
     scratch: Path | None = None
     """The folder for the files of one message, of the size of the output; the system's temporary folder when unset."""
+    report_page: bool = True
+    """Whether a run that succeeds gets a page that reports on it, beside its first output."""
+    price_scorer_hour: Price = 0.526
+    """What an hour of a pod that scores costs, for the estimate in the report."""
+    price_cpu_hour: Price = 0.096
+    """What an hour of a pod that splits or stitches costs."""
+    price_storage_month: Price = 0.0208
+    """What 10^9 bytes of storage cost in a month."""
+    price_writes: Price = 0.065
+    """What 10,000 writes of blobs cost."""
+    price_operations: Price = 0.8
+    """What a million operations of the bus cost."""
+    price_currency: Annotated[str, Field(max_length=16)] = "USD"
+    """The currency of the prices."""

@@ -1,5 +1,7 @@
-"""``framebrush get``: download a run's output."""
+"""``framebrush get`` and ``open``: download a run's output, and show its report."""
 
+import tempfile
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -9,9 +11,9 @@ from rich.markup import escape
 
 from framebrush.contracts import BlobRef, State
 from framebrush.errors import Conflict
-from framebrush.runs import OUTPUT_OF
+from framebrush.runs import OUTPUT_OF, Outputs
 from framebrush.storage import Store
-from framebrush_cli.display import out, size
+from framebrush_cli.display import err, out, size
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
 
@@ -30,14 +32,15 @@ def get(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="The run's report, a page, instead of the video.")] = False,
 ) -> None:
-    """Download the video that a run made, or the several videos."""
+    """Download the video that a run made, or the several videos; or its report."""
     run_id = resolve(connection.runs, run)
     status = connection.runs.status(run_id)
     if status.state is not State.SUCCEEDED or not status.outputs:
         hint = f"`framebrush status {run_id}`" if status.state.ended else f"`framebrush watch {run_id}`"
         raise CommandFailed(f"{run_id} has no output, it is {status.state}: {hint}")
-    targets = _targets(status.outputs, output)
+    targets = _targets([page_of(connection, run_id)] if report else status.outputs, output)
     for target in targets.values():
         if target.exists() and not force:
             raise CommandFailed(f"{target} exists: --force overwrites it, -o names another place")
@@ -50,6 +53,34 @@ def get(
         except Conflict:
             raise CommandFailed(f"{source} was replaced during the download: try again") from None
         out.print(f"{escape(str(target))} ({size(count)})")
+
+
+def page_of(connection: Connection, run_id: str) -> BlobRef:
+    """Return the report of a run as a page.
+
+    Raises:
+        CommandFailed: The run has none.
+    """
+    output = connection.runs.status(run_id).output
+    page = Outputs(connection.runs).page(run_id, output) if output else None
+    if page is None:
+        raise CommandFailed(f"{run_id} has no report: only a run that succeeds gets one, `framebrush status {run_id}`")
+    return page
+
+
+@connected
+def show(connection: Connection, run: RunArgument) -> None:
+    """Show the report of a run in the browser."""
+    run_id = resolve(connection.runs, run)
+    page = page_of(connection, run_id)
+    target = Path(tempfile.mkdtemp(prefix="framebrush-")) / PurePosixPath(page.name).name
+    try:
+        download(connection.store, page, target, run_id)
+    except OSError as error:
+        raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
+    out.print(escape(str(target)))
+    if not webbrowser.open(target.as_uri()):
+        err.print("No browser was found: open this file in one.")
 
 
 def _targets(outputs: Sequence[BlobRef], wanted: Path | None) -> dict[BlobRef, Path]:

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, PermanentError
-from framebrush.runs import clear_up, measure
+from framebrush.runs import Outputs, clear_up, measure
 from framebrush_cli.commands.watch import notes_of
 from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
@@ -119,6 +119,9 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
     for check in failed:
         of = f"{check.model}: " if check.model else ""
         yield "", f"{of}{check.name}: {check.found} instead of {check.wanted}"
+    page = Outputs(connection.runs).page(status.run_id, report.output)
+    if page:
+        yield "report", f"{page}, shown by `framebrush open {status.run_id}`"
 
 
 @connected

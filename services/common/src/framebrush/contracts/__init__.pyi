@@ -49,6 +49,8 @@ from .records import Timeline as Timeline
 from .report import Check as Check
 from .report import FailedFrame as FailedFrame
 from .report import Report as Report
+from .report import TaskTime as TaskTime
+from .report import Timings as Timings
 from .requests import MOST_MEMBERS as MOST_MEMBERS
 from .requests import STYLE_IMAGE as STYLE_IMAGE
 from .requests import SUBMITTED as SUBMITTED

@@ -1,5 +1,10 @@
 """The report of a run that succeeded."""
 
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
 from framebrush.contracts.document import BlobRef, Count, Document, Index, Model, ModelName, RunId
 from framebrush.contracts.requests import Options
 from framebrush.contracts.status import Timing
@@ -48,3 +53,27 @@ class Report(Document):
     """The comparisons of the output, as it was read back, with the input."""
     notes: tuple[str, ...] = ()
     """The notes of the manifest."""
+
+
+class TaskTime(Model):
+    """One piece of work: a pack that was decoded, a batch that was scored, or a segment that was encoded."""
+
+    stage: str
+    """The stage as in :attr:`Report.stages`: split, scored or encoded."""
+    segment: Index
+    first: Index
+    """The number of the first frame within the segment."""
+    frames: Count
+    rendition: Index = 0
+    started: datetime
+    ended: datetime
+    size: Annotated[int, Field(ge=0)]
+    """The size of the blob that was made, in bytes."""
+    pod: Annotated[str, Field(exclude_if=lambda pod: not pod)] = ""
+    """The machine and the process that did it; empty if they are not known."""
+
+
+class Timings(Document):
+    """When each piece of a run's work was done. It stays when the frames are deleted."""
+
+    tasks: tuple[TaskTime, ...]

@@ -91,6 +91,11 @@ class RunBlobs:
         return self._ref("report.json")
 
     @property
+    def timings(self) -> BlobRef:
+        """Return the name of the record of when each piece of work was done."""
+        return self._ref("timings.json")
+
+    @property
     def intermediate_prefixes(self) -> tuple[str, ...]:
         """Return what the names of all frames and encoded chunks begin with, of all renditions."""
         return tuple(f"{self.prefix}{kind}" for kind in ("frames", "styled", "encoded"))

@@ -74,6 +74,29 @@ class Outputs:
                 return
         raise _taken(output, info.metadata.get(OUTPUT_OF))
 
+    def write_page(self, run_id: str, output: BlobRef, file: BinaryIO) -> None:
+        """Write the page that reports on a run beside its first output, unless the run has written it before.
+
+        Raises:
+            OutputTaken: There are other blobs of both names that it may have.
+        """
+        plain, numbered = _pages(output, run_id)
+        try:
+            self.write(run_id, plain, file)
+        except OutputTaken:
+            file.seek(0)
+            self.write(run_id, numbered, file)
+
+    def page(self, run_id: str, output: BlobRef) -> BlobRef | None:
+        """Return the page that reports on a run, whose first output this is; None if there is none."""
+        for ref in _pages(output, run_id):
+            try:
+                if self._runs.store.stat(ref).metadata.get(OUTPUT_OF) == run_id:
+                    return ref
+            except BlobNotFound:
+                continue
+        return None
+
     def _claim_all(self, run_id: str, outputs: Sequence[BlobRef], *, replace: bool) -> tuple[BlobRef, ...]:
         try:
             for output in outputs:
@@ -146,3 +169,12 @@ def _with_digits(output: BlobRef, run_id: str) -> BlobRef:
     digits = match[1] if match else hashlib.sha256(run_id.encode()).hexdigest()[:12]
     path = PurePosixPath(output.name)
     return output.model_copy(update={"name": f"{output.name.removesuffix(path.suffix)}.{digits}{path.suffix}"})
+
+
+def _pages(output: BlobRef, run_id: str) -> list[BlobRef]:
+    """Return the names that a run's page may have: that of the output, and the same with twelve digits of the run."""
+    suffix = PurePosixPath(output.name).suffix
+    return [
+        each.model_copy(update={"name": f"{each.name.removesuffix(suffix)}.report.html"})
+        for each in (output, _with_digits(output, run_id))
+    ]

@@ -1,5 +1,7 @@
 """Measures how far a run is, by the blobs that exist."""
 
+import os
+import socket
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +12,7 @@ from framebrush.runs.documents import RunDocuments
 from framebrush.runs.names import chunk_of, frames_of, numbered
 from framebrush.storage import BlobInfo
 
-_STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
+STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
 """The folders of a run, with the stage that writes into each."""
 GROUP = 100
 """The segments of a group: their numbers have six digits in names, of which the first four are the same."""
@@ -20,8 +22,9 @@ numbers have eight digits in names, of which the first four are the same."""
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
-    """Return the metadata of a blob that a stage made: when its work began, and that it ends now."""
-    return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat()}
+    """Return the metadata of a blob that a stage made: when its work began, that it ends now, and who did it."""
+    pod = f"{socket.gethostname()}-{os.getpid()}".encode("ascii", "replace").decode()
+    return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat(), "pod": pod}
 
 
 def _add(timing: Timing | None, blob: BlobInfo) -> Timing:
@@ -67,7 +70,7 @@ class Meter:
         except BlobNotFound:  # It is not planned yet.
             return Progress(), {}
         frames, timings = {"frames": 0}, dict[str, Timing]()
-        for folder, stage in _STAGES.items():
+        for folder, stage in STAGES.items():
             for rendition in manifest.renditions if folder != "frames" else manifest.renditions[:1]:
                 prefix = self._runs.blobs(run_id).prefix + numbered(folder, rendition.number)
                 done = self._measure_folder(run_id, manifest, prefix, stage)

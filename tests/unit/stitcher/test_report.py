@@ -1,0 +1,390 @@
+"""The page of a run: every figure in it is computed again here from the blobs, and Chromium opens it."""
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from support.pipeline import Pipeline
+from support.video import make_video
+
+from framebrush.contracts import BlobRef, Report, State, Timings
+from framebrush.errors import Unavailable
+from framebrush.runs import Outputs
+from framebrush_cli.commands import get
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.installation import Connection
+from framebrush_stitcher.report.figures import Figures
+
+CHROMIUM = shutil.which("chromium")
+if not CHROMIUM and os.environ.get("CI"):
+    raise RuntimeError("CI needs Chromium: apt-get install chromium")
+
+
+def run(film: bytes, settings: Mapping[str, int] | None = None, **options: Any) -> Pipeline:
+    sizes = {"segment_frames": 12} if settings is None else settings
+    pipeline = Pipeline(
+        **sizes, keep_frames=True, stitcher={"keep_frames": True, "report_page": True, "price_cpu_hour": 7.0}
+    )
+    source = pipeline.put("film.mp4", film)
+    pipeline.submit(source, run_id="film", preset="ultrafast", batch_frames=8, **options)
+    assert pipeline.run().state is State.SUCCEEDED
+    return pipeline
+
+
+def page_ref(pipeline: Pipeline) -> BlobRef:
+    output = pipeline.status().output
+    assert output
+    page = Outputs(pipeline.runs).page("film", output)
+    assert page
+    return page
+
+
+def figures_in(page: str) -> dict[str, Any]:
+    (text,) = re.findall(r'id="figures">(.*?)</script>', page)
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """48 frames with sound, in four groups of pictures."""
+    folder = tmp_path_factory.mktemp("film")
+    return make_video(folder / "film.mp4", size=(320, 180)).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def pipeline(film: bytes) -> Pipeline:
+    return run(film, model="identity", more_models=("ink",))
+
+
+@pytest.fixture(scope="module")
+def page(pipeline: Pipeline) -> str:
+    return pipeline.store.read(page_ref(pipeline)).decode()
+
+
+@pytest.fixture(scope="module")
+def figures(page: str) -> dict[str, Any]:
+    return figures_in(page)
+
+
+def test_the_page_is_one_small_file_that_asks_no_network(page: str) -> None:
+    assert len(page.encode()) < 3 * 10**6
+    sources = re.findall(r'(?:src|srcset|data)="([^"]*)"', page)
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert re.findall(r'href="([^"]*)"', page) == ["data:,", "film.identity.mp4", "film.ink.mp4"]
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def stages_of(pipeline: Pipeline) -> dict[str, list[tuple[datetime, datetime, int, int]]]:
+    """Beginning, end, frames and bytes of each piece of work, by its blob."""
+    found: dict[str, list[tuple[datetime, datetime, int, int]]] = {"frames": [], "styled": [], "encoded": []}
+    for blob in pipeline.store.list("work", "runs/film/"):
+        folder = blob.ref.name.split("/")[2].partition(".")[0]
+        if folder in found:
+            count = int(m[1]) if (m := re.search(r"-(\d+)\.tar$", blob.ref.name)) else 12
+            begin, end = (datetime.fromisoformat(blob.metadata[key]) for key in ("started", "ended"))
+            found[folder].append((begin, end, count, blob.size))
+    return found
+
+
+def test_frames_bytes_and_operations_are_those_of_the_blobs(pipeline: Pipeline, figures: dict[str, Any]) -> None:
+    assert figures["frames"] == 48
+    assert figures["failed_frames"] == 0
+    kinds = stages_of(pipeline)
+    names = {"split": "frames", "scored": "styled", "encoded": "encoded"}
+    assert figures["bytes"] == {stage: sum(task[3] for task in kinds[name]) for stage, name in names.items()}
+    outputs = [blob for blob in pipeline.store.list("output") if blob.ref.name.endswith(".mp4")]
+    sizes = {f"output {blob.ref}": blob.size for blob in outputs}
+    assert figures["sizes"] == sizes | {
+        "input input/film.mp4": len(pipeline.store.read(BlobRef(container="input", name="film.mp4")))
+    }
+    folders = Counter(blob.ref.name.split("/")[2] for blob in pipeline.store.list("work", "runs/film/"))
+    documents = {"manifest.json", "report.json", "request.json", "timings.json"}
+    assert figures["writes"] == sum(n for name, n in folders.items() if name not in documents) + len(outputs)
+    assert figures["messages"] == len(pipeline.handled)
+
+
+def test_chunks_of_a_long_segment_count(tmp_path: Path) -> None:
+    film = make_video(tmp_path / "film.mp4", size=(64, 48), gop=1000, audio=None).read_bytes()
+    pipeline = run(film, {"segment_frames": 48, "chunk_frames": 8}, model="identity")
+    figures = figures_in(pipeline.store.read(page_ref(pipeline)).decode())
+    folders = Counter(blob.ref.name.split("/")[2] for blob in pipeline.store.list("work", "runs/film/"))
+    assert folders["encoded"] == folders["timelines"] == 3  # of whole packs
+    assert figures["frames"] == 48
+    assert figures["writes"] == sum(n for name, n in folders.items() if not name.endswith(".json")) + 1
+    assert figures["messages"] == len(pipeline.handled)
+    assert figures["waits"]["chunks before they are encoded"][1] >= 0
+
+
+def test_times_are_those_of_the_blobs(pipeline: Pipeline, figures: dict[str, Any]) -> None:
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs("film").report))
+    created, kinds = pipeline.status().created, stages_of(pipeline)
+    joined = report.stages["joined"]
+    assert figures["seconds"] == pytest.approx((joined.ended - created).total_seconds(), abs=1e-3)
+    for stage, name in (("split", "frames"), ("scored", "styled"), ("encoded", "encoded")):
+        tasks = kinds[name]  # all in one process, of which every millisecond counts once
+        ticks = np.zeros(round(figures["seconds"] * 1e4) + 2, bool)
+        for begin, end, _, _ in tasks:
+            ticks[round((begin - created).total_seconds() * 1e4) : round((end - created).total_seconds() * 1e4)] = True
+        assert figures["pod_seconds"][stage] == pytest.approx(ticks.sum() / 1e4, abs=2e-4 * (len(tasks) + 5))
+        width = (joined.ended - created).total_seconds() / 60
+        assert sum(figures["throughput"][stage]) * width == pytest.approx(sum(task[2] for task in tasks), rel=1e-3)
+    first = min(task[0] for task in kinds["frames"])
+    waited = figures["waits"]["from the request to the first frame"]
+    assert waited == [pytest.approx((first - created).total_seconds())] * 2
+    end = max(task[1] for task in kinds["encoded"])
+    assert figures["waits"]["all chunks before they are joined"][0] == pytest.approx(
+        (joined.started - end).total_seconds()
+    )
+
+
+def test_the_cost_is_that_of_the_price_table(figures: dict[str, Any]) -> None:
+    seconds, cost = figures["pod_seconds"], figures["cost"]
+    assert cost["gpu"] == pytest.approx(seconds["scored"] / 3600 * 0.526, rel=1e-3)
+    assert cost["cpu"] == pytest.approx(
+        (seconds["split"] + seconds["encoded"] + seconds["joined"]) / 3600 * 7, rel=1e-2
+    )
+    assert cost["bus"] == pytest.approx(figures["messages"] * 3 / 1e6 * 0.8)
+    kept = sum(figures["bytes"].values()) * figures["seconds"] / 1e9 / (730 * 3600) * 0.0208
+    assert figures["writes"] / 1e4 * 0.065 <= cost["storage"] <= figures["writes"] / 1e4 * 0.065 + kept
+    assert cost["total"] == pytest.approx(cost["gpu"] + cost["cpu"] + cost["storage"] + cost["bus"])
+
+
+def test_the_checks_and_the_verdict_are_those_of_the_report(pipeline: Pipeline, page: str) -> None:
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs("film").report))
+    assert page.count('class="ok">agrees') == len(report.checks) == sum(check.ok for check in report.checks)
+    assert f"All 48 frames are painted, and all {len(report.checks)} checks of the output agree with the input." in page
+
+
+def lumas(data: bytes) -> list[Any]:
+    with av.open(io.BytesIO(data)) as container:
+        return [frame.to_ndarray(format="gray").astype(float) for frame in container.decode(video=0)]
+
+
+def test_the_flicker_follows_the_films(pipeline: Pipeline, film: bytes, figures: dict[str, Any]) -> None:
+    """The measure follows motion; the same by plain differences is larger, and orders the outputs alike."""
+    plain = []
+    for number, name in enumerate(("film.identity.mp4", "film.ink.mp4")):
+        images = lumas(pipeline.store.read(BlobRef(container="output", name=name)))
+        steps = [step for step in figures["flicker"][number] if step["after"] is not None]
+        assert steps
+        plain.append(np.mean([np.abs(images[s["frame"]] - images[s["frame"] - 1]).mean() for s in steps]))
+    means = [np.mean([s["after"] for s in each if s["after"] is not None]) for each in figures["flicker"]]
+    assert (means[0] < means[1]) == (plain[0] < plain[1])
+    for step in figures["flicker"][0]:
+        if step["after"] is not None:
+            assert step["after"] == pytest.approx(step["before"], abs=1.5)  # identity adds what its codec adds
+
+
+def test_a_change_of_scenes_is_marked(tmp_path: Path) -> None:
+    from framebrush_stitcher.report.flicker import flicker
+
+    x, y = np.meshgrid(np.arange(160), np.arange(90))
+    waves = (127 + 60 * np.sin(x / 7) + 60 * np.cos(y / 5)).astype(np.uint8)
+    moved = np.roll(waves, 2, axis=1)
+    noisy = np.clip(moved.astype(int) + np.random.default_rng(1).integers(-20, 21, moved.shape), 0, 255)
+    same, worse = flicker((waves, moved), (waves, moved)), flicker((waves, moved), (waves, noisy.astype(np.uint8)))
+    assert same.before == same.after
+    assert same.after is not None and worse.after is not None
+    assert same.after < 3
+    assert worse.after > same.after + 5
+    other = cv2.resize(np.random.default_rng(2).integers(0, 256, (9, 16)).astype(np.uint8), (160, 90))
+    assert flicker((waves, np.asarray(other, np.uint8)), (waves, waves)).after is None
+
+
+def test_the_preview_and_the_pictures_are_of_the_films(page: str, film: bytes) -> None:
+    before, after, *_ = (base64.b64decode(text) for text in re.findall(r"data:video/mp4;base64,([^\"]+)", page))
+    mine, theirs, wanted = lumas(before), lumas(after), lumas(film)
+    assert len(mine) == len(theirs) > 0
+    start = min(range(0, 48, 12), key=lambda first: float(np.abs(wanted[first] - mine[0]).mean()))
+    for number, image in enumerate(mine):
+        assert np.abs(image - wanted[start + number]).mean() < 8
+    sheet = re.findall(r'alt="Frame (\d+) before" src="data:image/jpeg;base64,([^"]+)"', page)
+    assert sheet
+    for number, picture in sheet:
+        image = cv2.imdecode(np.frombuffer(base64.b64decode(picture), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert image is not None
+        assert np.abs(image - wanted[int(number)]).mean() < 8
+
+
+def test_the_timings_stay_when_the_frames_are_deleted(film: bytes) -> None:
+    pipeline = Pipeline(segment_frames=12, stitcher={"report_page": True})
+    pipeline.submit(pipeline.put("film.mp4", film), run_id="film", preset="ultrafast", batch_frames=8)
+    pipeline.run()
+    assert list(pipeline.store.list("work", "runs/film/frames")) == []
+    tasks = Timings.decode(pipeline.store.read(pipeline.runs.blobs("film").timings)).tasks
+    assert Counter(task.stage for task in tasks) == {"split": 4, "scored": 8, "encoded": 4}
+    assert all(task.pod for task in tasks)
+
+
+def test_the_output_does_not_depend_on_the_page(film: bytes) -> None:
+    outputs = []
+    for wanted in (False, True):
+        pipeline = Pipeline(segment_frames=12, stitcher={"report_page": wanted})
+        pipeline.submit(pipeline.put("film.mp4", film), run_id="film", preset="ultrafast")
+        pipeline.run()
+        outputs.append(pipeline.output())
+    assert outputs[0] == outputs[1]
+
+
+def break_sampling(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("framebrush_stitcher.report.writer.sample", lambda *arguments: iter([b"no JSON"]))
+
+
+def break_rendering(patch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> bytes:
+        raise ZeroDivisionError
+
+    patch.setattr("framebrush_stitcher.report.page.render", fail)
+
+
+def break_writing(patch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise Unavailable("storage is away")
+
+    patch.setattr(Outputs, "write_page", fail)
+
+
+@pytest.mark.parametrize(
+    ("broken", "has_page"), [(break_sampling, True), (break_rendering, False), (break_writing, False)]
+)
+def test_no_failure_of_the_page_fails_a_run(
+    film: bytes, monkeypatch: pytest.MonkeyPatch, broken: Callable[[pytest.MonkeyPatch], None], has_page: bool
+) -> None:
+    broken(monkeypatch)
+    pipeline = Pipeline(segment_frames=12, stitcher={"report_page": True})
+    pipeline.submit(pipeline.put("film.mp4", film), run_id="film", preset="ultrafast")
+    assert pipeline.run().state is State.SUCCEEDED
+    assert pipeline.dead == []
+    pages = [blob for blob in pipeline.store.list("output") if blob.ref.name.endswith(".html")]
+    assert len(pages) == has_page
+
+
+def test_a_page_of_others_is_left_alone(film: bytes) -> None:
+    pipeline = Pipeline(segment_frames=12, stitcher={"report_page": True})
+    taken = BlobRef(container="output", name="film.identity.report.html")
+    pipeline.store.write(taken, b"of others")
+    pipeline.submit(pipeline.put("film.mp4", film), run_id="film", preset="ultrafast")
+    pipeline.run()
+    assert pipeline.store.read(taken) == b"of others"
+    assert re.fullmatch(r"film\.identity\.[0-9a-f]{12}\.report\.html", page_ref(pipeline).name)
+
+
+def test_text_of_strangers_is_escaped(film: bytes) -> None:
+    pipeline = Pipeline(segment_frames=12, stitcher={"report_page": True})
+    name = "a<script>alert(1)</script>&.mp4"
+    pipeline.submit(pipeline.put(name, film), run_id="film", preset="ultrafast")
+    pipeline.run()
+    page = pipeline.store.read(page_ref(pipeline)).decode()
+    assert "<script>alert" not in page
+    assert figures_in(page)["sizes"][f"input input/{name}"] == len(film)
+
+
+def test_the_command_line_saves_and_shows_the_page(
+    pipeline: Pipeline, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, shown = Connection(), list[str]()
+    connection.__dict__ |= {"store": pipeline.store, "runs": pipeline.runs}
+    monkeypatch.setattr("webbrowser.open", lambda url: shown.append(url) or True)
+    get.get.__wrapped__(connection, "film", output=tmp_path, report=True)  # type: ignore[attr-defined]
+    assert (tmp_path / "film.identity.report.html").read_text() == page
+    get.show.__wrapped__(connection, "film")  # type: ignore[attr-defined]
+    assert Path(shown[0].removeprefix("file://")).read_text() == page
+    shutil.rmtree(Path(shown[0].removeprefix("file://")).parent)
+    pipeline.runs.create(pipeline.status().model_copy(update={"run_id": "other", "output": None}))
+    with pytest.raises(CommandFailed, match="other has no report"):
+        get.page_of(connection, "other")
+    pipeline.store.delete([pipeline.runs.blobs("other").status])
+
+
+def test_a_pod_with_several_messages_in_hand_counts_once(pipeline: Pipeline) -> None:
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs("film").report))
+    task, *_ = Timings.decode(pipeline.store.read(pipeline.runs.blobs("film").timings)).tasks
+    start, second = report.stages["split"].started, timedelta(seconds=1)
+    tasks = [
+        task.model_copy(update={
+            "stage": "scored", "pod": pod, "started": start + a * second, "ended": start + b * second,
+        })
+        for pod, a, b in (("a", 0, 4), ("a", 1, 3), ("a", 6, 7), ("b", 2, 5))
+    ]  # fmt: skip
+    assert Figures(report, tasks, start, {}).pod_seconds("scored") == pytest.approx(4 + 1 + 3)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if not CHROMIUM:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def until(tab: Any, condition: str) -> None:
+    """Wait for a condition. The policy of the page forbids what Playwright's own wait does."""
+    for _ in range(200):
+        if tab.evaluate(condition):
+            return
+        tab.wait_for_timeout(50)
+    pytest.fail(condition)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1000), ("dark", 1000), ("light", 390)])
+def test_the_page_works_in_a_browser(page: str, tmp_path: Path, browser: Any, scheme: str, width: int) -> None:
+    path, told = tmp_path / "page.html", list[str]()
+    path.write_text(page)
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    tab.on("console", lambda message: told.append(message.text))
+    tab.on("pageerror", lambda error: told.append(str(error)))
+    tab.on("request", lambda request: told.extend([request.url] * (not request.url.startswith(("file:", "data:")))))
+    tab.goto(path.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", background)[:3])) < 384) == (scheme == "dark")
+
+    charts = tab.locator("[data-chart]")
+    assert charts.count() == 2 + 3 + 2
+    for number in range(charts.count()):
+        chart = charts.nth(number)
+        assert chart.get_attribute("aria-label")
+        boxes = chart.locator("[data-mark]").evaluate_all(
+            "marks => marks.map(m => m.getBBox()).filter(b => b.width > 0)"
+        )
+        assert boxes, chart.get_attribute("data-chart")
+
+    player, divider = tab.locator("[data-player]").first, tab.locator("[data-player] input").first
+    place = "node => node.querySelector('.divider').getBoundingClientRect().x"
+    before = player.evaluate(place)
+    divider.focus()
+    tab.keyboard.press("Home")  # by keyboard
+    assert player.evaluate(place) < before
+    box = player.locator(".player").bounding_box()
+    tab.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 20, steps=3)
+    tab.mouse.up()
+    assert player.evaluate(place) == pytest.approx(box["x"] + box["width"] * 0.8, abs=4)
+
+    videos = "[...document.querySelectorAll('[data-player] video')].slice(0, 2)"
+    player.get_by_role("button", name="Play").click()
+    until(tab, f"{videos}.every(video => video.currentTime > 0.1)")
+    player.get_by_role("button", name="Pause").click()
+    until(tab, f"{videos}.every(video => video.paused)")
+    assert told == []
+    tab.close()
