@@ -87,7 +87,7 @@ def test_a_damaged_entry_hides_no_other(library: Library) -> None:
         ("stary", "unknown model 'stary': did you mean starry?"),
         ("Starry", "did you mean starry?"),
         ("waave", "did you mean wave?"),
-        ("zzz", "unknown model 'zzz'; there are: comic, gouache"),
+        ("zzz", "unknown model 'zzz'; there are: comic, crimson, gouache"),
     ],
 )
 def test_an_unknown_name_is_refused_with_the_nearest(library: Library, name: str, words: str) -> None:
