@@ -1,5 +1,6 @@
 """A segment, which is decoded together, is encoded in chunks, and decoded in turns if it is long."""
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.pipeline import Pipeline
+from support.pipeline import CONNECTIONS, Pipeline
 from support.video import facts, frames, psnr
 
 from framebrush.contracts import (
@@ -30,7 +31,10 @@ from framebrush.contracts import (
 from framebrush.errors import DeadlineExceeded, InvalidMessage, Unavailable
 from framebrush.messaging import Lockable, LockKeeper
 from framebrush.storage import MemoryStore
+from framebrush_splitter.handler import Splitter
 from framebrush_splitter.plan import chunk_size
+from framebrush_splitter.settings import SplitterSettings
+from framebrush_splitter.tasks import FRAME_HEADER
 
 FRAMES, CHUNK = 100, 16
 SLOW, TIMEOUT = 1.0, 3.0
@@ -178,6 +182,26 @@ def test_a_segment_may_take_longer_than_a_message(single: Path) -> None:
     assert split_time.total_seconds() > 2 * TIMEOUT
     assert count(done, SegmentPlanned) > 1
     assert facts(done.output()) == facts(single)
+
+
+class Endless:
+    """A decoder that a film has taken over: it gives frames for ever."""
+
+    def run(self, *_: object) -> Iterator[memoryview]:
+        for number in itertools.count():
+            yield memoryview(FRAME_HEADER.pack(512 * number, 512) + b"jpeg")
+
+
+def test_a_decoder_that_gives_frames_for_ever_is_stopped(single: Path) -> None:
+    done = pipeline(single)
+    done.step()
+    endless: Any = Endless()
+    done.handlers["splits"] = Splitter(done.store, SplitterSettings(**CONNECTIONS), endless)
+    while not done.dead:
+        done.step()
+    [(message, error)] = done.dead
+    assert isinstance(message, SegmentPlanned)
+    assert str(error) == "more than the 100 frames of segment 0 could be decoded"
 
 
 def test_a_run_that_was_planned_without_chunks_goes_on(single: Path) -> None:

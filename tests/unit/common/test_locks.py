@@ -73,6 +73,14 @@ def test_a_handler_that_gets_on_has_time() -> None:
     assert receiver.renewals == []
 
 
+def test_a_step_that_something_else_bounds_has_more_time() -> None:
+    receiver, begun = Receiver(), time.monotonic()
+    with keeper(timeout=0.1) as leases, pytest.raises(DeadlineExceeded), leases.hold(receiver, receiver.lock()):
+        note_progress(1.0)
+        work(10)
+    assert 1.1 <= time.monotonic() - begun < 6
+
+
 def test_a_handler_that_is_quick_enough_is_not() -> None:
     receiver = Receiver()
     with keeper(timeout=5) as leases, leases.hold(receiver, receiver.lock()):

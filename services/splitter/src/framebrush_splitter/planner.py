@@ -35,7 +35,7 @@ from framebrush.errors import (
     PermanentError,
     RunExists,
 )
-from framebrush.messaging import bind_run
+from framebrush.messaging import bind_run, note_progress
 from framebrush.runs import OUTPUT_OF, Outputs, Runs
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.steps import describe, timed
@@ -196,12 +196,14 @@ class Planner:
         style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
         reader = read_input(self._store, request.input, source.size, source.etag)
+        note_progress(settings.max_plan_time)
         with timed("plan"):
             (content,) = self._sandbox.run(
                 allowance, reader, plan_run, request, source, settings.limits,
                 segment_frames=settings.segment_frames, chunk_frames=settings.chunk_frames,
                 output_container=settings.output_container, nvenc=settings.nvenc,
             )  # fmt: skip
+        note_progress()
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
         _check_plan(manifest, wanted, request, source, settings.output_container)

@@ -20,7 +20,7 @@ class StitcherSettings(Settings):
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """The threads that decode JPEG, for each chunk."""
     max_join_time: Annotated[float, Field(gt=0)] = 1200.0
-    """The seconds of work, in which storage is not waited for, to join a run's segments with the input's sound."""
+    """The seconds of work, in which storage is not waited for, to join a run's chunks with the input's sound."""
     decoder_memory: Annotated[int, Field(ge=256)] | None = None
     """Megabytes that a process may take that opens an input: one for each message in hand. A quarter of the container's
     limit, or of the machine's memory, when unset."""
