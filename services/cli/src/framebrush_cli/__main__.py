@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from framebrush.errors import FramebrushError
-from framebrush_cli.commands import dlq, get, logs, models, runs, setup, share, styles, submit, up, verify, watch
+from framebrush_cli.commands import dlq, get, logs, models, runs, setup, share, style, styles, submit, up, verify, watch
 from framebrush_cli.display import err, out
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ def framebrush(
 
 
 LOCAL = "The stack on this machine"
+app.command(rich_help_panel=LOCAL)(style.style)
 app.command(rich_help_panel=LOCAL)(up.up)
 app.command(rich_help_panel=LOCAL)(up.down)
 RUNS = "Runs"

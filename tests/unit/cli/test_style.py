@@ -1,0 +1,32 @@
+"""What ``framebrush style`` refuses."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from framebrush_cli.__main__ import app
+from framebrush_cli.errors import CommandFailed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.mp4", "-o", "a.mp4"], "no such file"),
+        (["film.mp4", "-o", "a.gif"], "must end in"),
+        (["film.mp4", "-o", "nowhere/a.mp4"], "no such folder"),
+        (["film.mp4", "-o", "a.mp4", "--style", "stary"], "did you mean starry"),
+        (["film.mp4", "-o", "a.mp4", "--style-image", "film.mp4"], "is no picture"),
+        (["film.mp4", "-o", "a.mp4", "--style-image", "missing.png"], "no such file"),
+        (["film.mp4", "-o", "a.mp4", "--style", "ink", "--style-image", "film.mp4"], "give one of them"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("film.mp4").write_bytes(b"nothing is read of it")
+    result = CliRunner().invoke(app, ["style", *arguments])
+    assert isinstance(result.exception, CommandFailed)
+    assert words in str(result.exception)
+    assert not Path(".framebrush").exists()
