@@ -262,6 +262,15 @@ def test_replay_after_the_blob_is_replaced(system: System, tmp_path: Path) -> No
     assert facts(system.blobs.read(status.output)) == facts(clip)
 
 
+def test_up_in_a_folder_below_finds_the_stack(system: System) -> None:
+    below = system.folder.parent / "below"
+    below.mkdir()
+    command = [str(Path(sys.executable).with_name("framebrush")), "up"]
+    done = subprocess.run(command, cwd=below, capture_output=True, text=True, timeout=60, check=False)
+    assert "Runs already" in done.stdout, done.stderr
+    assert not list(below.iterdir())
+
+
 def test_metrics_and_health_of_every_service(system: System) -> None:
     for part in Home(system.folder).read().parts:
         if part.kind != "service":

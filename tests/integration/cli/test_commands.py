@@ -105,6 +105,10 @@ def test_a_run_to_its_end(framebrush: Command, runs: Runs, settings: Settings, t
     assert "has succeeded already" in framebrush("cancel", "film-1", code=1).stderr
     [listed] = json.loads(framebrush("runs", "--json").stdout)
     assert (listed["run_id"], listed["state"]) == ("film-1", "succeeded")
+    for matching, other in (("--state=succeeded", "--state=failed"), ("--film=FILM", "--film=x"), ("--since=1h", "")):
+        assert "film-1" in framebrush("runs", matching).stdout
+        assert not other or "No such runs" in framebrush("runs", other).stdout
+    assert "such as 90m" in framebrush("runs", "--since=yesterday", code=1).stderr
 
 
 def test_several_styles(framebrush: Command, runs: Runs, settings: Settings, tmp_path: Path) -> None:

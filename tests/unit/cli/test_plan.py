@@ -20,9 +20,9 @@ def test_every_part_has_its_own_port(home: Home) -> None:
         "azurite", "broker", "splitter", "dispatcher", "scorer-1", "scorer-2", "stitcher", "learner",
     ]  # fmt: skip
     assert len({part.probe.split("/")[2] for part in parts}) == len(parts)
-    assert parts[-1].command[1:] == ("-m", "framebrush_scorer.learning")
+    assert parts[-1].command[1:] == ("-P", "-m", "framebrush_scorer.learning")
     scorer = parts[4]
-    assert scorer.command[1:] == ("-m", "framebrush_scorer")
+    assert scorer.command[1:] == ("-P", "-m", "framebrush_scorer")
     assert scorer.probe == f"http://127.0.0.1:{scorer.environment['FRAMEBRUSH_HTTP_PORT']}/readyz"
 
 

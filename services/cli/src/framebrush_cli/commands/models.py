@@ -36,4 +36,4 @@ def become(module: str, arguments: list[str]) -> None:
     """
     if find_spec("framebrush_scorer") is None:
         raise CommandFailed("this needs the scorer: pip install 'framebrush-scorer[training]'")
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606 - no shell is wanted

@@ -1,8 +1,10 @@
 """``framebrush runs``, ``status`` and ``cancel``."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -20,12 +22,36 @@ from framebrush_cli.installation import Connection, RunArgument, connected, reso
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
 @connected
-def runs(connection: Connection, as_json: JsonOption = False) -> None:
-    """List all runs, the newest last."""
-    found = sorted(_statuses(connection), key=lambda status: status.created)
+def runs(
+    connection: Connection,
+    states: Annotated[
+        list[State] | None, typer.Option("--state", help="Runs in this state only; several add up.")
+    ] = None,
+    film: Annotated[str | None, typer.Option(help="Runs of films with this in their name only.")] = None,
+    since: Annotated[str | None, typer.Option(help="Runs of the last time only: 90m, 12h, 7d.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs, the newest last."""
+    age = _seconds(since) if since else None
+    found = sorted(
+        (
+            status
+            for status in _statuses(connection)
+            if (not states or status.state in states)
+            and (film is None or film.lower() in status.input.name.lower())
+            and (age is None or (datetime.now(UTC) - status.created).total_seconds() <= age)
+        ),
+        key=lambda status: status.created,
+    )
     if as_json:
         out.print(escape(json.dumps([status.model_dump(mode="json") for status in found])))
+        return
+    if not found and (states or film or since):
+        out.print("No such runs.")
         return
     if not found:
         out.print("No runs yet: [bold]framebrush submit VIDEO[/]")
@@ -55,6 +81,18 @@ def runs(connection: Connection, as_json: JsonOption = False) -> None:
             took,
         )
     out.print(table)
+
+
+def _seconds(text: str) -> float:
+    """Return the seconds of a time as people write it.
+
+    Raises:
+        CommandFailed: It is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([mhd])", text)
+    if match is None:
+        raise CommandFailed(f"--since {text}: expected a number with m, h or d behind it, such as 90m, 12h or 7d")
+    return float(match[1]) * UNITS[match[2]]
 
 
 def _statuses(connection: Connection) -> Iterator[Status]:
@@ -98,7 +136,9 @@ def status(connection: Connection, run: RunArgument, as_json: JsonOption = False
         timing = found.stages.get(stage)
         seconds = (timing.ended - timing.started).total_seconds() if timing else 0.0
         note = f"in {duration(seconds)}, {duration(timing.busy)} of work" if timing else ""
-        table.add_row(stage, f"{done} of {found.frames or '?'} frames  [dim]{note}[/]")
+        table.add_row(
+            stage, f"{done} of {found.frames or '?'} {'frame' if found.frames == 1 else 'frames'}  [dim]{note}[/]"
+        )
     for name, text in _report_rows(connection, found):
         table.add_row(name, escape(text))
     for note in notes:
@@ -127,7 +167,7 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
 @connected
 def cancel(connection: Connection, run: RunArgument) -> None:
     """End a run; what is left of its work is passed over."""
-    run_id = resolve(connection.runs, run)
+    run_id = resolve(connection.runs, run, newest=False)
     if not connection.runs.end(run_id, State.CANCELLED):
         found = connection.runs.status(run_id)
         if found.state is not State.CANCELLED:

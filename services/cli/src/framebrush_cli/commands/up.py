@@ -36,7 +36,7 @@ def up(
 
     They run in the background, restarted when they die, until `framebrush down`.
     """
-    home = Home(data or DEFAULT)
+    home = Home(data) if data else Home.find() or Home(DEFAULT)  # of a folder above, too
     home.logs.mkdir(parents=True, exist_ok=True)
     if home.running() and home.supervised():
         out.print(_table(home.read().parts))
@@ -121,7 +121,7 @@ def _launch(home: Home, scorers: int) -> None:
         # This is not a subprocess.Popen, which has to be waited for: the process outlives this one.
         supervisor = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-m", "framebrush_cli.local.supervisor", str(home.path), str(locks[0])],
+            [sys.executable, "-P", "-m", "framebrush_cli.local.supervisor", str(home.path), str(locks[0])],
             {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -73,7 +73,7 @@ def _module(name: str) -> tuple[str, ...]:
         raise CommandFailed(
             f"{name} is not installed beside this command: run `make setup` in a checkout of framebrush"
         )
-    return (sys.executable, "-m", name)
+    return (sys.executable, "-P", "-m", name)  # A folder here that is called like a package is none.
 
 
 def _url(port: int, path: str = "/") -> str:

@@ -59,6 +59,7 @@ from .requests import RunRequest as RunRequest
 from .requests import Trigger as Trigger
 from .requests import TriggerMember as TriggerMember
 from .requests import derive_run_id as derive_run_id
+from .requests import run_stem as run_stem
 from .requests import suffix_of as suffix_of
 from .status import Failure as Failure
 from .status import Progress as Progress

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -221,8 +222,13 @@ def derive_run_id(
     parts: list[object] = [str(source), etag.strip('"'), chosen, output and str(output)]
     parts += [[each.strip('"') for each in versions]] if versions else []
     key = json.dumps(parts, sort_keys=True)
-    stem = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(source.name).stem.lower())[:40].strip("-") or "run"
-    return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    return f"{run_stem(source.name)}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def run_stem(name: str) -> str:
+    """Return what the ids of a film's runs begin with, before the hash: the name of its blob in plain letters."""
+    plain = unicodedata.normalize("NFKD", PurePosixPath(name).stem).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:40].strip("-") or "run"
 
 
 def _request(item: Any, input_container: str) -> RunRequest | None:
