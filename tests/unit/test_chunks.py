@@ -37,7 +37,7 @@ from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import FRAME_HEADER
 
 FRAMES, CHUNK = 100, 16
-SLOW, TIMEOUT = 1.0, 3.0
+SLOW, TIMEOUT = 1.6, 5.0
 """The seconds that it takes to store a pack, and that a message may take."""
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden" / "manifest.json"
 TURNS = {"message_timeout": 1e-6}
