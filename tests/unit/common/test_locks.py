@@ -188,7 +188,12 @@ def test_an_interrupt_comes_within_the_block_or_not_at_all() -> None:
         except DeadlineExceeded:
             interrupted += 1
         work(0.0001)  # an interrupt that is late would strike here, outside of any net
-        assert not leases.overdue(margin=-1000), "the lease was forgotten"
+        # An interrupt on the way into the block's end leaves the block to whoever drops it last. That may be the thread
+        # that has raised it, which still has the handler's frames in hand.
+        end = time.monotonic() + 5.0
+        while leases.overdue(margin=-1000):
+            assert time.monotonic() < end, "the lease was forgotten"
+            time.sleep(0.0005)
     leases.stop()
     assert 0 < interrupted < rounds
 

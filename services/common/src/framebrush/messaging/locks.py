@@ -152,7 +152,7 @@ class LockKeeper:
             Draining: :meth:`drain` was called, before the block or within it.
         """
         lock = MessageLock(receiver, message, self._timeout)
-        token = _held.set(lock)
+        _held.set(lock)
         try:  # From the moment at which the thread knows the lock, it may interrupt at any line.
             with self._guard:
                 self._locks.add(lock)
@@ -166,7 +166,9 @@ class LockKeeper:
             finally:  # An interrupt that is on its way is raised in release() at the latest.
                 with self._guard:
                     self._locks.discard(lock)
-                _held.reset(token)
+                # Not reset(): an interrupt on the way into this block's end leaves the block to whoever drops it last,
+                # perhaps another thread.
+                _held.set(None)
 
     def drain(self) -> None:
         """Interrupt every handler that is still at work, and those that begin from now on."""
