@@ -53,6 +53,15 @@ def _edited(path: Path, video: Edits, sound: Edits, **changes: Any) -> Path:
     return path
 
 
+def _converted(codec: str, to: str) -> dict[str, Any]:
+    """What a case says whose sound is converted."""
+    return {
+        "notes": (f"(audio, {codec}) is converted to {to}",),
+        "lost": f"the sound's coding: it is {to.upper()}, at the same time and of the same length",
+        "differs": ("tracks",),
+    }
+
+
 PS: dict[str, Any] = {"codec": "mpeg2video", "format": "vob"}
 PARAMETERS = {"options": {"crf": "4", "preset": "medium", "bf": "2"}}
 JUMPS = ("times jump at 1 places",)
@@ -121,7 +130,7 @@ CONTAINERS = (
         "a second sound that no container carries (LATM)",
         "second.ts",
         _capture(0, sounds=(Sound("mp2"), Sound("aac")), muxer={"mpegts_flags": "latm"}),
-        notes=("stream 2 (audio, aac_latm) is left out",),
+        notes=("stream 2 (audio, aac_latm) is left out: --convert-audio keeps it",),
         lost="that sound",
         differs=("tracks",),
     ),
@@ -137,8 +146,36 @@ CONTAINERS = (
         "the only sound is one that no container carries",
         "latm.ts",
         _capture(0, sounds=(Sound("aac"),), muxer={"mpegts_flags": "latm"}),
-        refused="to convert it first",
-        lost="refused: a film does not lose its sound",
+        refused="to convert it: framebrush submit latm.ts --convert-audio",
+        lost="refused: a film does not lose its sound; `--convert-audio` keeps it in another codec",
+    ),
+    Case(
+        "the only sound is one that no container carries, `convert_audio`",
+        "converted.ts",
+        _capture(0, sounds=(Sound("aac"),), muxer={"mpegts_flags": "latm"}),
+        options={"convert_audio": True},
+        **_converted("aac_latm", "aac"),
+    ),
+    Case(
+        "sound of Blu-rays (PCM), `convert_audio`",
+        "disc_pcm.m2ts",
+        _capture(600, sounds=(Sound("pcm_bluray", "5.1(side)"),)),
+        options={"convert_audio": True},
+        **_converted("pcm_bluray", "aac"),
+    ),
+    Case(
+        "sound of Blu-rays (PCM), `convert_audio`, lossless",
+        "disc_lossless.m2ts",
+        _capture(600, sounds=(Sound("pcm_bluray", "5.1(side)"),)),
+        options={"convert_audio": True, "lossless": True, "crf": None},
+        **_converted("pcm_bluray", "flac"),
+    ),
+    Case(
+        "sound and a second sound that no container carries (LATM), `convert_audio`",
+        "both.ts",
+        _capture(0, sounds=(Sound("mp2"), Sound("aac")), muxer={"mpegts_flags": "latm"}),
+        options={"convert_audio": True},
+        **_converted("aac_latm", "aac"),
     ),
     Case("PCM in AVI", "pcm.avi", Film(**RATE, codec="mjpeg", pixel_format="yuvj420p", sounds=(Sound("pcm_s16le"),))),
     Case(

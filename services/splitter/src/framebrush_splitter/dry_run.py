@@ -5,7 +5,7 @@ chapters and timecode. So nothing that can be known at the beginning fails at th
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -15,7 +15,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from framebrush.contracts import FORMATS, Choice, Options, Timeline, VideoProperties
+from framebrush.contracts import FORMATS, Options, Timeline, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media import (
     INEXACT,
@@ -54,7 +54,12 @@ class Film:
 
 
 def dry_run(
-    suffix: str, options: Options, video: VideoProperties, film: Film | None = None, copied: Sequence[int] = ()
+    suffix: str,
+    options: Options,
+    video: VideoProperties,
+    film: Film | None = None,
+    copied: Sequence[int] = (),
+    converted: Sequence[int] = (),
 ) -> str | None:
     """Return why an output would not be exact, None if nothing speaks against it.
 
@@ -67,7 +72,12 @@ def dry_run(
         video: The properties of the video.
         film: The input; None tries only one frame of the video.
         copied: The indices of the streams that are copied.
+        converted: The indices of those whose sound is converted.
     """
+    encoder = options.sound_encoder(suffix)
+    if converted and encoder is None:
+        return f"{suffix} carries no sound without loss"
+    sounds = {index: encoder for index in converted if encoder is not None}
     crop = film is not None and any(read_display(film.stream).crop)
     small = video if crop else video.model_copy(update={"width": SIZE, "height": SIZE})
     tried = options.model_copy(update={"encoder": "software", "preset": "ultrafast"})
@@ -75,8 +85,9 @@ def dry_run(
     if choice is None:
         return f"no encoder of {options.codec} is at hand"
     try:
-        for timeline, packets in _parts(film, copied):
-            _rehearse(FORMATS[suffix], tried, small, choice, timeline, film, copied, packets)
+        for timeline, packets in _parts(film, (*copied, *converted)):
+            recipe = Recipe(small, choice, copied, (), fast_start=False, converted=sounds)  # all times are moved already
+            _rehearse(FORMATS[suffix], tried, recipe, timeline, film, packets)
     except JoinFailed as error:
         return f"{suffix} with {options.codec} does not keep the film as it is: {str(error).removeprefix(INEXACT)}"
     except (av.FFmpegError, ValueError, InvalidVideo) as error:
@@ -84,7 +95,7 @@ def dry_run(
     return None
 
 
-def _parts(film: Film | None, copied: Sequence[int]) -> Iterator[tuple[Timeline, list[AnyPacket]]]:
+def _parts(film: Film | None, streams: Iterable[int]) -> Iterator[tuple[Timeline, list[AnyPacket]]]:
     """Yield the times of the frames, and the packets to copy, of the beginning and of the end of a film."""
     if film is None:
         yield Timeline(pts=(0,), durations=(1,), offsets=()), []
@@ -93,8 +104,8 @@ def _parts(film: Film | None, copied: Sequence[int]) -> Iterator[tuple[Timeline,
     ends = [times[: FRAMES + 1], times[-FRAMES - 1 :]] if len(times) > FRAMES + 1 else [times]
     for place, part in enumerate(ends):
         durations = [max(1, after - time) for time, after in pairwise(part)]
-        streams = [list(film.edges[index].parts()) for index in copied if index in film.edges]
-        chosen = [parts[min(place, len(parts) - 1)] for parts in streams]
+        edges = [list(film.edges[index].parts()) for index in streams if index in film.edges]
+        chosen = [parts[min(place, len(parts) - 1)] for parts in edges]
         packets = sorted((packet for packets in chosen for packet in packets), key=_seconds)
         yield Timeline(pts=tuple(part[:-1]), durations=tuple(durations), offsets=()), packets
 
@@ -102,11 +113,9 @@ def _parts(film: Film | None, copied: Sequence[int]) -> Iterator[tuple[Timeline,
 def _rehearse(
     format_name: str,
     options: Options,
-    video: VideoProperties,
-    choice: Choice,
+    recipe: Recipe,
     timeline: Timeline,
     film: Film | None,
-    copied: Sequence[int],
     packets: list[AnyPacket],
 ) -> None:
     """Make a part of an output, and check it as the stitcher does.
@@ -114,12 +123,11 @@ def _rehearse(
     Raises:
         JoinFailed: It is not exact.
     """
-    segment, output = io.BytesIO(), io.BytesIO()
+    segment, output, video, choice = io.BytesIO(), io.BytesIO(), recipe.video, recipe.choice
     converter = Converter(styled(video, choice.pixel_format))
     black = np.zeros((video.height, video.width, 3), np.uint8)
     frames = (converter.to_frame(black, choice.pixel_format) for _ in timeline.pts)
     reorder = encode_segment(frames, timeline, video, options, choice, segment, threads=1)
-    recipe = Recipe(video, choice, copied, (), fast_start=False)  # all times are moved already
     source = film.container if film else None
     wanted = join(output, format_name, recipe, [segment], [timeline], reorder, source, packets)
     output.seek(0)

@@ -41,7 +41,8 @@ def notes(
     """
     for other in container.streams:
         if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other):
-            yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out"
+            hint = ": --convert-audio keeps it in another codec" if other.type == "audio" else ""
+            yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out{hint}"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
     elif packets.alpha:

@@ -28,6 +28,8 @@ class Input:
     video: VideoProperties
     copied: Sequence[Stream]
     """Streams whose packets go into the output as they are."""
+    converted: Sequence[Stream]
+    """Streams of sound that are converted."""
     film: Film
     """Their packets, and the frames' times."""
 
@@ -40,7 +42,9 @@ class Output:
     suffix: str
     """The extension of its name, which tells its container."""
     copied: Sequence[Stream]
-    """The streams that it carries."""
+    """The streams that it carries as they are."""
+    converted: Sequence[Stream] = ()
+    """The streams of sound that it carries in another codec."""
     note: str | None = None
     """What differs from the request, and why; None if nothing does."""
 
@@ -49,7 +53,7 @@ def plan_output(source: Input, options: Options, requested: str | None, *, nvenc
     """Return the output as requested, or the next best one if ``options.fall_back`` is set.
 
     Streams that do not fit together into any container of the codec are left out, as few as possible and never all of
-    the sound, unless ``options.streams`` is ``strict``.
+    the sound, unless ``options.streams`` is ``strict``. With ``options.convert_audio`` such sound is converted instead.
 
     Args:
         source: What the output must carry.
@@ -62,36 +66,68 @@ def plan_output(source: Input, options: Options, requested: str | None, *, nvenc
         UnsupportedStream: The output is not possible; the text says why, and what would be possible.
     """
     first: str | None = None
-    name = quoted(source.film.container.name)
     suffixes = (requested,) if requested else CONTAINERS[options.codec]
     for suffix in suffixes:
         problem = _problem(source, options, suffix, nvenc=nvenc)
         if problem is None:
             return Output(options, suffix, source.copied)
         first = first or problem
+    assert first is not None  # noqa: S101 - there is a container of every codec
+    converted = _with_conversions(source, options, suffixes, nvenc=nvenc)
+    if converted is not None and options.convert_audio:
+        return converted
+    name = quoted(source.film.container.name)
+    convert = f"to convert it: framebrush submit {name} --convert-audio" if converted is not None else None
     for other in _variants(options):
         fitting = [each for each in CONTAINERS[other.codec] if not _problem(source, other, each, nvenc=nvenc)]
         if fitting:
             how = "" if other is options else f" as {other.codec}, {other.pixel_format}, by {other.encoder}"
             if not options.fall_back:
-                raise UnsupportedStream(f"{first}; it would fit into {', '.join(fitting)}{how}")
+                raise UnsupportedStream("; ".join(filter(None, (first, f"it would fit into {', '.join(fitting)}{how}", convert))))
             suffix = requested if requested in fitting else fitting[0]
-            return Output(other, suffix, source.copied, f"{first}: the output is {suffix}{how}")
+            return Output(other, suffix, source.copied, note=f"{first}: the output is {suffix}{how}")
     if options.streams == "strict":
-        raise UnsupportedStream(f"{first}; to leave it out: framebrush submit {name} --streams fit")
-    for suffix, kept in sorted(_reduced(source, suffixes), key=lambda each: -len(each[1])):
-        if _problem(replace(source, copied=kept), options, suffix, nvenc=nvenc) is None:
-            return Output(options, suffix, kept)
-    raise UnsupportedStream(f"{first}; to convert it first: ffmpeg -i {name} -map 0 -c copy -c:a aac film.mkv")
+        raise UnsupportedStream(f"{first}; {convert or f'to leave it out: framebrush submit {name} --streams fit'}")
+    parts = [part for suffix in suffixes for part in _reduced(source, options, suffix)]
+    for suffix, part in sorted(parts, key=lambda each: -len(each[1].copied) - len(each[1].converted)):
+        if _problem(part, options, suffix, nvenc=nvenc) is None:
+            return Output(options, suffix, part.copied, part.converted)
+    first_convert = f"to convert it first: ffmpeg -i {name} -map 0 -c copy -c:a aac film.mkv"
+    raise UnsupportedStream(f"{first}; {convert or first_convert}")
 
 
-def _reduced(source: Input, suffixes: Iterable[str]) -> Iterator[tuple[str, list[Stream]]]:
-    """Yield containers with the streams that each carries, if some of the sound is among them."""
+def converted_notes(output: Output) -> Iterator[str]:
+    """Yield one line for each stream of sound that an output has in another codec."""
+    codec = (output.options.sound_encoder(output.suffix) or "").removeprefix("lib")
+    for stream in output.converted:
+        yield (
+            f"stream {stream.index} (audio, {codec_name(stream)}) is converted to {codec}: {output.suffix} cannot carry it"
+        )
+
+
+def _with_conversions(source: Input, options: Options, suffixes: Iterable[str], *, nvenc: bool) -> Output | None:
+    """Return the output that carries all streams, with as few conversions of sound as possible; None if there is none."""
+    parts = [(suffix, _fitted(source, suffix)) for suffix in suffixes]
+    for suffix, part in sorted(parts, key=lambda each: len(each[1].converted)):
+        complete = len(part.copied) + len(part.converted) == len(source.copied)
+        if complete and part.converted and _problem(part, options, suffix, nvenc=nvenc) is None:
+            return Output(options, suffix, part.copied, part.converted)
+    return None
+
+
+def _fitted(source: Input, suffix: str) -> Input:
+    """Return the input with the streams that a container carries as they are, and with all other sound converted."""
+    kept = [stream for stream in source.copied if carries(suffix, stream, source.film.edges)]
+    return replace(source, copied=kept, converted=[s for s in source.copied if s not in kept and s.type == "audio"])
+
+
+def _reduced(source: Input, options: Options, suffix: str) -> Iterator[tuple[str, Input]]:
+    """Yield a container with the streams that it carries, if some of the sound is among them."""
     audible = any(stream.type == "audio" for stream in source.copied)
-    for suffix in suffixes:
-        kept = [stream for stream in source.copied if carries(suffix, stream, source.film.edges)]
-        if not audible or any(stream.type == "audio" for stream in kept):
-            yield suffix, kept
+    part = _fitted(source, suffix)
+    part = part if options.convert_audio else replace(part, converted=())
+    if not audible or part.converted or any(stream.type == "audio" for stream in part.copied):
+        yield suffix, part
 
 
 def _variants(options: Options) -> Iterator[Options]:
@@ -116,8 +152,8 @@ def _problem(source: Input, options: Options, suffix: str, *, nvenc: bool) -> st
     for stream in source.copied:
         if not carries(suffix, stream, film.edges):
             return f"{suffix} cannot carry the input's {stream.type} stream {stream.index} ({codec_name(stream)})"
-    copied = [stream.index for stream in source.copied]
-    return options.unsuited(suffix) or dry_run(suffix, options, video, film, copied)
+    copied, converted = ([stream.index for stream in streams] for streams in (source.copied, source.converted))
+    return options.unsuited(suffix) or dry_run(suffix, options, video, film, copied, converted)
 
 
 def carries(suffix: str, stream: Stream, edges: Mapping[int, Edges]) -> bool:

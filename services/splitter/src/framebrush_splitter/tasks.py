@@ -31,7 +31,7 @@ from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
 from framebrush_splitter.dry_run import Film
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import Input, carries, plan_output
+from framebrush_splitter.outputs import Input, carries, converted_notes, plan_output
 from framebrush_splitter.packing import FrameEncoder
 from framebrush_splitter.plan import (
     FRAME_BYTES,
@@ -98,12 +98,14 @@ def plan_run(
         copied = [s for s in container.streams if s.type in COPIED]
         film = Film(container, stream, packets.pts, packets.end, packets.edges)
         requested = suffix_of(request.output) if request.output else None
-        output = plan_output(Input(video, copied, film), options, requested, nvenc=nvenc)
+        output = plan_output(Input(video, copied, (), film), options, requested, nvenc=nvenc)
         extras = [s for s in container.streams if is_extra(s) and carries(output.suffix, s, packets.edges)]
         seconds = float((packets.end - packets.pts[0]) * video.time_base[0] / video.time_base[1])
         copied_streams = tuple(sorted(s.index for s in (*output.copied, *extras)))
+        converted = tuple(s.index for s in output.converted)
         told = [output.note] if output.note else []
-        told += notes(container, stream, frame, video, packets, segments, copied_streams)
+        told += converted_notes(output)
+        told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
     batch = batch_size(
@@ -125,15 +127,17 @@ def plan_run(
         more_outputs=tuple(outputs[1:]),
         video=video,
         copied_streams=copied_streams,
+        converted_streams=converted,
         duration=seconds,
         pack_frames=pack,
         batch_frames=batch,
         segments=segments,
         shifts=packets.shifts,
-        version=2 if packets.shifts else 1,
+        version=4 if converted else 2 if packets.shifts else 1,
         notes=tuple(told),
     )
-    chunked = manifest.model_copy(update={"chunk_frames": chunk_size(chunk_frames, pack), "version": 3})
+    version = max(3, manifest.version)
+    chunked = manifest.model_copy(update={"chunk_frames": chunk_size(chunk_frames, pack), "version": version})
     several = any(chunked.chunk_count(segment) > 1 for segment in range(len(segments)))
     yield (chunked if several else manifest).encode()
 

@@ -39,7 +39,15 @@ def write_output(
     choice = options.choose(manifest.video.width, manifest.video.height)
     if choice is None:  # The plan has ruled it out.
         raise JoinFailed(f"{options.codec} cannot be {manifest.video.width}x{manifest.video.height}")
-    recipe = Recipe(manifest.video, choice, manifest.copied_streams, manifest.shifts, options.fast_start)
+    encoder = options.sound_encoder(output.suffix.lower())
+    recipe = Recipe(
+        manifest.video,
+        choice,
+        manifest.copied_streams,
+        manifest.shifts,
+        options.fast_start,
+        {index: encoder for index in manifest.converted_streams if encoder is not None},
+    )
     try:
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             read = (Timeline.decode(path.read_bytes()) for path in timelines)

@@ -122,6 +122,14 @@ def submit(
             help="Sound and text that fit nowhere: fit leaves them out with a note, strict fails.  [default: fit]",
         ),
     ] = None,
+    convert_audio: Annotated[
+        bool | None,
+        typer.Option(
+            "--convert-audio",
+            rich_help_panel=OUTPUT,
+            help="Convert sound that the container cannot carry: to AAC (WebM: Opus), lossless to FLAC (QuickTime: ALAC).",
+        ),
+    ] = None,
     pack_codec: Annotated[
         str | None, typer.Option(rich_help_panel=PANEL, help="Frames between the stages: jpeg, or png without loss.")
     ] = None,
@@ -157,8 +165,8 @@ def submit(
         "strength": strength, "keep_colors": keep_colors, "scale": scale, "smoothing": smoothing,
         "codec": codec, "crf": crf, "bitrate": bits_per_second(bitrate), "lossless": lossless, "preset": preset,
         "pixel_format": pixel_format, "bits": bits, "encoder": encoder, "fast_start": fast_start,
-        "fall_back": fall_back, "streams": streams, "pack_codec": pack_codec, "jpeg_quality": jpeg_quality,
-        "batch_frames": batch_frames, "bad_frames": bad_frames,
+        "fall_back": fall_back, "streams": streams, "convert_audio": convert_audio,
+        "pack_codec": pack_codec, "jpeg_quality": jpeg_quality, "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     settings = connection.settings
     pictures = [NamedPicture.read(text) for text in style_image or []]

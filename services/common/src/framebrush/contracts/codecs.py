@@ -15,6 +15,13 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "ffv1": (".mkv",),
 }
 """The containers that carry a codec; the customary one comes first."""
+SOUND_ENCODERS: dict[str, tuple[str, str | None]] = {
+    "mp4": ("aac", "flac"),
+    "mov": ("aac", "alac"),
+    "matroska": ("aac", "flac"),
+    "webm": ("libopus", None),
+}
+"""What converts sound for a format: FFmpeg's encoder, and the one that loses nothing, if the format carries one."""
 CHROMA_BLOCKS = {"yuv420p": (2, 2), "yuv422p": (2, 1), "yuv444p": (1, 1), "rgb": (1, 1)}
 """The columns and rows of the block of pixels that share one chroma sample."""
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from framebrush.contracts.codecs import CONTAINERS, ENCODERS, SMALL, Encoder, Preset
+from framebrush.contracts.codecs import CONTAINERS, ENCODERS, FORMATS, SMALL, SOUND_ENCODERS, Encoder, Preset
 from framebrush.contracts.document import Model
 
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "ffv1"]
@@ -86,6 +86,11 @@ class Encoding(Model):
             rate = {} if crf is None else {encoder.quality: str(crf)}
         small = encoder.small if pixels < SMALL else {}
         return {**encoder.fixed, **encoder.presets.get(self.preset, {}), **small, **rate}
+
+    def sound_encoder(self, suffix: str) -> str | None:
+        """Return FFmpeg's encoder of sound that is converted for a container; None if there is none without loss."""
+        lossy, lossless = SOUND_ENCODERS[FORMATS[suffix]]
+        return lossless if self.lossless else lossy
 
     def unsuited(self, suffix: str) -> str | None:
         """Return why a container cannot carry the codec, and which one can; None if it can."""

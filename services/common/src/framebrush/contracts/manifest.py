@@ -79,9 +79,10 @@ class Rendition(Model):
 class Manifest(Document):
     """The plan of a run. It is written once, and every stage reads it."""
 
-    version: Literal[1, 2, 3] = 1  # type: ignore[assignment]  # wider than the base's
-    """It is 2 where times are moved, and 3 where a segment has several chunks: a reader of an earlier release would
-    leave times as they are, or encode a segment whole, and must refuse."""
+    version: Literal[1, 2, 3, 4] = 1  # type: ignore[assignment]  # wider than the base's
+    """It is 2 where times are moved, 3 where a segment has several chunks, and 4 where sound is converted: a reader of
+    an earlier release would leave times as they are, encode a segment whole, or leave the sound out, and must refuse.
+    """
 
     run_id: RunId
     created: datetime
@@ -94,6 +95,9 @@ class Manifest(Document):
     video: VideoProperties
     copied_streams: tuple[Index, ...]
     """The indices of the input's streams that go untouched into the output: audio, subtitles, cover art and fonts."""
+    converted_streams: Annotated[tuple[Index, ...], Field(exclude_if=lambda streams: not streams)] = ()
+    """The indices of the input's streams of sound that are converted, since the output's container carries none like
+    them."""
     duration: float
     """The duration of the video, in seconds."""
     pack_frames: Annotated[int, Field(ge=1, le=64)]

@@ -60,6 +60,9 @@ class Options(Encoding):
     streams: Annotated[Literal["fit", "strict"], Field(exclude_if=lambda streams: streams == "fit")] = "fit"
     """What becomes of sound and text that no container of the codec carries: ``fit`` leaves it out with a note, as long
     as some of the sound stays, ``strict`` ends the run before any work."""
+    convert_audio: Annotated[bool, Field(exclude_if=lambda convert: not convert)] = False
+    """Whether sound that the container cannot carry is converted: to AAC (Opus for WebM), or to FLAC (ALAC for
+    QuickTime) if the output is lossless."""
     batch_frames: Annotated[int, Field(ge=1, le=64)] | None = None
     """The number of frames per score message. None means that it follows from the resolution."""
     bad_frames: Literal["fail", "keep_original", "hold_previous"] = "fail"

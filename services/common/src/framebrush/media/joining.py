@@ -5,12 +5,13 @@ It is shared: the splitter rehearses with the first and the last seconds what th
 
 import heapq
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeAlias, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
@@ -19,6 +20,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Check, Choice, Shift, Timeline, VideoProperties
 from framebrush.media.clock import Clock
+from framebrush.media.conversion import Conversion
 from framebrush.media.display import read_display, template
 from framebrush.media.inspection import MediaInfo, labels_of, read_media_info, timecode_of
 from framebrush.media.segments import JoinFailed, open_segment, video_packets
@@ -45,6 +47,8 @@ class Recipe:
     """By how much the times of the input's packets are moved."""
     fast_start: bool
     """Whether the index comes at the beginning."""
+    converted: Mapping[int, str] = field(default_factory=dict)
+    """FFmpeg's encoders of the input's streams of sound that are converted, by the index of the stream."""
 
 
 def join(
@@ -76,7 +80,7 @@ def join(
         JoinFailed: The segments do not fit together.
     """
     time_base, streams = Fraction(*recipe.video.time_base), source.streams if source else ()
-    tracks = {s.index: Track.of(s) for s in streams if s.index in recipe.copied}
+    tracks = {s.index: Track.of(s) for s in streams if s.index in (*recipe.copied, *recipe.converted)}
     others = [track.time_base for track in tracks.values()]
     options = muxer_options(format_name, time_base, others, fast_start=recipe.fast_start)
     times, length = array("q"), None  # 8 bytes a frame: some MB an hour
@@ -92,7 +96,7 @@ def join(
         av.open(output, "w", format=format_name, options=options) as container,
         open_segment(segments[0]) as first,
     ):
-        video, copies = _add_streams(container, first, source, recipe)
+        video, copies, conversions = _add_streams(container, first, source, recipe)
         if source is not None:
             container.metadata.update(source.metadata)
             container.set_chapters(source.chapters())
@@ -101,10 +105,13 @@ def join(
                 if stream.index not in copies:
                     stream.discard = Discard.all  # Demuxers pass over its bytes where they can.
             packets = source.demux([source.streams[index] for index in copies])
+        tracks |= {index: conversion.track() for index, conversion in conversions.items()}
         frames = video_packets(segments, noted(), reorder, time_base, video)
-        copied = _copied(packets or (), copies, tracks, Clock(recipe.shifts, time_base))
+        copied = _copied(packets or (), copies, conversions, tracks, Clock(recipe.shifts, time_base))
         for packet in heapq.merge(frames, copied, key=_seconds):
             container.mux(packet)
+    for index, conversion in conversions.items():
+        tracks[index].heard = conversion.heard
     muxed = tuple(track for index, track in tracks.items() if index in copies)
     if source is None:
         return MediaInfo(recipe.video, times, muxed, (), {}, (), length=length)
@@ -154,12 +161,16 @@ def add_untouched(container: OutputContainer, stream: Stream) -> Stream:
 
 def _add_streams(
     container: OutputContainer, encoded: InputContainer, source: InputContainer | None, recipe: Recipe
-) -> tuple[VideoStream, dict[int, Stream]]:
-    """Add the output's streams in the input's order. Return the video stream, and the copies by the input's index."""
+) -> tuple[VideoStream, dict[int, Stream], dict[int, Conversion]]:
+    """Add the output's streams in the input's order.
+
+    Returns:
+        The video stream, the others by the input's index, and the conversions of those that are converted.
+    """
     if source is None:
         plain = encoded.streams.video[0]
-        return add_copy(container, plain, recipe.video, recipe.choice, plain), {}
-    copies = dict[int, Stream]()
+        return add_copy(container, plain, recipe.video, recipe.choice, plain), {}, {}
+    copies, conversions = dict[int, Stream](), dict[int, Conversion]()
     for stream in source.streams:
         if stream.index == recipe.video.stream:
             like = template(encoded, cast(VideoStream, stream))
@@ -169,6 +180,10 @@ def _add_streams(
             timecode = timecode_of(source, stream)
             if timecode is not None:  # Muxers look for it here, and write a track of their own where they have to.
                 video.metadata["timecode"] = timecode
+        elif stream.index in recipe.converted:
+            encoder = recipe.converted[stream.index]
+            conversions[stream.index] = Conversion(cast(AudioStream, stream), encoder, container)
+            copies[stream.index] = conversions[stream.index].stream
         elif stream.index not in recipe.copied:
             continue
         elif isinstance(stream, AttachmentStream):
@@ -176,19 +191,33 @@ def _add_streams(
             container.add_attachment(name, stream.mimetype or "application/octet-stream", stream.data)
         else:
             copies[stream.index] = add_untouched(container, stream)
-    return video, copies
+    return video, copies, conversions
 
 
 def _copied(
-    packets: Iterable[AnyPacket], copies: dict[int, Stream], tracks: dict[int, Track], clock: Clock
+    packets: Iterable[AnyPacket],
+    copies: dict[int, Stream],
+    conversions: dict[int, Conversion],
+    tracks: dict[int, Track],
+    clock: Clock,
 ) -> Iterator[AnyPacket]:
     for packet in packets:
         index = packet.stream.index
         clock(packet)
-        if tracks[index].keeps(packet):
+        if index in conversions:
+            yield from _noted(conversions[index](packet), tracks[index])
+        elif tracks[index].keeps(packet):
             tracks[index].add(packet)
             packet.stream = copies[index]
             yield packet
+    for index, conversion in conversions.items():
+        yield from _noted(conversion.end(), tracks[index])
+
+
+def _noted(packets: Iterable[AnyPacket], track: Track) -> Iterator[AnyPacket]:
+    for packet in packets:
+        track.add(packet)
+        yield packet
 
 
 def _seconds(packet: AnyPacket) -> float:

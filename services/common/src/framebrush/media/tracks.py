@@ -47,6 +47,12 @@ class Track:
     """The bytes of a sample of all channels of PCM, 0 for what is not PCM."""
     rate: int = 0
     """The samples per second of sound."""
+    channels: int = 0
+    """The channels of sound."""
+    converted: str = ""
+    """The codec that the output has instead, where its container carries none like this."""
+    heard: tuple[Fraction, Fraction] | None = None
+    """When sound that was decoded began and ended, in seconds; None where only its packets are known."""
     framed: bool = False
     """Whether packets of AAC begin with a header each (ADTS), as in broadcasts."""
     times: "array[int]" = field(default_factory=lambda: array("q"))
@@ -57,6 +63,12 @@ class Track:
     """The number of packets or, of PCM, of samples."""
     digest: Any = field(default_factory=hashlib.sha256)
     """The SHA-256 over the lengths and contents of all packets, or over the contents if others may cut them."""
+    skipped: Fraction = Fraction(0)
+    """The seconds at the beginning that decoders leave out, since the encoder needed them to begin."""
+    tail: int = 0
+    """The ticks from the last of the times to the end."""
+    length: int = 0
+    """The ticks of the first packet."""
     _due: Fraction | None = None
     _open: bool = False
     _heard: bool = False
@@ -69,7 +81,7 @@ class Track:
         codec, base, context = codec_name(stream), stream.time_base or Fraction(1), cast(Any, stream.codec_context)
         track = cls(stream.type, codec, base, language, stream.disposition, hashed)
         if stream.type == "audio" and context is not None:
-            track.rate = context.sample_rate or 0
+            track.rate, track.channels = context.sample_rate or 0, context.channels
             track.framed = codec == "aac" and not context.extradata
             if codec.startswith("pcm_") and track.rate:
                 bits = re.search(r"\d+", codec)
@@ -94,15 +106,20 @@ class Track:
         Of AAC that is the frame without its header; of PCM the samples, with a time for each part that does not follow
         the one before; of PGS the segments, with a time for all that is shown at once.
         """
-        self._heard = self._heard or not packet.is_discard
         time = packet.pts if packet.pts is not None else packet.dts or 0
         if not self.hashed:
             self._time(time, packet)
             return
-        data = bytes(packet)
+        first, data = not self.stored, bytes(packet)
         if self.sample_bytes:
             self._add_samples(data, time, packet)
-            return
+        else:
+            self._add_packet(data, time, packet)
+        if self.rate:
+            self._hear(time, packet, first=first)
+        self._heard = self._heard or not packet.is_discard
+
+    def _add_packet(self, data: bytes, time: int, packet: "Packet[Any]") -> None:
         self.stored += 1
         if self.codec == "hdmv_pgs_subtitle":
             if data[0] == PCS or not self._open:
@@ -120,6 +137,22 @@ class Track:
         if self.sample_bytes:
             return f"{self.stored} samples in {len(self.times)} parts ({short})"
         return f"{len(self.times)} ({short})"
+
+    def span(self) -> tuple[Fraction, Fraction]:
+        """Return when sound begins and ends to be heard, in seconds."""
+        if self.heard is not None or not self.times:
+            return self.heard or (Fraction(0), Fraction(0))
+        return self.times[0] * self.time_base + self.skipped, (self.times[-1] + self.tail) * self.time_base
+
+    def _hear(self, time: int, packet: "Packet[Any]", *, first: bool) -> None:
+        """Note where sound begins and ends to be heard: what an edit list or the encoder's delay cuts off is not."""
+        if first and packet.has_sidedata("skip_samples"):
+            self.skipped = Fraction(int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little"), self.rate)
+        if not self._heard and not packet.is_discard:
+            self.skipped = max(self.skipped, (time - self.times[0]) * self.time_base)
+        end = time + (packet.duration or self.length)
+        self.length = self.length or packet.duration or 0
+        self.tail = end - self.times[-1]
 
     def _add_samples(self, data: bytes, time: int, packet: "Packet[Any]") -> None:
         seconds, count = time * self.time_base, len(data) // self.sample_bytes

@@ -11,6 +11,8 @@ from framebrush.media.colors import full_range, named, styled
 from framebrush.media.inspection import MediaInfo
 from framebrush.media.tracks import Track
 
+BEGIN = Fraction(1, 500)
+"""The seconds by which sound may begin elsewhere: containers round what decoders leave out to their ticks."""
 RATE = Fraction(1, 100)
 """The part by which a stated frame rate may differ from that of the frames."""
 CHAPTER_END = Fraction(1, 10)
@@ -40,6 +42,10 @@ def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
         yield _same("crop, views, projection", wanted.display.words, found.display.words)
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
+        if _is_converted(one, other):
+            slack = _length(other) + (Fraction(0) if one.heard else _length(one))
+            yield _sound(f"{name} converted", wanted, one, found, other, slack, slack)
+            continue
         yield _same(f"{name} packets", one.contents(), other.contents())
         yield _times(f"{name} times", wanted, one.times, one.time_base, found, other.times, other.time_base)
 
@@ -50,6 +56,8 @@ def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} language", one.language, other.language)
         yield _same(f"{name} disposition", _disposition(one, wanted), _disposition(other, found))
+        if one.rate and not _is_converted(one, other):
+            yield _sound(f"{name} heard", wanted, one, found, other, BEGIN, BEGIN + max(_length(one), _length(other)))
     yield _same("attachments", ", ".join(wanted.attachments) or "none", ", ".join(found.attachments) or "none")
     close = len(wanted.chapters) == len(found.chapters) and all(
         abs(a - b) <= Fraction(1, 1000) and abs(end - last) <= CHAPTER_END and title == other
@@ -62,6 +70,41 @@ def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
 def _pairs(wanted: MediaInfo, found: MediaInfo) -> Iterator[tuple[str, Track, Track]]:
     for number, (one, other) in enumerate(zip(wanted.tracks, found.tracks, strict=False)):
         yield f"{one.kind} {number}", one, other
+
+
+def _is_converted(one: Track, other: Track) -> bool:
+    """Return whether the output has sound in another codec, so that nothing but its place can be compared."""
+    return bool(one.converted) or (one.codec != other.codec and one.kind == other.kind == "audio")
+
+
+def _length(track: Track) -> Fraction:
+    return track.length * track.time_base
+
+
+def _sound(
+    name: str, wanted: MediaInfo, one: Track, found: MediaInfo, other: Track, early: Fraction, late: Fraction
+) -> Check:
+    """Compare the channels of sound, and when it is heard, counted from the first video frame.
+
+    Args:
+        name: The name of the check.
+        wanted: The input.
+        one: The sound of the input.
+        found: The output.
+        other: The sound of the output.
+        early: The seconds by which its beginning may differ.
+        late: The seconds by which its end may differ.
+    """
+    spans = [
+        [time - _start(info) for time in track.span()] for info, track in ((wanted, one), (found, other))
+    ]
+    words = [
+        f"{track.channels} channels from {float(begin):.3f} s to {float(end):.3f} s"
+        for track, (begin, end) in zip((one, other), spans, strict=True)
+    ]
+    (begin, end), (start, stop) = spans
+    close = abs(start - begin) <= early and abs(stop - end) <= late
+    return Check(name=name, wanted=words[0], found=words[1], ok=close and one.channels == other.channels)
 
 
 def _disposition(track: Track, info: MediaInfo) -> str:
@@ -171,7 +214,7 @@ def _colors(video: VideoProperties) -> str:
 
 
 def _kinds(tracks: Sequence[Track]) -> str:
-    return ", ".join(f"{track.kind} {track.codec}" for track in tracks) or "none"
+    return ", ".join(f"{track.kind} {track.converted or track.codec}" for track in tracks) or "none"
 
 
 def _chapters(info: MediaInfo) -> str:
