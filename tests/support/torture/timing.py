@@ -130,6 +130,19 @@ TIMING = (
         lost="refused: FFmpeg reads no times below zero out of Matroska",
     ),
     Case("edit list that hides the first frames", "edits.mp4", edit_list),
+    Case("AAC priming, from MP4 to Matroska", "priming_ffv1.mp4", Film(), options={"codec": "ffv1", "crf": None}),
+    Case(
+        "MP3 priming, from MP4 to Matroska",
+        "priming_mp3.mp4",
+        Film(sounds=(Sound("libmp3lame"),)),
+        options={"codec": "ffv1", "crf": None},
+    ),
+    Case(
+        "Opus in MP4, to Matroska",
+        "priming_opus.mp4",
+        Film(sounds=(Sound("libopus"),)),
+        options={"codec": "ffv1", "crf": None},
+    ),
     Case("AAC priming", "priming.mp4", Film(sounds=(Sound("aac", seconds=0.96),))),
     Case(
         "sound begins before the video, and ends after it",

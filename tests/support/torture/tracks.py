@@ -18,6 +18,15 @@ BITMAP = (b"\x80\x00\x00", b"\x80\x00\x00")
 """PGS packets that only end a display set."""
 CHAPTERS = ((0.0, 0.4, "One"), (0.4, 0.96, "Two"))
 LANGUAGES = tuple(Sound(language=language) for language in ("eng", "deu", "fra"))
+PHONE = {
+    "com.apple.quicktime.location.ISO6709": "+47.3769+008.5417+408.000/",
+    "com.apple.quicktime.creationdate": "2026-05-01T12:34:56+0200",
+    "com.apple.quicktime.make": "Apple",
+    "com.apple.quicktime.model": "iPhone",
+    "com.apple.quicktime.full-frame-rate-playback-intent": "1",
+    "creation_time": "2026-05-01T10:34:56.000000Z",
+}
+KEYS = {"movflags": "use_metadata_tags"}
 TITLES = {"title": "Harbour", "artist": "Somebody", "comment": "a film", "date": "2026"}
 MULTI = Text("mov_text", MOV_TEXT, "deu", Disposition.forced)
 
@@ -43,6 +52,20 @@ TRACKS = (
     Case("bitmap subtitles (PGS)", "pgs.mkv", Film(**MS, texts=(Text("hdmv_pgs_subtitle", BITMAP, "eng"),))),
     Case("chapters and metadata, MP4", "chapters.mp4", Film(chapters=CHAPTERS, metadata=TITLES)),
     Case("chapters and metadata, Matroska", "chapters.mkv", Film(**MS, chapters=CHAPTERS, metadata=TITLES)),
+    Case("place, time and camera of a phone, QuickTime", "phone.mov", Film(metadata=PHONE, muxer=KEYS)),
+    Case("place, time and camera of a phone, Matroska", "phone.mkv", Film(**MS, metadata=PHONE)),
+    Case(
+        "place and version of an Android phone, MP4",
+        "android.mp4",
+        Film(metadata={"com.android.version": "14", "location": "+47.3769+008.5417/", "title": "Harbour"}, muxer=KEYS),
+    ),
+    Case(
+        "tags for which MP4 has no place",
+        "tags.mkv",
+        Film(**MS, metadata={"title": "Harbour", "PURL": "somewhere", "DIRECTOR": "Somebody"}),
+        notes=("tags that .mp4 has no place for are left out: director, purl",),
+        lost="the tags that it has no place for",
+    ),
     Case("dispositions", "forced.mp4", Film(sounds=(Sound(), Sound(disposition=Disposition.comment)), texts=(MULTI,))),
     Case(
         "everything at once",

@@ -86,7 +86,9 @@ def dry_run(
         return f"no encoder of {options.codec} is at hand"
     try:
         for timeline, packets in _parts(film, (*copied, *converted)):
-            recipe = Recipe(small, choice, copied, (), fast_start=False, converted=sounds)  # all times are moved already
+            recipe = Recipe(
+                small, choice, copied, (), fast_start=False, converted=sounds
+            )  # all times are moved already
             _rehearse(FORMATS[suffix], tried, recipe, timeline, film, packets)
     except JoinFailed as error:
         return f"{suffix} with {options.codec} does not keep the film as it is: {str(error).removeprefix(INEXACT)}"

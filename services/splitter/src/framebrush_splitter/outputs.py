@@ -74,16 +74,20 @@ def plan_output(source: Input, options: Options, requested: str | None, *, nvenc
         first = first or problem
     assert first is not None  # noqa: S101 - there is a container of every codec
     converted = _with_conversions(source, options, suffixes, nvenc=nvenc)
-    if converted is not None and options.convert_audio:
-        return converted
-    name = quoted(source.film.container.name)
-    convert = f"to convert it: framebrush submit {name} --convert-audio" if converted is not None else None
+    name, convert = quoted(source.film.container.name), None
+    if isinstance(converted, Output):
+        if options.convert_audio:
+            return converted
+        convert = f"to convert it: framebrush submit {name} --convert-audio"
+    elif converted is not None and options.convert_audio:
+        first = f"{first}; with its sound converted, {converted}"
     for other in _variants(options):
         fitting = [each for each in CONTAINERS[other.codec] if not _problem(source, other, each, nvenc=nvenc)]
         if fitting:
             how = "" if other is options else f" as {other.codec}, {other.pixel_format}, by {other.encoder}"
             if not options.fall_back:
-                raise UnsupportedStream("; ".join(filter(None, (first, f"it would fit into {', '.join(fitting)}{how}", convert))))
+                would = f"it would fit into {', '.join(fitting)}{how}"
+                raise UnsupportedStream("; ".join(filter(None, (first, would, convert))))
             suffix = requested if requested in fitting else fitting[0]
             return Output(other, suffix, source.copied, note=f"{first}: the output is {suffix}{how}")
     if options.streams == "strict":
@@ -100,19 +104,26 @@ def converted_notes(output: Output) -> Iterator[str]:
     """Yield one line for each stream of sound that an output has in another codec."""
     codec = (output.options.sound_encoder(output.suffix) or "").removeprefix("lib")
     for stream in output.converted:
-        yield (
-            f"stream {stream.index} (audio, {codec_name(stream)}) is converted to {codec}: {output.suffix} cannot carry it"
-        )
+        why = f"{output.suffix} cannot carry it"
+        yield f"stream {stream.index} (audio, {codec_name(stream)}) is converted to {codec}: {why}"
 
 
-def _with_conversions(source: Input, options: Options, suffixes: Iterable[str], *, nvenc: bool) -> Output | None:
-    """Return the output that carries all streams, with as few conversions of sound as possible; None if there is none."""
+def _with_conversions(source: Input, options: Options, suffixes: Iterable[str], *, nvenc: bool) -> Output | str | None:
+    """Return the output that carries all streams, with as few conversions of sound as possible.
+
+    If there is none it returns why, or None if no sound is to be converted.
+    """
+    reason: str | None = None
     parts = [(suffix, _fitted(source, suffix)) for suffix in suffixes]
     for suffix, part in sorted(parts, key=lambda each: len(each[1].converted)):
         complete = len(part.copied) + len(part.converted) == len(source.copied)
-        if complete and part.converted and _problem(part, options, suffix, nvenc=nvenc) is None:
+        if not complete or not part.converted:
+            continue
+        problem = _problem(part, options, suffix, nvenc=nvenc)
+        if problem is None:
             return Output(options, suffix, part.copied, part.converted)
-    return None
+        reason = reason or problem
+    return reason
 
 
 def _fitted(source: Input, suffix: str) -> Input:

@@ -129,7 +129,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         if not times:
             clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)
-        ends.append(time + max(shown.duration(packet), 1))
+        ends.append(time + shown.duration(packet))
         positions.append(packet.pos if packet.pos is not None else positions[-1] if positions else 0)
         if packet.is_keyframe:
             keyframes.append(len(times) - 1)
@@ -154,13 +154,13 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         ends_of_stream.move(clock)
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base, name)
-    timed = not untimed(container, stream, times)
+    timed, in_order = not untimed(container, stream, times), sorted(times)
     if not timed or recoloured:
         unusable, places = unusable + len(places) - 1, places[:1]
     return Packets(
-        pts=array("q", sorted(times)),
+        pts=array("q", in_order),
         random_access=array("q", (times[place] for place in places)),
-        end=max(ends),
+        end=_end(in_order, max(ends)),
         unusable_keyframes=unusable,
         begins_inside=timed and (not clean or min(times) < times[places[0]]),
         captions=captions,
@@ -169,6 +169,19 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         shifts=shifts,
         positions=array("q", (positions[place] for place in places)) if shifts else (),
     )
+
+
+def _end(times: Sequence[int], known: int) -> int:
+    """Return when the last frame ends, in ticks. If the container does not tell, it lasts as long as the one before.
+
+    Args:
+        times: The times of all frames, which do not decrease.
+        known: The latest end that the container tells; not later than the last time if it tells none.
+    """
+    last = times[-1]
+    if known > last:
+        return known
+    return 2 * last - next((time for time in reversed(times) if time < last), last - 1)
 
 
 def frame_rate(packets: Packets, time_base: Fraction, stated: Fraction | None) -> Fraction:

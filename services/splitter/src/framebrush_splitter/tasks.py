@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from framebrush.contracts import (
+    FORMATS,
     BlobRef,
     Manifest,
     Options,
@@ -23,7 +24,7 @@ from framebrush.contracts import (
     suffix_of,
 )
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import COPIED, is_extra, quoted, read_display, read_properties
+from framebrush.media import COPIED, is_extra, lost_tags, quoted, read_display, read_properties
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
@@ -105,6 +106,8 @@ def plan_run(
         converted = tuple(s.index for s in output.converted)
         told = [output.note] if output.note else []
         told += converted_notes(output)
+        lost = lost_tags(container.metadata, FORMATS[output.suffix])
+        told += [f"tags that {output.suffix} has no place for are left out: {', '.join(lost)[:200]}"] if lost else []
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")

@@ -127,7 +127,7 @@ def submit(
         typer.Option(
             "--convert-audio",
             rich_help_panel=OUTPUT,
-            help="Convert sound that the container cannot carry: to AAC (WebM: Opus), lossless to FLAC (QuickTime: ALAC).",
+            help="Convert sound that the container cannot carry: to AAC, or to FLAC with --lossless.",
         ),
     ] = None,
     pack_codec: Annotated[

@@ -41,6 +41,7 @@ from .similarity import psnr as psnr
 from .similarity import ssim as ssim
 from .streams import add_encoder as add_encoder
 from .streams import open_encoder as open_encoder
+from .tags import lost_tags as lost_tags
 from .tracks import COPIED as COPIED
 from .tracks import Track as Track
 from .tracks import is_extra as is_extra

@@ -13,6 +13,7 @@ from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 
 from framebrush.media.tracks import Track
 
@@ -25,7 +26,19 @@ BITS_PER_SECOND = 96_000
 BLOCK = 4096
 """The samples of a packet of codecs that take any number."""
 GAP = Fraction(1, 20)
-"""The seconds by which a time may differ from the end of the sound before: containers count milliseconds, or packets."""
+"""The seconds by which sound may begin before or after the end of what came before: containers round their times."""
+
+
+def rate_for(source: Stream, encoder: str) -> int:
+    """Return the samples per second that an encoder makes of a stream of sound: as many, or as few more as it takes.
+
+    Args:
+        source: The sound of the input.
+        encoder: FFmpeg's name of the encoder.
+    """
+    rate = cast(AudioStream, source).sample_rate or 0
+    rates = sorted(av.Codec(encoder, "w").audio_rates or [max(1, rate)])
+    return next((each for each in rates if each >= rate), rates[-1])
 
 
 class Conversion:
@@ -50,13 +63,13 @@ class Conversion:
         if sound.is_open:
             sound.flush_buffers()  # An end of the film may have been decoded before.
         codec = av.Codec(encoder, "w")
-        rates = sorted(codec.audio_rates or [sound.sample_rate])
-        self._rate = next((rate for rate in rates if rate >= sound.sample_rate), rates[-1])
+        self._rate = rate_for(source, encoder)
         self.stream = cast(AudioStream, container.add_stream(encoder, rate=self._rate))
         self._encoder = _opened(self.stream.codec_context, sound, codec, self.channels, self._rate)
         self.stream.metadata.update(source.metadata)
         self.stream.disposition = source.disposition
-        self._resampler, self._fifo, self._form = self._new_resampler(), AudioFifo(), None
+        self._resampler, self._fifo = self._new_resampler(), AudioFifo()
+        self._form: tuple[str, str, int] | None = None
         self._begin: Fraction | None = None
         self._end, self._first, self._read = Fraction(0), 0, 0
 
@@ -146,7 +159,7 @@ def _opened(
     formats = [each.name for each in codec.audio_formats or ()]
     deep = [name for name in formats if name.startswith(("s32", "flt"))]
     shallow = [name for name in formats if name.startswith("s16")]
-    exact = sound.format is not None and sound.format.bits <= 16  # noqa: PLR2004 - bits of a sample
+    exact = sound.format is not None and sound.format.bits <= 16
     context.format = (shallow if exact and shallow else deep or formats)[0]
     context.layout = LAYOUTS[channels - 1]
     context.time_base = Fraction(1, rate)

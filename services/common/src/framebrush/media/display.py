@@ -5,16 +5,15 @@ these properties, whatever container they come from (RFC 9559, section 5.1.4.1.2
 """
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-HEAD, SEGMENT, INFO, TRACKS, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
-ENTRY, VIDEO = 0xAE, 0xE0
+from framebrush.media.ebml import ENTRY, SEGMENT, TRACKS, child, elements, joined, with_entry
+
+VIDEO = 0xE0
 STEREO, PROJECTION, PROJECTION_TYPE = 0x53B8, 0x7670, 0x7671
 BOTTOM, TOP, LEFT, RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
 MAPPING, MAPPED, MAPPED_TYPE = 0x41E4, 0x41ED, 0x41E7
@@ -77,7 +76,7 @@ def template(encoded: InputContainer, source: VideoStream) -> VideoStream:
     if not display.special:
         return stream
     names = SHOWN if display.projection else [name for name in SHOWN if name != PROJECTION]
-    shown = [(name, data) for name, data in _elements(_child(_entry(source), VIDEO)) if name in names]
+    shown = [(name, data) for name, data in elements(child(_entry(source), VIDEO)) if name in names]
     described = io.BytesIO()
     with av.open(described, "w", format="matroska", options=UNOFFICIAL) as container:
         copy = container.add_stream_from_template(stream, opaque=True)
@@ -93,63 +92,31 @@ def _entry(stream: VideoStream) -> bytes:
     with av.open(described, "w", format="matroska", options=UNOFFICIAL) as container:
         container.add_stream_from_template(stream, opaque=True)
         container.start_encoding()
-    return _child(described.getvalue(), SEGMENT, TRACKS, ENTRY)
+    return child(described.getvalue(), SEGMENT, TRACKS, ENTRY)
 
 
 def _with_video(file: bytes, added: list[tuple[int, bytes]]) -> bytes:
     """Return a Matroska file of one video with more elements in its Video, and without an index."""
-    (_, head), (_, segment) = islice(_elements(file), 2)
-    entry = _child(segment, TRACKS, ENTRY)
-    video = _joined([*((name, data) for name, data in _elements(_child(entry, VIDEO)) if name not in SHOWN), *added])
-    entry = _joined([(name, video if name == VIDEO else data) for name, data in _elements(entry)])
-    kept = [(name, data) for name, data in _elements(segment) if name in (INFO, TRACKS, CLUSTER)]
-    tracks = _joined([(ENTRY, entry)])
-    return _joined([(HEAD, head), (SEGMENT, _joined([(n, tracks if n == TRACKS else data) for n, data in kept]))])
 
+    def shown(entry: bytes) -> bytes:
+        plain = [(name, data) for name, data in elements(child(entry, VIDEO)) if name not in SHOWN]
+        video = joined([*plain, *added])
+        return joined([(name, video if name == VIDEO else data) for name, data in elements(entry)])
 
-def _joined(elements: list[tuple[int, bytes]]) -> bytes:
-    """Return EBML elements as bytes, each with a size of eight bytes."""
-    return b"".join(
-        name.to_bytes((name.bit_length() + 7) // 8, "big") + b"\x01" + len(data).to_bytes(7, "big") + data
-        for name, data in elements
-    )
+    return with_entry(file, shown)
 
 
 def _display(entry: bytes) -> Display:
-    video = dict(_elements(_child(entry, VIDEO)))
+    video = dict(elements(child(entry, VIDEO)))
     left, top, right, bottom = (int.from_bytes(video.get(side, b""), "big") for side in (LEFT, TOP, RIGHT, BOTTOM))
     projection = ""
     if PROJECTION in video:
-        kind = int.from_bytes(_child(video[PROJECTION], PROJECTION_TYPE), "big")
+        kind = int.from_bytes(child(video[PROJECTION], PROJECTION_TYPE), "big")
         projection = PROJECTIONS[kind] if kind < len(PROJECTIONS) else str(kind)
-    mappings = [dict(_elements(data)) for name, data in _elements(entry) if name == MAPPING]
+    mappings = [dict(elements(data)) for name, data in elements(entry) if name == MAPPING]
     vision = [
         m[MAPPED] for m in mappings if m.get(MAPPED_TYPE, b"")[-4:] in DOLBY_VISION and len(m.get(MAPPED, b"")) > 2
     ]
     profile = vision[0][2] >> 1 if vision else None
     stereo = int.from_bytes(video.get(STEREO, b""), "big")
     return Display((left, top, right, bottom), stereo, projection, profile)
-
-
-def _child(data: bytes, *path: int) -> bytes:
-    """Return the content of the first element at a path of identifiers, empty if there is none."""
-    for wanted in path:
-        data = next((content for name, content in _elements(data) if name == wanted), b"")
-    return data
-
-
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the identifiers and the contents of EBML elements (RFC 8794, sections 4 to 6)."""
-    position = 0
-    while position + 1 < len(data):
-        width = 9 - data[position].bit_length()
-        name = int.from_bytes(data[position : position + width], "big")
-        position += width
-        if position >= len(data) or not data[position]:
-            return
-        width = 9 - data[position].bit_length()
-        size = int.from_bytes(data[position : position + width], "big") & ((1 << 7 * width) - 1)
-        position += width
-        unknown = size == (1 << 7 * width) - 1
-        yield name, data[position:] if unknown else data[position : position + size]
-        position = len(data) if unknown else position + size

@@ -20,14 +20,13 @@ from framebrush.media.display import Display, read_display
 from framebrush.media.naming import codec_name, quoted
 from framebrush.media.shown import Shown
 from framebrush.media.sidedata import side_data
+from framebrush.media.tags import compared_tags
 from framebrush.media.tracks import COPIED, Track, is_picture
 
 PRIMARIES = frozenset((1, *range(4, 13), 22))
 TRANSFERS = frozenset((1, *range(4, 19)))
 MATRICES = frozenset((0, 1, *range(4, 18)))
 """The code points of ITU-T H.273, tables 2 to 4, that are neither reserved nor unspecified."""
-TITLES = ("title", "artist", "album", "comment", "copyright", "date", "description", "genre")
-"""The metadata of a container that every format we write can carry."""
 
 
 def choose_video(container: InputContainer) -> VideoStream:
@@ -160,13 +159,12 @@ def labels_of(
         )
         for chapter in container.chapters()
     )
-    metadata = {name.lower(): text for name, text in container.metadata.items() if name.lower() in TITLES}
     attachments = (
         f"{stream.metadata.get('filename')} {hashlib.sha256(stream.data).hexdigest()[:16]}"
         for stream in container.streams.attachments
         if streams is None or stream.index in streams
     )
-    return tuple(chapters), metadata, tuple(attachments)
+    return tuple(chapters), compared_tags(container.metadata), tuple(attachments)
 
 
 def read_properties(stream: VideoStream, frame: VideoFrame) -> VideoProperties:

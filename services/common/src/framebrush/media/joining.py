@@ -20,11 +20,13 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Check, Choice, Shift, Timeline, VideoProperties
 from framebrush.media.clock import Clock
-from framebrush.media.conversion import Conversion
+from framebrush.media.conversion import Conversion, rate_for
 from framebrush.media.display import read_display, template
 from framebrush.media.inspection import MediaInfo, labels_of, read_media_info, timecode_of
+from framebrush.media.priming import primed
 from framebrush.media.segments import JoinFailed, open_segment, video_packets
 from framebrush.media.streams import add_copy, muxer_options
+from framebrush.media.tags import lost_tags, needs_keys, tags_of
 from framebrush.media.tracks import Track
 from framebrush.media.verification import compare, content
 
@@ -82,7 +84,10 @@ def join(
     time_base, streams = Fraction(*recipe.video.time_base), source.streams if source else ()
     tracks = {s.index: Track.of(s) for s in streams if s.index in (*recipe.copied, *recipe.converted)}
     others = [track.time_base for track in tracks.values()]
-    options = muxer_options(format_name, time_base, others, fast_start=recipe.fast_start)
+    others += [Fraction(1, rate_for(streams[index], encoder)) for index, encoder in recipe.converted.items()]
+    tags = tags_of(source.metadata) if source else {}
+    keys = needs_keys(tags, format_name)
+    options = muxer_options(format_name, time_base, others, fast_start=recipe.fast_start, keys=keys)
     times, length = array("q"), None  # 8 bytes a frame: some MB an hour
 
     def noted() -> Iterator[Timeline]:
@@ -98,7 +103,7 @@ def join(
     ):
         video, copies, conversions = _add_streams(container, first, source, recipe)
         if source is not None:
-            container.metadata.update(source.metadata)
+            container.metadata.update(tags)
             container.set_chapters(source.chapters())
         if source is not None and packets is None and copies:
             for stream in source.streams:
@@ -115,9 +120,11 @@ def join(
     muxed = tuple(track for index, track in tracks.items() if index in copies)
     if source is None:
         return MediaInfo(recipe.video, times, muxed, (), {}, (), length=length)
-    labels = labels_of(source, recipe.copied)
+    chapters, metadata, attachments = labels_of(source, recipe.copied)
+    metadata = {name: text for name, text in metadata.items() if name not in lost_tags(tags, format_name)}
     styled = cast(VideoStream, source.streams[recipe.video.stream])
-    return MediaInfo(recipe.video, times, muxed, *labels, read_display(styled), timecode_of(source, styled), length)
+    shown, timecode = read_display(styled), timecode_of(source, styled)
+    return MediaInfo(recipe.video, times, muxed, chapters, metadata, attachments, shown, timecode, length)
 
 
 def check(output: Any, wanted: MediaInfo) -> tuple[Check, ...]:
@@ -145,7 +152,7 @@ def add_untouched(container: OutputContainer, stream: Stream) -> Stream:
         ValueError: The output's format does not carry the codec.
     """
     try:
-        copy: Stream = container.add_stream_from_template(stream, opaque=True)
+        copy: Stream = container.add_stream_from_template(primed(stream, container.format.name), opaque=True)
     except ValueError:
         if container.format.name != "matroska" or stream.type != "audio" or stream.codec_context is None:
             raise

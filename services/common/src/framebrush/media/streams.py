@@ -94,16 +94,30 @@ def add_copy(
 
 
 def muxer_options(
-    format_name: str, time_base: Fraction, others: Sequence[Fraction] = (), *, fast_start: bool = True
+    format_name: str,
+    time_base: Fraction,
+    others: Sequence[Fraction] = (),
+    *,
+    fast_start: bool = True,
+    keys: bool = False,
 ) -> dict[str, str]:
-    """Return the options of a muxer that keep the video's times exact, and those in the time bases ``others``."""
+    """Return the options of a muxer that keep the video's times exact, and those in the time bases ``others``.
+
+    Args:
+        format_name: FFmpeg's name of the format.
+        time_base: The duration of a tick of the video, in seconds.
+        others: Those of the other streams.
+        fast_start: Whether the index comes at the beginning.
+        keys: Whether tags are named by keys, see :func:`framebrush.media.tags.needs_keys`.
+    """
     if format_name in ("matroska", "webm"):
         return UNOFFICIAL | {
             "fflags": "+bitexact"
         }  # There are no random ids, so that the same run gives the same bytes.
     if format_name not in ("mp4", "mov"):
         return {}
-    options = UNOFFICIAL | ({"movflags": "+faststart"} if fast_start else {})
+    flags = "+faststart" * fast_start + "+use_metadata_tags" * keys
+    options = UNOFFICIAL | ({"movflags": flags} if flags else {})
     if time_base.numerator == 1:
         options["video_track_timescale"] = str(time_base.denominator)  # This keeps ticks as they were.
     # Where streams begin is written in ticks of the whole movie. By default these are milliseconds, and would round.

@@ -43,7 +43,7 @@ def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     yield _same("tracks", _kinds(wanted.tracks), _kinds(found.tracks))
     for name, one, other in _pairs(wanted, found):
         if _is_converted(one, other):
-            slack = _length(other) + (Fraction(0) if one.heard else _length(one))
+            slack = BEGIN + _length(other) + (Fraction(0) if one.heard else _length(one))
             yield _sound(f"{name} converted", wanted, one, found, other, slack, slack)
             continue
         yield _same(f"{name} packets", one.contents(), other.contents())
@@ -57,7 +57,9 @@ def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
         yield _same(f"{name} language", one.language, other.language)
         yield _same(f"{name} disposition", _disposition(one, wanted), _disposition(other, found))
         if one.rate and not _is_converted(one, other):
-            yield _sound(f"{name} heard", wanted, one, found, other, BEGIN, BEGIN + max(_length(one), _length(other)))
+            # What decoders skip can only be told of sound that begins with the film: later it is heard, as silence.
+            early = BEGIN + (one.skipped if one.span()[0] > _start(wanted) else 0)
+            yield _sound(f"{name} heard", wanted, one, found, other, early, BEGIN + max(_length(one), _length(other)))
     yield _same("attachments", ", ".join(wanted.attachments) or "none", ", ".join(found.attachments) or "none")
     close = len(wanted.chapters) == len(found.chapters) and all(
         abs(a - b) <= Fraction(1, 1000) and abs(end - last) <= CHAPTER_END and title == other
@@ -95,9 +97,7 @@ def _sound(
         early: The seconds by which its beginning may differ.
         late: The seconds by which its end may differ.
     """
-    spans = [
-        [time - _start(info) for time in track.span()] for info, track in ((wanted, one), (found, other))
-    ]
+    spans = [[time - _start(info) for time in track.span()] for info, track in ((wanted, one), (found, other))]
     words = [
         f"{track.channels} channels from {float(begin):.3f} s to {float(end):.3f} s"
         for track, (begin, end) in zip((one, other), spans, strict=True)
