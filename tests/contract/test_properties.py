@@ -63,6 +63,7 @@ options = st.builds(
     fast_start=st.booleans(),
     fall_back=st.booleans(),
     streams=st.sampled_from(["fit", "strict"]),
+    convert_audio=st.booleans(),
     batch_frames=st.none() | st.integers(1, 64),
     bad_frames=st.sampled_from(["fail", "keep_original", "hold_previous"]),
 )

@@ -81,7 +81,10 @@ MIRROR = (-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
     [
         ({"pts": FEWER}, {"video frames", "video duration"}),
         ({"timecode": "01:00:00:00"}, {"timecode"}),
-        ({"pts": STARTS}, {"video start", "audio 0 times", "audio 1 times", "subtitle 2 times"}),
+        (
+            {"pts": STARTS},
+            {"video start", "audio 0 times", "audio 1 times", "subtitle 2 times", "audio 0 heard", "audio 1 heard"},
+        ),
         ({"pts": LATER}, {"video times"}),
         ({"size": (80, 48)}, {"video size"}),
         ({"aspect": Fraction(4, 3)}, {"pixel aspect"}),
@@ -91,7 +94,7 @@ MIRROR = (-65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
         ({"sounds": FILM.sounds[:1], "texts": ()}, {"tracks"}),
         ({"sounds": (FILM.sounds[0], replace(FILM.sounds[1], language="fra"))}, {"audio 1 language"}),
         ({"sounds": (FILM.sounds[0], replace(FILM.sounds[1], disposition=None))}, {"audio 1 disposition"}),
-        ({"sounds": (FILM.sounds[0], replace(FILM.sounds[1], seconds=0.9))}, {"audio 1 packets"}),
+        ({"sounds": (FILM.sounds[0], replace(FILM.sounds[1], seconds=0.9))}, {"audio 1 packets", "audio 1 heard"}),
         ({"sounds": (replace(FILM.sounds[0], start=0.01), FILM.sounds[1])}, {"audio 0 times"}),
         ({"texts": (replace(FILM.texts[0], packets=TEXT[::-1]),)}, {"subtitle 2 packets"}),
         ({"chapters": FILM.chapters[:1]}, {"chapters"}),
