@@ -92,8 +92,8 @@ def run(name: str, data: bytes, seed: int, sandbox: Sandbox, temporary: Path) ->
     mutated, what = mutate(data, seed)
     tally, begun = Tally(), time.monotonic()
     pipeline = Pipeline(sandbox=sandbox, segment_frames=8, **LIMITS)
-    policy = ("fail", "hold_previous")[seed % 2]
-    pipeline.submit(pipeline.put(name, mutated), preset="ultrafast", bad_frames=policy)
+    policy, convert = ("fail", "hold_previous")[seed % 2], seed % 3 == 0
+    pipeline.submit(pipeline.put(name, mutated), preset="ultrafast", bad_frames=policy, convert_audio=convert)
     try:
         status = pipeline.run()
         outcome = "succeeded"

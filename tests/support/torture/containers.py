@@ -9,6 +9,7 @@ from support.film import Film, Sound
 from support.torture.case import Case
 from support.torture.structure import MS, RATE
 
+JUMPS = ("times jump at 1 places",)
 Edits = tuple[tuple[int, int], ...]
 """Parts of a film: the length of each, and where it begins, in milliseconds."""
 
@@ -62,9 +63,9 @@ def _converted(codec: str, to: str) -> dict[str, Any]:
     }
 
 
+STEREO = (Sound("aac"),)
 PS: dict[str, Any] = {"codec": "mpeg2video", "format": "vob"}
 PARAMETERS = {"options": {"crf": "4", "preset": "medium", "bf": "2"}}
-JUMPS = ("times jump at 1 places",)
 ONE_JUMP = "the jump: times go on as if there were none, as in players"
 CUT: Edits = ((400, 240), (560, 1200))
 DV: dict[str, Any] = {
@@ -121,6 +122,27 @@ CONTAINERS = (
         Film(options={"bf": "0"}, muxer={"avoid_negative_ts": "disabled", "output_ts_offset": "-0.2"}),
     ),
     Case("AAC with headers (ADTS) in MPEG-TS", "obs.ts", _capture(0, sounds=(Sound("aac"), Sound("aac", "5.1")))),
+    Case(
+        "AAC that goes from stereo to 5.1, MPEG-TS",
+        "switched.ts",
+        lambda path: _joined(path, _capture(0, sounds=STEREO), _capture(1, sounds=(Sound("aac", "5.1"),))),
+        refused="to convert it: framebrush submit switched.ts --convert-audio",
+        lost="refused: other containers tell how to decode sound once; `--convert-audio` keeps it",
+    ),
+    Case(
+        "AAC that goes from stereo to 5.1, MPEG-TS, `convert_audio`",
+        "switched_converted.ts",
+        lambda path: _joined(path, _capture(0, sounds=STEREO), _capture(1, sounds=(Sound("aac", "5.1"),))),
+        options={"convert_audio": True},
+        **{**_converted("aac", "aac"), "notes": ("is converted to aac", *JUMPS)},
+    ),
+    Case(
+        "AAC that goes from 48,000 Hz to 44,100 Hz, MPEG-TS, `convert_audio`",
+        "rates.ts",
+        lambda path: _joined(path, _capture(0, sounds=STEREO), _capture(1, sounds=(Sound("aac", rate=44100),))),
+        options={"convert_audio": True},
+        **{**_converted("aac", "aac"), "notes": ("is converted to aac", *JUMPS)},
+    ),
     Case("Blu-ray, MPEG-TS with 192-byte packets", "disc.m2ts", _capture(600, sounds=(Sound("ac3"),))),
     Case("FLV of a stream that was joined late", "live.flv", _capture(1000, sounds=(Sound("aac", rate=44100),))),
     Case("Windows Media", "clip.wmv", Film(**RATE, codec="wmv2", sounds=(Sound("wmav2"),), options={"b": "4M"})),

@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import Any, TypeAlias
 
 from av.packet import Packet
 
-from framebrush.media import Clock
+from framebrush.media import Clock, configuration, is_framed
 
 AnyPacket: TypeAlias = "Packet[Any]"
 SECONDS, MOST, BYTES = 2.0, 100, 2**20
@@ -22,11 +23,17 @@ class Edges:
 
     first: list[AnyPacket] = field(default_factory=list)
     last: deque[AnyPacket] = field(default_factory=deque)
+    configurations: set[bytes] = field(default_factory=set)
+    """What the headers of AAC say, or what the container says anew in the middle, of how to decode the stream."""
     _bytes: int = 0
     _full: bool = False
 
     def add(self, packet: AnyPacket) -> None:
         """Add the next packet of the stream."""
+        if is_framed(packet.stream):
+            self.configurations.add(configuration(packet))
+        elif packet.stream.type == "audio" and packet.has_sidedata("new_extradata"):
+            self.configurations |= {_extradata(packet), bytes(packet.get_sidedata("new_extradata"))}
         kept = self.last if self._full else self.first
         kept.append(packet)
         self._bytes += packet.size
@@ -49,10 +56,19 @@ class Edges:
             clock(packet)
 
     def parts(self) -> Iterator[Sequence[AnyPacket]]:
-        """Yield the first and the last packets, as copies that may be changed; the last only if there are any."""
+        """Yield the first and the last packets, as copies that may be changed; the last only if there are any.
+
+        The last ones begin where decoding can: readers pass over what is before (TrueHD).
+        """
         yield [_copy(packet) for packet in _shown(self.first)]
-        if self.last:
-            yield [_copy(packet) for packet in _shown(self.last)]
+        keyed = any(packet.is_keyframe for packet in self.first)
+        last = list(dropwhile(lambda packet: keyed and not packet.is_keyframe, self.last))
+        if last:
+            yield [_copy(packet) for packet in _shown(last)]
+
+
+def _extradata(packet: AnyPacket) -> bytes:
+    return bytes(packet.stream.codec_context.extradata or b"")
 
 
 def _shown(packets: Sequence[AnyPacket]) -> Iterator[AnyPacket]:

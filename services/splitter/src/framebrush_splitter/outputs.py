@@ -183,6 +183,8 @@ def carries(suffix: str, stream: Stream, edges: Mapping[int, Edges]) -> bool:
         return False
     if codec_name(stream).startswith("pcm_") and FORMATS[suffix] == "mp4":
         return False  # FFmpeg writes it (ISO/IEC 23003-5); hardly any player reads it.
+    if stream.index in edges and len(edges[stream.index].configurations) > 1:
+        return False  # Containers that we write tell one only.
     parts = edges[stream.index].parts() if stream.index in edges else [[]]
     try:
         return all(_comes_back(FORMATS[suffix], stream, packets) for packets in parts)

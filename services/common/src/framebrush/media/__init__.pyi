@@ -44,5 +44,7 @@ from .streams import open_encoder as open_encoder
 from .tags import lost_tags as lost_tags
 from .tracks import COPIED as COPIED
 from .tracks import Track as Track
+from .tracks import configuration as configuration
 from .tracks import is_extra as is_extra
+from .tracks import is_framed as is_framed
 from .verification import compare as compare

@@ -132,7 +132,7 @@ class Conversion:
     def _write(self, frames: Iterable[AudioFrame | None]) -> None:
         for frame in frames:
             if frame is not None:
-                frame.pts = None
+                frame.pts, frame.time_base = None, Fraction(1, self._rate)
                 self._fifo.write(frame)
 
     def _encoded(self, *, whole: bool) -> Iterator[AnyPacket]:

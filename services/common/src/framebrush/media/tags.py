@@ -33,6 +33,11 @@ TITLES = (
 )
 """The tags that are compared, beside those that cameras name after their makers and the time of creation."""
 CREATED = "creation_time"
+PROGRAM = re.compile(
+    r"(?:.*_)?(?:uid|umid|ul)|product_\w+|company_name|toolkit_\w+|application_platform|wm/.*|wmfsdk\w+|isvbr|devicecon\w+"
+    r"|metadatacreator|encoded_by|software|encodingsettings?|has(?:video|audio|metadata|keyframes)"
+)
+"""The names of tags that tell of the program that wrote a file, in MXF, ASF and FLV: no note is about them."""
 SECONDS = 19
 """The characters of a time without fractions of seconds, for which MP4 has no room."""
 
@@ -52,8 +57,9 @@ def needs_keys(metadata: Mapping[str, str], format_name: str) -> bool:
 
 
 def lost_tags(metadata: Mapping[str, str], format_name: str) -> list[str]:
-    """Return the names, in lower case, of the tags that a format does not carry."""
-    return [] if needs_keys(metadata, format_name) else _unnamed(metadata, format_name)
+    """Return the names, in lower case, of the tags that a format does not carry, and that people may miss."""
+    names = [] if needs_keys(metadata, format_name) else _unnamed(metadata, format_name)
+    return [name for name in names if not PROGRAM.fullmatch(name)]
 
 
 def compared_tags(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -18,6 +18,17 @@ PCS, END = 0x16, 0x80
 """The types of the segments of PGS that begin and end what is shown at a time."""
 
 
+def is_framed(stream: Stream) -> bool:
+    """Return whether packets of AAC begin with a header each (ADTS), as in broadcasts."""
+    return codec_name(stream) == "aac" and not cast(Any, stream.codec_context).extradata
+
+
+def configuration(packet: "Packet[Any]") -> bytes:
+    """Return what the header of a frame of AAC says of its profile, sample rate and channels."""
+    header = bytes(memoryview(packet)[2:4])
+    return bytes((header[0] & 0xFD, header[1] & 0xC0)) if len(header) == 2 else b""
+
+
 def is_extra(stream: Stream) -> bool:
     """Return whether a stream is cover art or a font. It is kept if the output's container can carry it."""
     return stream.type == "attachment" or is_picture(stream)
@@ -69,6 +80,8 @@ class Track:
     """The ticks from the last of the times to the end."""
     length: int = 0
     """The ticks of the first packet."""
+    configurations: set[bytes] = field(default_factory=set)
+    """What the headers of AAC say. Containers without such headers tell one configuration only."""
     _due: Fraction | None = None
     _open: bool = False
     _heard: bool = False
@@ -82,7 +95,7 @@ class Track:
         track = cls(stream.type, codec, base, language, stream.disposition, hashed)
         if stream.type == "audio" and context is not None:
             track.rate, track.channels = context.sample_rate or 0, context.channels
-            track.framed = codec == "aac" and not context.extradata
+            track.framed = is_framed(stream)
             if codec.startswith("pcm_") and track.rate:
                 bits = re.search(r"\d+", codec)
                 track.sample_bytes = (int(bits[0]) if bits else 8) // 8 * context.channels
@@ -126,7 +139,9 @@ class Track:
                 self._time(time, packet)
             self._open = not data.endswith(bytes((END, 0, 0)))
         else:
-            data = data[self._header(data) :] if self.framed else data
+            if self.framed:
+                self.configurations.add(configuration(packet))
+                data = data[self._header(data) :]
             self._time(time, packet)
             self.digest.update(len(data).to_bytes(8, "big"))
         self.digest.update(data)
@@ -136,7 +151,8 @@ class Track:
         short = self.digest.hexdigest()[:16]
         if self.sample_bytes:
             return f"{self.stored} samples in {len(self.times)} parts ({short})"
-        return f"{len(self.times)} ({short})"
+        several = f", of {len(self.configurations)} kinds" if len(self.configurations) > 1 else ""
+        return f"{len(self.times)} ({short}){several}"
 
     def span(self) -> tuple[Fraction, Fraction]:
         """Return when sound begins and ends to be heard, in seconds."""

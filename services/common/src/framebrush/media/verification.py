@@ -75,8 +75,10 @@ def _pairs(wanted: MediaInfo, found: MediaInfo) -> Iterator[tuple[str, Track, Tr
 
 
 def _is_converted(one: Track, other: Track) -> bool:
-    """Return whether the output has sound in another codec, so that nothing but its place can be compared."""
-    return bool(one.converted) or (one.codec != other.codec and one.kind == other.kind == "audio")
+    """Return whether the output has sound in another coding, so that nothing but its place can be compared."""
+    if one.converted or len(one.configurations) > 1:
+        return True
+    return one.codec != other.codec and one.kind == other.kind == "audio"
 
 
 def _length(track: Track) -> Fraction:
@@ -214,7 +216,9 @@ def _colors(video: VideoProperties) -> str:
 
 
 def _kinds(tracks: Sequence[Track]) -> str:
-    return ", ".join(f"{track.kind} {track.converted or track.codec}" for track in tracks) or "none"
+    several = " of several kinds"
+    names = (track.converted or track.codec + several * (len(track.configurations) > 1) for track in tracks)
+    return ", ".join(f"{track.kind} {name}" for track, name in zip(tracks, names, strict=True)) or "none"
 
 
 def _chapters(info: MediaInfo) -> str:
