@@ -7,6 +7,7 @@ from support.torture.pixels import PIXELS
 from support.torture.structure import STRUCTURE
 from support.torture.timing import TIMING
 from support.torture.tracks import TRACKS
+from support.torture.wild import WILD
 
 GROUPS: dict[str, tuple[Case, ...]] = {
     "Time": TIMING,
@@ -15,6 +16,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "Sound and text": TRACKS,
     "Pixels": PIXELS,
     "Coding": CODING,
+    "Wild": WILD,
 }
 """By what they put to the test."""
 CASES = tuple(case for cases in GROUPS.values() for case in cases)

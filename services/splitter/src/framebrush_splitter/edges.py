@@ -31,9 +31,9 @@ class Edges:
     def add(self, packet: AnyPacket) -> None:
         """Add the next packet of the stream."""
         if is_framed(packet.stream):
-            self.configurations.add(configuration(packet))
+            self.configurations |= {configuration(packet)} - {b""}
         elif packet.stream.type == "audio" and packet.has_sidedata("new_extradata"):
-            self.configurations |= {_extradata(packet), bytes(packet.get_sidedata("new_extradata"))}
+            self.configurations |= {_extradata(packet), bytes(packet.get_sidedata("new_extradata"))} - {b""}
         kept = self.last if self._full else self.first
         kept.append(packet)
         self._bytes += packet.size

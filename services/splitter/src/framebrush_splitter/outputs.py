@@ -10,7 +10,7 @@ from av.stream import AttachmentStream, Stream
 
 from framebrush.contracts import CONTAINERS, FORMATS, Options, VideoProperties
 from framebrush.errors import PermanentError
-from framebrush.media import Track, add_untouched, codec_name, is_extra, quoted
+from framebrush.media import Track, add_untouched, codec_name, is_convertible, is_extra, quoted
 from framebrush_splitter.dry_run import Film, dry_run
 from framebrush_splitter.edges import AnyPacket, Edges
 
@@ -129,7 +129,7 @@ def _with_conversions(source: Input, options: Options, suffixes: Iterable[str], 
 def _fitted(source: Input, suffix: str) -> Input:
     """Return the input with the streams that a container carries as they are, and with all other sound converted."""
     kept = [stream for stream in source.copied if carries(suffix, stream, source.film.edges)]
-    return replace(source, copied=kept, converted=[s for s in source.copied if s not in kept and s.type == "audio"])
+    return replace(source, copied=kept, converted=[s for s in source.copied if s not in kept and is_convertible(s)])
 
 
 def _reduced(source: Input, options: Options, suffix: str) -> Iterator[tuple[str, Input]]:

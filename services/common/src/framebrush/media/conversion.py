@@ -29,6 +29,12 @@ GAP = Fraction(1, 20)
 """The seconds by which sound may begin before or after the end of what came before: containers round their times."""
 
 
+def is_convertible(stream: Stream) -> bool:
+    """Return whether a stream is sound that can be converted: FFmpeg decodes it, and it has one to eight channels."""
+    sound = cast(AudioStream, stream).codec_context if stream.type == "audio" else None
+    return sound is not None and 0 < sound.channels <= len(LAYOUTS) and bool(sound.sample_rate)
+
+
 def rate_for(source: Stream, encoder: str) -> int:
     """Return the samples per second that an encoder makes of a stream of sound: as many, or as few more as it takes.
 
@@ -53,19 +59,17 @@ class Conversion:
             container: The output, whose header is not written.
 
         Raises:
-            ValueError: The encoder does not take so many channels, or the input does not tell how many there are.
+            ValueError: The stream cannot be converted.
         """
-        sound = source.codec_context
-        self.channels = sound.channels if sound is not None else 0
-        if not 0 < self.channels <= len(LAYOUTS) or not sound.sample_rate:
-            raise ValueError(f"sound of {self.channels} channels, {sound.sample_rate or 0} Hz cannot be converted")
-        self._decoder = sound
+        if not is_convertible(source):
+            raise ValueError(f"stream {source.index} cannot be converted")
+        self._decoder = sound = source.codec_context
         if sound.is_open:
             sound.flush_buffers()  # An end of the film may have been decoded before.
         codec = av.Codec(encoder, "w")
         self._rate = rate_for(source, encoder)
         self.stream = cast(AudioStream, container.add_stream(encoder, rate=self._rate))
-        self._encoder = _opened(self.stream.codec_context, sound, codec, self.channels, self._rate)
+        self._encoder = _opened(self.stream.codec_context, sound, codec, self._rate)
         self.stream.metadata.update(source.metadata)
         self.stream.disposition = source.disposition
         self._resampler, self._fifo = self._new_resampler(), AudioFifo()
@@ -152,18 +156,16 @@ class Conversion:
         return AudioResampler(self._encoder.format, self._encoder.layout, self._rate)
 
 
-def _opened(
-    context: AudioCodecContext, sound: AudioCodecContext, codec: av.Codec, channels: int, rate: int
-) -> AudioCodecContext:
+def _opened(context: AudioCodecContext, sound: AudioCodecContext, codec: av.Codec, rate: int) -> AudioCodecContext:
     """Set an encoder up for a sound, and open it."""
     formats = [each.name for each in codec.audio_formats or ()]
     deep = [name for name in formats if name.startswith(("s32", "flt"))]
     shallow = [name for name in formats if name.startswith("s16")]
     exact = sound.format is not None and sound.format.bits <= 16
     context.format = (shallow if exact and shallow else deep or formats)[0]
-    context.layout = LAYOUTS[channels - 1]
+    context.layout = LAYOUTS[sound.channels - 1]
     context.time_base = Fraction(1, rate)
-    context.bit_rate = BITS_PER_SECOND * channels
+    context.bit_rate = BITS_PER_SECOND * sound.channels
     context.flags |= Flags.bitexact
     context.open(strict=False)
     return context

@@ -14,6 +14,8 @@ from framebrush.media.naming import codec_name
 
 COPIED = ("audio", "subtitle")
 """The types of streams whose packets go into the output as they are."""
+HEADER = 8
+"""The bytes of a frame of AAC that tell its size."""
 PCS, END = 0x16, 0x80
 """The types of the segments of PGS that begin and end what is shown at a time."""
 
@@ -24,9 +26,22 @@ def is_framed(stream: Stream) -> bool:
 
 
 def configuration(packet: "Packet[Any]") -> bytes:
-    """Return what the header of a frame of AAC says of its profile, sample rate and channels."""
-    header = bytes(memoryview(packet)[2:4])
-    return bytes((header[0] & 0xFD, header[1] & 0xC0)) if len(header) == 2 else b""
+    """Return what the header of a frame of AAC says of profile, sample rate and channels; nothing if it is damaged."""
+    header = bytes(memoryview(packet)[:HEADER])
+    return bytes((header[2] & 0xFD, header[3] & 0xC0)) if _header_size(header, packet.size) else b""
+
+
+def _header_size(header: bytes, size: int) -> int:
+    """Return the bytes of the header of a frame of AAC (ISO/IEC 13818-7, 6.2); 0 if the frame is not whole.
+
+    Args:
+        header: The first bytes of the frame.
+        size: The bytes of the whole frame.
+    """
+    if len(header) < HEADER or header[0] != 0xFF or header[1] & 0xF6 != 0xF0:
+        return 0
+    told = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
+    return (7 if header[1] & 1 else 9) if told == size else 0
 
 
 def is_extra(stream: Stream) -> bool:
@@ -110,7 +125,7 @@ class Track:
         if not packet.size or (packet.is_discard and self._heard):
             return False
         if self.framed:
-            return self._header(bytes(packet)) > 0
+            return _header_size(bytes(memoryview(packet)[:HEADER]), packet.size) > 0
         return not (self.codec == "mov_text" and bytes(packet)[:2] == b"\0\0")
 
     def add(self, packet: "Packet[Any]") -> None:
@@ -141,7 +156,7 @@ class Track:
         else:
             if self.framed:
                 self.configurations.add(configuration(packet))
-                data = data[self._header(data) :]
+                data = data[_header_size(data[:HEADER], len(data)) :]
             self._time(time, packet)
             self.digest.update(len(data).to_bytes(8, "big"))
         self.digest.update(data)
@@ -166,9 +181,9 @@ class Track:
             self.skipped = Fraction(int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little"), self.rate)
         if not self._heard and not packet.is_discard:
             self.skipped = max(self.skipped, (time - self.times[0]) * self.time_base)
-        end = time + (packet.duration or self.length)
-        self.length = self.length or packet.duration or 0
-        self.tail = end - self.times[-1]
+        length = packet.duration or (self.times[-1] - self.times[-2] if len(self.times) > 1 else 0)
+        self.length = self.length or length
+        self.tail = time + length - self.times[-1]
 
     def _add_samples(self, data: bytes, time: int, packet: "Packet[Any]") -> None:
         seconds, count = time * self.time_base, len(data) // self.sample_bytes
@@ -183,11 +198,3 @@ class Track:
         self.times.append(time)
         where = packet.pos
         self.positions.append(where if where is not None else self.positions[-1] if self.positions else 0)
-
-    @staticmethod
-    def _header(data: bytes) -> int:
-        """Return the bytes of the header of a frame of AAC (ISO/IEC 13818-7, 6.2); 0 if the frame is not whole."""
-        if len(data) < 8 or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
-            return 0
-        size = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
-        return (7 if data[1] & 1 else 9) if size == len(data) else 0

@@ -1,0 +1,141 @@
+"""Cases that reports about other programs tell of: codecs of cameras, recorders and editors, and captures as they come."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from support.film import Film, Sound
+from support.torture.case import Case
+from support.torture.containers import INTERLACED
+from support.torture.structure import MS, RATE
+from support.torture.timing import SILENT
+from support.video import picture
+
+SHARP = {"pixel_format": "yuv444p", "jpeg_quality": 100}
+TS = Film(**RATE, sounds=(Sound("aac"),))
+PACKET = 188
+"""The bytes of a packet of a transport stream."""
+SOUND_PID = 257
+NULL = b"\x47\x1f\xff\x10" + b"\xff" * 184
+"""A packet that only fills the time."""
+
+
+def _changed(film: Film, change: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
+    """A film whose file is changed after it was written."""
+
+    def make(path: Path) -> Path:
+        path.write_bytes(change(film.write(path).read_bytes()))
+        return path
+
+    return make
+
+
+def _packets(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], Path]:
+    """A transport stream whose packets are changed."""
+    return _changed(TS, lambda data: b"".join(change([data[at : at + PACKET] for at in range(0, len(data), PACKET)])))
+
+
+def _without_sound(packets: list[bytes]) -> list[bytes]:
+    sound = [at for at, packet in enumerate(packets) if int.from_bytes(packet[1:3], "big") & 0x1FFF == SOUND_PID]
+    return [packet for at, packet in enumerate(packets) if at not in sound[10:13]]
+
+
+def empty_track(path: Path) -> Path:
+    """A recorder that announced a second sound which never came."""
+    plain = Film().write(path.with_name(f"plain{path.suffix}"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copies = [target.add_stream_from_template(stream, opaque=True) for stream in source.streams]
+        target.add_stream("aac", rate=48000)
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    return path
+
+
+def still(path: Path) -> Path:
+    """A photograph."""
+    with av.open(str(path), "w", format="image2", options={"update": "1"}) as container:
+        stream: Any = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(0, 64, 48), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _codec(name: str, pixel_format: str = "yuv420p", **changes: Any) -> Film:
+    return Film(**{**RATE, "codec": name, "pixel_format": pixel_format, "options": {}, "sounds": SILENT, **changes})
+
+
+WILD = (
+    Case("E-AC-3 in MPEG-TS", "eac3.ts", Film(**RATE, sounds=(Sound("eac3"),))),
+    Case("Opus in MPEG-TS", "opus.ts", Film(**RATE, sounds=(Sound("libopus"),))),
+    Case("ADPCM of QuickTime", "ima.mov", Film(sounds=(Sound("adpcm_ima_qt"),))),
+    Case("µ-law in QuickTime", "mulaw.mov", Film(sounds=(Sound("pcm_mulaw", "mono", 8000),))),
+    Case("PCM of floating point, QuickTime", "float.mov", Film(sounds=(Sound("pcm_f32le"),))),
+    Case("Apple Lossless", "alac.mov", Film(sounds=(Sound("alac"),))),
+    Case("True Audio", "tta.mkv", Film(**MS, sounds=(Sound("tta"),))),
+    Case(
+        "ADPCM of Flash, `convert_audio`",
+        "flash.flv",
+        _codec("flv", sounds=(Sound("adpcm_swf", "mono", 22050),), options={"b": "4M"}),
+        options={"convert_audio": True},
+        notes=("(audio, adpcm_swf) is converted to aac",),
+        lost="the sound's coding: it is AAC, at the same time and of the same length",
+        differs=("tracks",),
+    ),
+    Case("sound 15 times as long as the video", "tail.mp4", Film(sounds=(Sound(seconds=15.0),))),
+    Case("sound begins when the video has ended", "after.mkv", Film(**MS, sounds=(Sound(start=5.0),))),
+    Case("a sound that was announced and never came, MP4", "never.mp4", empty_track),
+    Case("a sound that was announced and never came, Matroska", "never.mkv", empty_track),
+    Case("1,000 frames/s", "fast.mp4", Film(rate=Fraction(1000), time_base=Fraction(1, 16000), pts=range(0, 640, 16))),
+    Case("a frame a second, of a time-lapse", "slow.mp4", Film(pts=range(0, 12 * 12800, 12800), rate=Fraction(1))),
+    Case("a photograph", "still.jpg", still),
+    Case(
+        "H.264, interlaced within pictures (MBAFF)",
+        "mbaff.mp4",
+        Film(options={"crf": "4", "flags": "+ilme+ildct", "x264-params": "tff=1"}),
+        **INTERLACED,
+    ),
+    Case(
+        "H.264 that refreshes column by column",
+        "refresh.mp4",
+        Film(options={"crf": "4", "intra-refresh": "1", "bf": "0"}),
+        notes=("decoding cannot begin exactly at 3 keyframes",),
+        lost="parallel decoding: no picture begins anew",
+    ),
+    Case(
+        "24 frames shown in 60 fields (pulldown)",
+        "pulldown.mkv",
+        Film(**{**MS, "pts": tuple(round(k * 1001 / 24) for k in range(24))}, options={"x264-params": "pulldown=32"}),
+    ),
+    Case("MPEG-TS that begins within a packet of the clock", "cut.ts", _changed(TS, lambda data: data[100:])),
+    Case("MPEG-TS with 204-byte packets", "dvb.ts", _packets(lambda packets: [packet + bytes(16) for packet in packets])),
+    Case("MPEG-TS, mostly filling", "filled.ts", _packets(lambda packets: [packet + 3 * NULL for packet in packets])),
+    Case("a segment of HLS, with ID3 in front", "hls.ts", _changed(TS, lambda d: b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + d)),
+    Case("MPEG-TS that lost packets of sound", "lossy.ts", _packets(_without_sound)),
+    Case("MP4 with bytes of something else at its end", "card.mp4", _changed(Film(), lambda data: data + b"card" * 999)),
+    Case(
+        "AVI without its index",
+        "unindexed.avi",
+        _changed(_codec("mpeg4", options={"b": "4M"}), lambda data: data[: data.index(b"idx1")]),
+    ),
+    Case("fragments for streaming (CMAF)", "cmaf.mp4", Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})),
+    Case("MP4 with offsets below zero", "offsets.mp4", Film(muxer={"movflags": "negative_cts_offsets"})),
+    Case("WebM of a browser, without duration and index", "live.webm", _codec("libvpx", **MS, options={"b": "4M"}, muxer={"live": "1"})),
+    Case("FLV whose clock passes 2²⁴ ms", "long.flv", Film(**RATE, sounds=(Sound(rate=44100),), muxer={"output_ts_offset": "16776.8"})),
+    Case("recording of a television tuner (WTV)", "tuner.wtv", _codec("mpeg2video", options={"b": "4M"}, sounds=(Sound("mp2"),))),
+    Case("RealVideo", "old.rm", _codec("rv20", options={"b": "4M"}, sounds=(Sound("ac3", rate=44100),))),
+    Case("Flash as a file of its own", "old.swf", _codec("flv", options={"b": "4M"}, sounds=(Sound("libmp3lame", rate=44100),))),
+    Case("YUV4MPEG", "pipe.y4m", _codec("wrapped_avframe")),
+    Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options={"b": "4M"})),
+    Case("Huffyuv, 4:2:2, AVI", "capture.avi", _codec("huffyuv", "yuv422p", sounds=(Sound("pcm_u8"),))),
+    Case("Cinepak", "cd.mov", _codec("cinepak", "rgb24", options={"q": "1"}), options=SHARP),
+    Case("JPEG 2000 in MXF", "cinema.mxf", _codec("jpeg2000", "yuv422p")),
+    Case("FFV1 in AVI", "archive.avi", _codec("ffv1")),
+    Case("v210, 10 bit, 4:2:2", "card.mov", _codec("v210", "yuv422p10le"), notes=("the pixels have 10 bits",), lost="bits beyond the eighth"),
+    Case("PNG with alpha, QuickTime", "motion.mov", _codec("png", "rgba"), notes=("transparency",), lost="transparency: the output has no room for it", options=SHARP),
+)  # fmt: skip
