@@ -1,4 +1,4 @@
-"""Cases that reports about other programs tell of: codecs of cameras, recorders and editors, and captures as they come."""
+"""Cases that reports about other programs tell of: codecs of cameras and recorders, and captures as they come."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -14,11 +14,21 @@ from support.torture.structure import MS, RATE
 from support.torture.timing import SILENT
 from support.video import picture
 
+TEN_BITS: dict[str, Any] = {"notes": ("the pixels have 10 bits",), "lost": "bits beyond the eighth"}
+ALPHA: dict[str, Any] = {
+    "notes": ("transparency",),
+    "lost": "transparency: the output has no room for it",
+    "options": {"pixel_format": "yuv444p", "jpeg_quality": 100},
+}
+LIVE: dict[str, Any] = {**MS, "options": {"b": "4M"}, "muxer": {"live": "1"}}
+LATE = {"output_ts_offset": "16776.8"}
+RATED = {"b": "4M"}
 SHARP = {"pixel_format": "yuv444p", "jpeg_quality": 100}
 TS = Film(**RATE, sounds=(Sound("aac"),))
 PACKET = 188
 """The bytes of a packet of a transport stream."""
 SOUND_PID = 257
+ID3 = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
 NULL = b"\x47\x1f\xff\x10" + b"\xff" * 184
 """A packet that only fills the time."""
 
@@ -81,7 +91,7 @@ WILD = (
     Case(
         "ADPCM of Flash, `convert_audio`",
         "flash.flv",
-        _codec("flv", sounds=(Sound("adpcm_swf", "mono", 22050),), options={"b": "4M"}),
+        _codec("flv", sounds=(Sound("adpcm_swf", "mono", 22050),), options=RATED),
         options={"convert_audio": True},
         notes=("(audio, adpcm_swf) is converted to aac",),
         lost="the sound's coding: it is AAC, at the same time and of the same length",
@@ -113,29 +123,29 @@ WILD = (
         Film(**{**MS, "pts": tuple(round(k * 1001 / 24) for k in range(24))}, options={"x264-params": "pulldown=32"}),
     ),
     Case("MPEG-TS that begins within a packet of the clock", "cut.ts", _changed(TS, lambda data: data[100:])),
-    Case("MPEG-TS with 204-byte packets", "dvb.ts", _packets(lambda packets: [packet + bytes(16) for packet in packets])),
-    Case("MPEG-TS, mostly filling", "filled.ts", _packets(lambda packets: [packet + 3 * NULL for packet in packets])),
-    Case("a segment of HLS, with ID3 in front", "hls.ts", _changed(TS, lambda d: b"ID3\4\0\0\0\0\0\x0a" + bytes(10) + d)),
+    Case("MPEG-TS with 204-byte packets", "dvb.ts", _packets(lambda parts: [part + bytes(16) for part in parts])),
+    Case("MPEG-TS, mostly filling", "filled.ts", _packets(lambda parts: [part + 3 * NULL for part in parts])),
+    Case("a segment of HLS, with ID3 in front", "hls.ts", _changed(TS, lambda data: ID3 + data)),
     Case("MPEG-TS that lost packets of sound", "lossy.ts", _packets(_without_sound)),
-    Case("MP4 with bytes of something else at its end", "card.mp4", _changed(Film(), lambda data: data + b"card" * 999)),
+    Case("MP4 with bytes of something else at its end", "card.mp4", _changed(Film(), lambda data: data + bytes(5000))),
     Case(
         "AVI without its index",
         "unindexed.avi",
-        _changed(_codec("mpeg4", options={"b": "4M"}), lambda data: data[: data.index(b"idx1")]),
+        _changed(_codec("mpeg4", options=RATED), lambda data: data[: data.index(b"idx1")]),
     ),
     Case("fragments for streaming (CMAF)", "cmaf.mp4", Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})),
     Case("MP4 with offsets below zero", "offsets.mp4", Film(muxer={"movflags": "negative_cts_offsets"})),
-    Case("WebM of a browser, without duration and index", "live.webm", _codec("libvpx", **MS, options={"b": "4M"}, muxer={"live": "1"})),
-    Case("FLV whose clock passes 2²⁴ ms", "long.flv", Film(**RATE, sounds=(Sound(rate=44100),), muxer={"output_ts_offset": "16776.8"})),
-    Case("recording of a television tuner (WTV)", "tuner.wtv", _codec("mpeg2video", options={"b": "4M"}, sounds=(Sound("mp2"),))),
-    Case("RealVideo", "old.rm", _codec("rv20", options={"b": "4M"}, sounds=(Sound("ac3", rate=44100),))),
-    Case("Flash as a file of its own", "old.swf", _codec("flv", options={"b": "4M"}, sounds=(Sound("libmp3lame", rate=44100),))),
+    Case("WebM of a browser, without duration and index", "live.webm", _codec("libvpx", **LIVE)),
+    Case("FLV whose clock passes 2²⁴ ms", "long.flv", Film(**RATE, sounds=(Sound(rate=44100),), muxer=LATE)),
+    Case("recording of a tuner (WTV)", "tuner.wtv", _codec("mpeg2video", options=RATED, sounds=(Sound("mp2"),))),
+    Case("RealVideo", "old.rm", _codec("rv20", options=RATED, sounds=(Sound("ac3", rate=44100),))),
+    Case("a file of Flash", "old.swf", _codec("flv", options=RATED, sounds=(Sound("libmp3lame", rate=44100),))),
     Case("YUV4MPEG", "pipe.y4m", _codec("wrapped_avframe")),
-    Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options={"b": "4M"})),
+    Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options=RATED)),
     Case("Huffyuv, 4:2:2, AVI", "capture.avi", _codec("huffyuv", "yuv422p", sounds=(Sound("pcm_u8"),))),
     Case("Cinepak", "cd.mov", _codec("cinepak", "rgb24", options={"q": "1"}), options=SHARP),
     Case("JPEG 2000 in MXF", "cinema.mxf", _codec("jpeg2000", "yuv422p")),
     Case("FFV1 in AVI", "archive.avi", _codec("ffv1")),
-    Case("v210, 10 bit, 4:2:2", "card.mov", _codec("v210", "yuv422p10le"), notes=("the pixels have 10 bits",), lost="bits beyond the eighth"),
-    Case("PNG with alpha, QuickTime", "motion.mov", _codec("png", "rgba"), notes=("transparency",), lost="transparency: the output has no room for it", options=SHARP),
+    Case("v210, 10 bit, 4:2:2", "card.mov", _codec("v210", "yuv422p10le"), **TEN_BITS),
+    Case("PNG with alpha, QuickTime", "motion.mov", _codec("png", "rgba"), **ALPHA),
 )  # fmt: skip

@@ -23,16 +23,21 @@ class Edges:
 
     first: list[AnyPacket] = field(default_factory=list)
     last: deque[AnyPacket] = field(default_factory=deque)
-    configurations: set[bytes] = field(default_factory=set)
+    configurations: set[int | bytes] = field(default_factory=set)
     """What the headers of AAC say, or what the container says anew in the middle, of how to decode the stream."""
     _bytes: int = 0
     _full: bool = False
+    _headers: set[bytes] = field(default_factory=set)
+    _framed: bool = False
+    _sound: bool = False
 
     def add(self, packet: AnyPacket) -> None:
         """Add the next packet of the stream."""
-        if is_framed(packet.stream):
-            self.configurations |= {configuration(packet)} - {b""}
-        elif packet.stream.type == "audio" and packet.has_sidedata("new_extradata"):
+        if not self.first:
+            self._framed, self._sound = is_framed(packet.stream), packet.stream.type == "audio"
+        if self._framed:
+            self._add_header(packet)
+        elif self._sound and packet.has_sidedata("new_extradata"):
             self.configurations |= {_extradata(packet), bytes(packet.get_sidedata("new_extradata"))} - {b""}
         kept = self.last if self._full else self.first
         kept.append(packet)
@@ -46,6 +51,12 @@ class Edges:
             len(self.last) > MOST or self._bytes > BYTES or _seconds(self.last[0], packet) > SECONDS
         ):
             self._bytes -= self.last.popleft().size
+
+    def _add_header(self, packet: AnyPacket) -> None:
+        header = bytes(memoryview(packet)[:4])
+        if header not in self._headers and (found := configuration(packet)) is not None:
+            self._headers.add(header)  # A stream has some hundred different ones at most, and mostly the same.
+            self.configurations.add(found)
 
     def move(self, clock: Clock) -> None:
         """Move the times of all packets to the time line of the film."""

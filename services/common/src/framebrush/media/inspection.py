@@ -113,7 +113,8 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     base = Fraction(*properties.time_base)
     clock = Clock(find_shifts(container.format.name, logs, base), base)
     for track in tracks.values():
-        track.times = clock.moved(track.times, track.positions, track.time_base)
+        (end,) = clock.moved([track.last[0]], [track.positions[-1] if track.positions else 0], track.time_base)
+        track.times, track.last = clock.moved(track.times, track.positions, track.time_base), (end, track.last[1])
     first, key = (None if time is None else clock.moved([time], [0], base)[0] for time in (frame.pts, key))
     times = strictly_increasing(_from_beginning(sorted(tracks.pop(stream.index).times), first, key))
     return MediaInfo(

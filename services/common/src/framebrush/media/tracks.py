@@ -25,10 +25,10 @@ def is_framed(stream: Stream) -> bool:
     return codec_name(stream) == "aac" and not cast(Any, stream.codec_context).extradata
 
 
-def configuration(packet: "Packet[Any]") -> bytes:
-    """Return what the header of a frame of AAC says of profile, sample rate and channels; nothing if it is damaged."""
+def configuration(packet: "Packet[Any]") -> int | None:
+    """Return what the header of a frame of AAC says of profile, sample rate and channels; None if it is damaged."""
     header = bytes(memoryview(packet)[:HEADER])
-    return bytes((header[2] & 0xFD, header[3] & 0xC0)) if _header_size(header, packet.size) else b""
+    return (header[2] & 0xFD) << 8 | header[3] & 0xC0 if _header_size(header, packet.size) else None
 
 
 def _header_size(header: bytes, size: int) -> int:
@@ -91,11 +91,11 @@ class Track:
     """The SHA-256 over the lengths and contents of all packets, or over the contents if others may cut them."""
     skipped: Fraction = Fraction(0)
     """The seconds at the beginning that decoders leave out, since the encoder needed them to begin."""
-    tail: int = 0
-    """The ticks from the last of the times to the end."""
-    length: int = 0
-    """The ticks of the first packet."""
-    configurations: set[bytes] = field(default_factory=set)
+    first: int = 0
+    """The ticks that the first packet lasts; 0 if its container does not tell."""
+    last: tuple[int, int] = (0, 0)
+    """The time of the last packet, and the ticks that it lasts."""
+    configurations: set[int] = field(default_factory=set)
     """What the headers of AAC say. Containers without such headers tell one configuration only."""
     _due: Fraction | None = None
     _open: bool = False
@@ -138,13 +138,15 @@ class Track:
         if not self.hashed:
             self._time(time, packet)
             return
-        first, data = not self.stored, bytes(packet)
+        data = bytes(packet)
         if self.sample_bytes:
             self._add_samples(data, time, packet)
         else:
             self._add_packet(data, time, packet)
         if self.rate:
-            self._hear(time, packet, first=first)
+            self.last = time, packet.duration or 0
+            if not self._heard:
+                self._begin(time, packet)
         self._heard = self._heard or not packet.is_discard
 
     def _add_packet(self, data: bytes, time: int, packet: "Packet[Any]") -> None:
@@ -155,8 +157,8 @@ class Track:
             self._open = not data.endswith(bytes((END, 0, 0)))
         else:
             if self.framed:
-                self.configurations.add(configuration(packet))
-                data = data[_header_size(data[:HEADER], len(data)) :]
+                self.configurations.add((data[2] & 0xFD) << 8 | data[3] & 0xC0)
+                data = data[7 if data[1] & 1 else 9 :]
             self._time(time, packet)
             self.digest.update(len(data).to_bytes(8, "big"))
         self.digest.update(data)
@@ -169,21 +171,27 @@ class Track:
         several = f", of {len(self.configurations)} kinds" if len(self.configurations) > 1 else ""
         return f"{len(self.times)} ({short}){several}"
 
+    @property
+    def length(self) -> int:
+        """The ticks that a packet lasts."""
+        return self.first or (self.times[1] - self.times[0] if len(self.times) > 1 else 0)
+
     def span(self) -> tuple[Fraction, Fraction]:
         """Return when sound begins and ends to be heard, in seconds."""
         if self.heard is not None or not self.times:
             return self.heard or (Fraction(0), Fraction(0))
-        return self.times[0] * self.time_base + self.skipped, (self.times[-1] + self.tail) * self.time_base
+        time, ticks = self.last
+        return self.times[0] * self.time_base + self.skipped, (time + (ticks or self.length)) * self.time_base
 
-    def _hear(self, time: int, packet: "Packet[Any]", *, first: bool) -> None:
-        """Note where sound begins and ends to be heard: what an edit list or the encoder's delay cuts off is not."""
-        if first and packet.has_sidedata("skip_samples"):
-            self.skipped = Fraction(int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[:4], "little"), self.rate)
-        if not self._heard and not packet.is_discard:
+    def _begin(self, time: int, packet: "Packet[Any]") -> None:
+        """Note where sound begins to be heard: what an edit list or the encoder's delay cuts off is not."""
+        if time == self.times[0]:
+            self.first = packet.duration or 0
+            if packet.has_sidedata("skip_samples"):
+                data = bytes(packet.get_sidedata("skip_samples"))
+                self.skipped = Fraction(int.from_bytes(data[:4], "little"), self.rate)
+        if not packet.is_discard:
             self.skipped = max(self.skipped, (time - self.times[0]) * self.time_base)
-        length = packet.duration or (self.times[-1] - self.times[-2] if len(self.times) > 1 else 0)
-        self.length = self.length or length
-        self.tail = time + length - self.times[-1]
 
     def _add_samples(self, data: bytes, time: int, packet: "Packet[Any]") -> None:
         seconds, count = time * self.time_base, len(data) // self.sample_bytes
