@@ -18,6 +18,7 @@ from framebrush.service.runlog import RunLog
 from framebrush.service.settings import Settings
 from framebrush.service.telemetry import configure_logging
 from framebrush.storage import Store
+from framebrush.tracing import start_tracing
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ def run_service(
 
     server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
     worker.connect()
+    stop_tracing = start_tracing(name)
     from framebrush.storage import AzureBlobs  # It takes half a second to import; the worker connects meanwhile.
 
     store = AzureBlobs(settings)
@@ -148,6 +150,7 @@ def run_service(
     for thread in threads:
         thread.stop()
     drained = worker.drain()
+    stop_tracing()
     logging.getLogger().removeHandler(copied)
     copied.close()
     _linger(server, worker.last_settled, settings.metrics_linger)
