@@ -136,9 +136,7 @@ def run_service(
         handler.load(lambda: make(settings, store))
     except FramebrushError as error:
         raise SystemExit(f"cannot start: {error}") from None
-    copied = RunLog(name, store, settings.logs_container)
-    copied.setFormatter(logging.getLogger().handlers[0].formatter)
-    logging.getLogger().addHandler(copied)
+    copied = _copy_logs(name, settings, store) if settings.run_logs else None
     loaded.set()
     worker.start()
     threads = list(background(settings, store, handler))
@@ -151,8 +149,9 @@ def run_service(
         thread.stop()
     drained = worker.drain()
     stop_tracing()
-    logging.getLogger().removeHandler(copied)
-    copied.close()
+    if copied is not None:
+        logging.getLogger().removeHandler(copied)
+        copied.close()
     _linger(server, worker.last_settled, settings.metrics_linger)
     server.shutdown()
     log.info("ended" if drained else "ended with a handler still at work")
@@ -162,6 +161,14 @@ def run_service(
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
+
+
+def _copy_logs(name: str, settings: Settings, store: Store) -> RunLog:
+    """Copy the log lines of runs to storage from now on, as they are on standard output."""
+    copied, log = RunLog(name, store, settings.logs_container), logging.getLogger()
+    copied.setFormatter(log.handlers[0].formatter)
+    log.addHandler(copied)
+    return copied
 
 
 def _check_storage(store: Store) -> None:
