@@ -17,7 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from framebrush.tracing.spans import trace_id
 
-LAST = 5.0
+LAST = 3.0
 """The seconds that the last export may take when the service ends."""
 
 _run: ContextVar[str | None] = ContextVar("run", default=None)
