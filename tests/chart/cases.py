@@ -30,6 +30,8 @@ EVERYTHING: dict[str, Any] = {
     "defaults.scaling.useCachedMetrics": True,
     "defaults.tmp.volume": {"emptyDir": {"medium": "Memory"}},
     "networkPolicy.metricsFrom": [{"namespaceSelector": {}}],
+    "tracing.endpoint": "http://collector.monitoring:4318",
+    "networkPolicy.tracesTo": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
     "networkPolicy.egressCIDRs": ["10.0.0.0/16", "10.1.0.0/16"],
 }
 """Every optional part at once."""

@@ -164,6 +164,26 @@ def test_addresses_of_azure_may_be_narrowed() -> None:
     assert [each["ipBlock"]["cidr"] for each in rules[1]["to"]] == ["10.0.0.0/16", "10.1.0.0/16"]
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("http://collector:4318", 4318), ("https://collector.example/otlp", 443), ("http://collector", 80)],
+)
+def test_services_reach_the_collector_of_traces(endpoint: str, port: int) -> None:
+    for base, others in (("aks", {53, 443, 5671}), ("kind", {53, 5672, 10000})):
+        policies = render(base, {"tracing.endpoint": endpoint}).of("NetworkPolicy")
+        for stage in STAGES:
+            assert ports(policies[f"framebrush-{stage}"]["spec"]["egress"]) == others | {port}
+    setup = render("aks", {"tracing.endpoint": "http://collector:4318"}).of("NetworkPolicy")["framebrush-setup"]
+    assert ports(setup["spec"]["egress"]) == {53, 443}
+
+
+def test_the_collector_of_traces_may_be_narrowed() -> None:
+    *_, rule = manifests("everything").of("NetworkPolicy")["framebrush-scorer"]["spec"]["egress"]
+    assert ports([rule]) == {4318}
+    (peer,) = rule["to"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "monitoring"}
+
+
 def test_the_local_stack_is_reached_by_services_keda_and_node_ports_only() -> None:
     found = manifests("passing storage")
     broker = found.of("NetworkPolicy")["framebrush-broker"]["spec"]

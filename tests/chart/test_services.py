@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from framebrush.contracts import QUEUES
 from framebrush.environment import load
 from framebrush.service import Settings
+from framebrush.tracing.spans import ENDPOINTS
 from framebrush_broker.__main__ import _parser as broker_parser
 from framebrush_broker.options import read_queues as broker_queues
 from framebrush_cli.__main__ import app
@@ -88,6 +89,7 @@ def test_services_read_their_settings(base: str, monkeypatch: pytest.MonkeyPatch
         ("splitter.settings.maxFrames", 2000000, "MAX_FRAMES", "2000000"),  # not 2e+06
         ("splitter.settings.maxDuration", 1.5, "MAX_DURATION", "1.5"),
         ("splitter.settings.keepFrames", True, "KEEP_FRAMES", "true"),
+        ("dispatcher.settings.runLogs", False, "RUN_LOGS", "false"),
         ("stitcher.settings.keepFrames", False, "KEEP_FRAMES", "false"),
         ("dispatcher.settings.deadLetterInterval", 30, "DEAD_LETTER_INTERVAL", "30"),
         ("splitter.settings.defaultModel", "1e3", "DEFAULT_MODEL", "1e3"),
@@ -96,6 +98,18 @@ def test_services_read_their_settings(base: str, monkeypatch: pytest.MonkeyPatch
 def test_settings_keep_their_value(setting: str, value: Any, variable: str, text: str) -> None:
     found = render("", {f"services.{setting}": value})
     assert found.environment(f"framebrush-{setting.partition('.')[0]}")[f"FRAMEBRUSH_{variable}"] == text
+
+
+def test_services_export_traces_where_an_endpoint_is_given() -> None:
+    endpoint = "http://collector.monitoring:4318"
+    for stage in SETTINGS:
+        names = [name for name in render("aks").of("ConfigMap") if f"-{stage}" in name]
+        assert names
+        for name in names:
+            assert ENDPOINTS[0] not in render("aks").environment(name)
+            environment = render("aks", {"tracing.endpoint": endpoint}).environment(name)
+            assert environment[ENDPOINTS[0]] == endpoint
+            assert environment["OTEL_RESOURCE_ATTRIBUTES"] == "k8s.namespace.name=framebrush"
 
 
 def test_names_of_containers_are_text() -> None:

@@ -29,7 +29,11 @@ LAYERS = (
         ("pictures", "style"),
         ("storage", "blobs"),
     ),
-    (("steps", "what a message is about and takes"), ("environment", "settings from variables")),
+    (
+        ("steps", "what a message is about and takes"),
+        ("tracing", "spans, and who sent what"),
+        ("environment", "settings from variables"),
+    ),
     (("contracts", "messages, manifest, status, report, the flow through the queues"),),
     (("errors", "the kinds of faults"),),
 )

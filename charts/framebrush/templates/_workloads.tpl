@@ -106,6 +106,10 @@ FRAMEBRUSH_METRICS_LINGER: {{ $workload.timing.metricsLinger | quote }}
 {{- if and (eq $workload.component "scorer") (include "framebrush.stylesVolume" $root) }}
 FRAMEBRUSH_STYLES: /styles
 {{- end }}
+{{- with $root.Values.tracing.endpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+OTEL_RESOURCE_ATTRIBUTES: {{ printf "k8s.namespace.name=%s" $root.Release.Namespace | quote }}
+{{- end }}
 {{ include "framebrush.endpoints" $root }}
 {{- end }}
 

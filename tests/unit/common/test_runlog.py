@@ -5,13 +5,14 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 from prometheus_client import REGISTRY
 
 from framebrush.contracts import BlobRef
-from framebrush.errors import BlobNotFound, Unavailable
+from framebrush.errors import BlobNotFound, Conflict, Unavailable
 from framebrush.messaging import run_context
 from framebrush.service import JsonFormatter, RunLog
 from framebrush.steps import collected, describe, summary, timed
@@ -109,6 +110,47 @@ def test_work_never_waits_and_lines_are_bounded(
     go.set()
     handler.close()
     assert len(messages(store, "film-1")) + lost() - before == 1 + 50
+
+
+def test_a_blob_that_takes_no_more_is_followed_by_another_one(copying: Callable[..., RunLog]) -> None:
+    class Narrow(MemoryStore):
+        """Takes two appends a blob, where Azure takes 50,000."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.appends = Counter[BlobRef]()
+
+        def append(self, ref: BlobRef, data: bytes) -> None:
+            if self.appends[ref] == 2:
+                raise Conflict(f"{ref}: takes no more")
+            self.appends[ref] += 1
+            super().append(ref, data)
+
+    store, before = Narrow(), lost()
+    copying(store)
+    for number in range(5):
+        say("film-1", str(number))
+        for _ in range(500):
+            if sum(store.appends.values()) == number + 1:
+                break
+            time.sleep(0.02)
+    assert messages(store, "film-1") == ["0", "1", "2", "3", "4"]
+    assert lost() == before
+    names = [blob.ref.name.partition(os.uname().nodename)[2] for blob in store.list("logs", "film-1/")]
+    assert names == [".1.jsonl", ".2.jsonl", ".jsonl"]
+
+
+def test_a_run_costs_one_request_each_interval_however_many_lines_it_has(
+    copying: Callable[..., RunLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framebrush.service.runlog.INTERVAL", 60.0)
+    store = Refusing(Unavailable("away"))
+    store.refuses = False
+    handler = copying(store)
+    say("film-1", *map(str, range(1000)))
+    handler.close()
+    assert store.asked == 1
+    assert len(messages(store, "film-1")) == 1000
 
 
 class Refusing(MemoryStore):

@@ -25,12 +25,14 @@ from framebrush.messaging import (
     DeadLetterMessage,
     MessageSender,
     connect,
+    context_of,
     dead_letter_receiver,
     failure_notice,
     peek_page,
     run_context,
     translated,
 )
+from framebrush.tracing import message_span, record
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +176,8 @@ class DeadLetterWatch:
         reason = letter.reason or "dead_lettered"
         description = letter.description or "the broker gave no description"
         failed = failure_notice(letter.queue, letter.received, run_id, reason, description)
-        with run_context(run_id):
+        context = context_of(letter.received)
+        with run_context(run_id), message_span(letter.queue, letter.message_id, run_id, context):
+            record({"step": failed.step, "reason": reason}, description)
             for message in self._handle(failed):
                 sender.send(message)

@@ -34,6 +34,8 @@ class _RunMessage(Document):
     former_queue: ClassVar[str | None] = None
     """The queue to which version 0.1 sends the message. That version may run beside this one during an upgrade, so the
     message is read there, too."""
+    step: ClassVar[str]
+    """What the receiver does, in a word: the name of its span in the run's trace."""
     kind: str
     run_id: RunId
     generation: Generation = 0
@@ -68,6 +70,7 @@ class SegmentPlanned(_ChunkMessage):
     """Work for the splitter: decode this segment, from this chunk on."""
 
     queue = "splits"
+    step = "decode"
     kind: Literal["segment_planned"] = "segment_planned"
 
 
@@ -75,6 +78,7 @@ class PackReady(_SegmentMessage):
     """An event: a pack of frames lies in Blob."""
 
     queue = "frames"
+    step = "dispatch"
     kind: Literal["pack_ready"] = "pack_ready"
     frames: FrameRange
     offsets: Annotated[tuple[Index, ...], Field(min_length=2, max_length=65)]
@@ -96,6 +100,7 @@ class ItemFailed(_RunMessage):
     """A message of this run was dead-lettered: the notice that wakes the dispatcher."""
 
     queue = "frames"
+    step = "fail"
     kind: Literal["item_failed"] = "item_failed"
     source: Literal["triggers", "splits", "frames", "batches", "events", "scored"]
     """The queue of the message."""
@@ -115,6 +120,7 @@ class BatchReady(_SegmentMessage):
     """Work for the scorer: score these frames, which are a range of bytes of a pack."""
 
     queue = "batches"
+    step = "score"
     kind: Literal["batch_ready"] = "batch_ready"
     frames: PackRange
     pack: PackRange
@@ -138,6 +144,7 @@ class BatchScored(_SegmentMessage):
 
     queue = "events"
     former_queue = "scored"
+    step = "complete"
     kind: Literal["batch_scored"] = "batch_scored"
     frames: PackRange
 
@@ -149,6 +156,7 @@ class SegmentScored(_ChunkMessage):
     """Work for the stitcher: all batches of a chunk of a segment are scored, so encode it."""
 
     queue = "scored"
+    step = "encode"
     kind: Literal["segment_scored"] = "segment_scored"
 
 
@@ -157,6 +165,7 @@ class SegmentEncoded(_ChunkMessage):
 
     queue = "events"
     former_queue = "scored"
+    step = "complete"
     kind: Literal["segment_encoded"] = "segment_encoded"
 
 
@@ -164,6 +173,7 @@ class RunEncoded(_RunMessage):
     """Work for the stitcher: all chunks of a run are encoded, so join them."""
 
     queue = "scored"
+    step = "join"
     kind: Literal["run_encoded"] = "run_encoded"
 
 

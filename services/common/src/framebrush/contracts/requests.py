@@ -171,6 +171,7 @@ class TriggerMember(Model):
 class Trigger(Model):
     """One message of the triggers queue: a request, an event that is none of ours, or an array of triggers."""
 
+    step: ClassVar[str] = "plan"
     requests: Annotated[tuple[RunRequest, ...], Field(max_length=1)] = ()
     """The request. There is none if the event is about another container, or comes too early."""
     members: tuple[TriggerMember, ...] = ()

@@ -66,6 +66,7 @@ class LearnRequest(Document):
     """A request to learn to paint like a picture."""
 
     queue: ClassVar[str] = "learnings"
+    step: ClassVar[str] = "learn"
     unknown_fields: ClassVar[UnknownFields] = "forbid"
     run_id: ClassVar[None] = None
     kind: Literal["learn_request"] = "learn_request"
@@ -100,6 +101,7 @@ class LearningTurn(Document):
     """Work for the learner: go on with a job for some minutes. The next turn is a message of its own."""
 
     queue: ClassVar[str] = "learnings"
+    step: ClassVar[str] = "learn"
     run_id: ClassVar[None] = None
     kind: Literal["learning_turn"] = "learning_turn"
     job: JobId

@@ -30,6 +30,7 @@ from .wire import DELIVERIES as DELIVERIES
 from .wire import GENERATION as GENERATION
 from .wire import RUN as RUN
 from .wire import body_of as body_of
+from .wire import context_of as context_of
 from .wire import derived_id as derived_id
 from .wire import failure_notice as failure_notice
 from .wire import number_property as number_property

@@ -14,6 +14,7 @@ from framebrush.contracts import Message
 from framebrush.messaging.client import translated
 from framebrush.messaging.link import SendingLink
 from framebrush.messaging.wire import ATTEMPTS, COPIES, DELIVERIES, RUN, body_of, derived_id, number_property, text_of
+from framebrush.tracing import carried
 
 
 class MessageSender:
@@ -117,7 +118,7 @@ class MessageSender:
 
 
 def _wire(message: Message) -> ServiceBusMessage:
-    properties: dict[str | bytes, object] = {RUN: message.run_id} if message.run_id else {}
+    properties = carried() | ({RUN: message.run_id} if message.run_id else {})
     return ServiceBusMessage(
         message.encode(),
         message_id=message.message_id,

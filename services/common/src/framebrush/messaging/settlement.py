@@ -15,6 +15,7 @@ from framebrush.messaging.retry import Complete, DeadLetter, Decision, HandBack,
 from framebrush.messaging.sender import MessageSender
 from framebrush.messaging.wire import ATTEMPTS, DELIVERIES, failure_notice, number_property
 from framebrush.steps import summary
+from framebrush.tracing import record
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +126,9 @@ class Settlement:
         _seconds.labels(self.queue).observe(seconds)
         _last.labels(self.queue).set_to_current_time()
         data = {"queue": self.queue, "outcome": outcome, "attempt": self.attempt, "seconds": round(seconds, 3)}
-        data |= {"message_id": self.received.message_id, **summary()}
+        data |= {"message_id": self.received.message_id, "delivery": self.deliveries + 1, **summary()}
         failure = [] if error is None else [f"{type(error).__name__}: {error}".removesuffix(": ")]
+        data |= record(data, "; ".join(failure) or None)
         expected = error is None or isinstance(error, FramebrushError | Interrupt)
         log.log(
             logging.INFO if outcome == OUTCOMES[Complete] else logging.WARNING,

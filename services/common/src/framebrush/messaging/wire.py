@@ -27,6 +27,9 @@ GENERATION = "framebrush-generation"
 """The property that tells how often a run had been reopened when its dead letter was sent again. The body of such a
 message has an older number."""
 
+TRACE = ("traceparent", "tracestate")
+"""The properties with the span that sent a message, in the format of W3C's Trace Context."""
+
 LONGEST_ID = 128
 """The number of characters that Service Bus accepts in a message id."""
 
@@ -54,6 +57,12 @@ def body_of(received: ServiceBusReceivedMessage) -> bytes:
     if received.body_type is AmqpMessageBodyType.DATA:
         return b"".join(body)
     return body if isinstance(body, bytes) else str(received).encode()  # A string arrives as bytes, too.
+
+
+def context_of(received: ServiceBusReceivedMessage) -> dict[str, str]:
+    """Return the properties with the span that sent a message. Those that are no text are left out."""
+    found = {text_of(key): text_of(value) for key, value in (received.application_properties or {}).items()}
+    return {name: value for name in TRACE if isinstance(value := found.get(name), str)}
 
 
 def failure_notice(

@@ -15,7 +15,7 @@ from prometheus_client import Gauge, Histogram
 from framebrush.contracts import FLOW, FrameRange, Incoming, Message, decode, find_run_id
 from framebrush.errors import Interrupt, LockLost, Unfit
 from framebrush.messaging.client import connect, translated
-from framebrush.messaging.context import bind_run, run_context
+from framebrush.messaging.context import run_context
 from framebrush.messaging.heartbeat import Heartbeat
 from framebrush.messaging.locks import LockKeeper
 from framebrush.messaging.retry import RetryPolicy, check_deliveries, decide
@@ -23,8 +23,9 @@ from framebrush.messaging.sender import MessageSender
 from framebrush.messaging.settings import WorkerSettings
 from framebrush.messaging.settlement import Settlement, export_zeros
 from framebrush.messaging.transport import ANSWER
-from framebrush.messaging.wire import body_of
+from framebrush.messaging.wire import body_of, context_of
 from framebrush.steps import collected, describe, timed
+from framebrush.tracing import message_span
 
 log = logging.getLogger(__name__)
 
@@ -212,14 +213,21 @@ class _Slot(threading.Thread):
     ) -> bool:
         """Handle and settle a message; return whether the sender's connections may be broken now."""
         queue, settlement = self.consumer.queue, Settlement(self.consumer.queue, received)
+        body = body_of(received)
+        run_id = find_run_id(body)
         if received.enqueued_time_utc is not None:  # This is the broker's clock, which may differ from ours.
             waited = max(0.0, (datetime.now(UTC) - received.enqueued_time_utc).total_seconds())
             _wait.labels(queue).observe(waited)
         else:
             waited = None
-        with run_context(None), collected(), _in_progress.labels(queue).track_inprogress():
+        with (
+            run_context(run_id),
+            collected(),
+            message_span(queue, str(received.message_id or ""), run_id, context_of(received)),
+            _in_progress.labels(queue).track_inprogress(),
+        ):
             describe(waited=None if waited is None else round(waited, 3))
-            error = self._handle(receiver, sender, received, settlement.deliveries)
+            error = self._handle(receiver, sender, received, body, settlement.deliveries)
             if isinstance(error, Unfit):
                 self._worker.mark_unfit(str(error))
             decision = decide(error, settlement.attempt, self._policy, random.random())  # noqa: S311 - jitter
@@ -231,16 +239,21 @@ class _Slot(threading.Thread):
         return interrupted
 
     def _handle(
-        self, receiver: ServiceBusReceiver, sender: MessageSender, received: ServiceBusReceivedMessage, deliveries: int
+        self,
+        receiver: ServiceBusReceiver,
+        sender: MessageSender,
+        received: ServiceBusReceivedMessage,
+        body: bytes,
+        deliveries: int,
     ) -> BaseException | None:
         """Do the work of a message. Return the error that kept it from its end, None if it came to its end."""
-        body, done = body_of(received), False
+        done = False
         try:
             with self._locks.hold(receiver, received):  # type: ignore[arg-type]  # its timeout has no None
-                bind_run(find_run_id(body))
                 check_deliveries(deliveries, self._policy)
                 message = decode(self.consumer.queue, body, input_container=self._settings.input_container)
-                describe(kind=getattr(message, "kind", None), segment=getattr(message, "segment", None))
+                describe(step=message.step, kind=getattr(message, "kind", None))
+                describe(segment=getattr(message, "segment", None))
                 describe(chunk=getattr(message, "chunk", None) or None)
                 if isinstance(frames := getattr(message, "frames", None), FrameRange):
                     describe(first_frame=frames.first, frames=frames.count)

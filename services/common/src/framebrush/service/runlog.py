@@ -1,5 +1,7 @@
 """Copies the log lines of runs to storage, where they are when pods are gone: ``RUN/SERVICE-POD.jsonl``.
 
+A blob takes 50,000 appends, which are three days of one pod's work on one run; then comes ``RUN/SERVICE-POD.1.jsonl``.
+
 Storage is never waited for: lines are buffered and appended by a thread of their own, some seconds later. While storage
 is away or slow they wait. Once the buffer is full, further lines are lost and counted. Standard output has all of them.
 """
@@ -13,14 +15,14 @@ from collections.abc import Mapping
 from prometheus_client import Counter
 
 from framebrush.contracts import BlobRef
-from framebrush.errors import BlobNotFound, Unavailable
+from framebrush.errors import BlobNotFound, Conflict, Unavailable
 from framebrush.messaging import current_run
 from framebrush.storage import Store
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 5.0
-"""The seconds between two appends. A blob takes 50,000 of them: three days of one pod's work on one run."""
+"""The seconds between two appends to a blob."""
 MOST = 2 * 2**20
 """The bytes of lines that wait at most. An append takes 4 MiB."""
 LAST = 5.0
@@ -29,9 +31,9 @@ LAST = 5.0
 _lost = Counter("framebrush_log_lines_lost_total", "Lines of runs' logs that were not copied to storage.")
 
 
-def log_name(run_id: str, service: str, pod: str) -> str:
-    """Return the name of the blob with the lines that a pod wrote for a run."""
-    return f"{run_id}/{service}-{pod}.jsonl"
+def log_name(run_id: str, service: str, pod: str, part: int) -> str:
+    """Return the name of the blob with the lines that a pod wrote for a run; ``part`` counts the blobs before it."""
+    return f"{run_id}/{service}-{pod}{f'.{part}' if part else ''}.jsonl"
 
 
 class RunLog(logging.Handler):
@@ -40,7 +42,7 @@ class RunLog(logging.Handler):
     def __init__(self, service: str, store: Store, container: str) -> None:
         super().__init__()
         self._service, self._store, self._container = service, store, container
-        self._pod = os.uname().nodename
+        self._pod, self._part = os.uname().nodename, 0
         self._waiting, self._size, self._guard = defaultdict[str, list[bytes]](list), 0, threading.Lock()
         self._ends, self._refused = threading.Event(), ""
         self._thread = threading.Thread(target=self._run, name="run logs", daemon=True)
@@ -78,12 +80,16 @@ class RunLog(logging.Handler):
 
     def _append(self, lines: Mapping[str, list[bytes]]) -> None:
         for run_id, waiting in lines.items():
-            ref = BlobRef(container=self._container, name=log_name(run_id, self._service, self._pod))
+            name = log_name(run_id, self._service, self._pod, self._part)
+            ref = BlobRef(container=self._container, name=name)
             try:
                 self._store.append(ref, b"".join(waiting))
                 self._refused = ""
             except BlobNotFound as error:
                 self._lose(waiting, f"{error}: `framebrush setup` creates it")
+            except Conflict as error:
+                self._part += 1
+                self._keep(run_id, waiting, str(error))
             except Unavailable as error:  # The append may have happened. Readers see to lines that are there twice.
                 self._keep(run_id, waiting, str(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, the work goes on

@@ -18,6 +18,7 @@ from framebrush.service.runlog import RunLog
 from framebrush.service.settings import Settings
 from framebrush.service.telemetry import configure_logging
 from framebrush.storage import Store
+from framebrush.tracing import start_tracing
 
 S = TypeVar("S", bound=Settings)
 log = logging.getLogger(__name__)
@@ -125,6 +126,7 @@ def run_service(
 
     server = serve_health(settings.http_host, settings.http_port, live=worker.live, ready=ready)
     worker.connect()
+    stop_tracing = start_tracing(name)
     from framebrush.storage import AzureBlobs  # It takes half a second to import; the worker connects meanwhile.
 
     store = AzureBlobs(settings)
@@ -134,9 +136,7 @@ def run_service(
         handler.load(lambda: make(settings, store))
     except FramebrushError as error:
         raise SystemExit(f"cannot start: {error}") from None
-    copied = RunLog(name, store, settings.logs_container)
-    copied.setFormatter(logging.getLogger().handlers[0].formatter)
-    logging.getLogger().addHandler(copied)
+    copied = _copy_logs(name, settings, store) if settings.run_logs else None
     loaded.set()
     worker.start()
     threads = list(background(settings, store, handler))
@@ -148,8 +148,10 @@ def run_service(
     for thread in threads:
         thread.stop()
     drained = worker.drain()
-    logging.getLogger().removeHandler(copied)
-    copied.close()
+    stop_tracing()
+    if copied is not None:
+        logging.getLogger().removeHandler(copied)
+        copied.close()
     _linger(server, worker.last_settled, settings.metrics_linger)
     server.shutdown()
     log.info("ended" if drained else "ended with a handler still at work")
@@ -159,6 +161,14 @@ def run_service(
     if not drained:
         logging.shutdown()
         raise SystemExit(1)
+
+
+def _copy_logs(name: str, settings: Settings, store: Store) -> RunLog:
+    """Copy the log lines of runs to storage from now on, as they are on standard output."""
+    copied, log = RunLog(name, store, settings.logs_container), logging.getLogger()
+    copied.setFormatter(log.handlers[0].formatter)
+    log.addHandler(copied)
+    return copied
 
 
 def _check_storage(store: Store) -> None:

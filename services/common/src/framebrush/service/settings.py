@@ -22,5 +22,7 @@ class Settings(StorageSettings, WorkerSettings):
     """The address of /metrics, /livez and /readyz."""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     """The port of /metrics, /livez and /readyz; 0 picks a free one."""
+    run_logs: bool = True
+    """Whether the log lines of runs are copied to the logs container."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     """The lowest level that is logged: DEBUG, INFO, WARNING or ERROR."""

@@ -104,6 +104,10 @@ class AzureBlobs:
                 with suppress(ResourceExistsError):  # Another process was faster.
                     client.create_append_blob(match_condition=MatchConditions.IfMissing)
                 client.append_block(data)
+            except HttpResponseError as error:
+                if getattr(error, "error_code", None) == "BlockCountExceedsLimit":
+                    raise Conflict(f"{ref}: takes no more") from error
+                raise
         _written.inc(len(data))
 
     def stat(self, ref: BlobRef) -> BlobInfo:
