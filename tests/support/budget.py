@@ -135,6 +135,7 @@ class Budget:
     def __init__(
         self, frames: int, *, run_id: str = "film", store: CountingStore | None = None,
         order: Callable[[int], int] = lambda count: 0, segment: int | None = 120,
+        window: int | None = None,
     ) -> None:  # fmt: skip
         self.store, self.frames, self.run_id, self.order = store or CountingStore(), frames, run_id, order
         self.runs, self.messages = Runs(self.store, "work"), 0
@@ -149,13 +150,13 @@ class Budget:
             "batches": Scorer(self.store, ScorerSettings(**CONNECTIONS)),
             "scored": stitch,
         }
-        manifest = self._plan(segment or frames)
+        manifest = self._plan(segment or frames, window)
         self.waiting = deque[Message](
-            SegmentPlanned(run_id=run_id, segment=number) for number in range(len(manifest.segments))
+            SegmentPlanned(run_id=run_id, segment=number) for number in manifest.first_segments
         )
         self.sent = {message.message_id for message in self.waiting}
 
-    def _plan(self, segment: int) -> Manifest:
+    def _plan(self, segment: int, window: int | None) -> Manifest:
         now, source = datetime.now(UTC), BlobRef(container="input", name="film.mp4")
         status = Status(
             run_id=self.run_id, state=State.RUNNING, created=now, updated=now, input=source, model="identity",
@@ -174,6 +175,7 @@ class Budget:
                 "output": BlobRef(container="output", name=f"{self.run_id}.mp4"),
                 "batch_frames": batch,
                 "pack_frames": pack,
+                "window": window,
                 "chunk_frames": chunk_size(250, pack) if segment > 250 else None,
                 "segments": tuple(
                     Segment(start=TICKS * first, end=TICKS * min(first + segment, self.frames), frames=count)
@@ -191,13 +193,17 @@ class Budget:
         """Handle one message, over the wire format."""
         self.waiting.rotate(-self.order(len(self.waiting)))
         message = self.waiting.popleft()
+        self.handle(message)
+        return message
+
+    def handle(self, message: Message) -> None:
+        """Handle a message; those that follow wait."""
         self.messages += 1
         received = decode(message.queue, message.encode(), input_container="input")
         for outgoing in self.handlers[message.queue](received):
             if outgoing.message_id not in self.sent:
                 self.sent.add(outgoing.message_id)
                 self.waiting.append(outgoing)
-        return message
 
     def run(self) -> dict[str, float]:
         """Handle all messages; the requests and messages per 1,000 frames."""

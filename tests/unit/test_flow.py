@@ -9,7 +9,7 @@ from framebrush.contracts import FLOW, BatchScored, RunEncoded, SegmentEncoded, 
 
 
 def test_the_table_says_where_messages_go(clip: Path) -> None:
-    pipeline = Pipeline(segment_frames=10)
+    pipeline = Pipeline(segment_frames=10, run_window=20)
     pipeline.submit(pipeline.put("clip.mp4", clip.read_bytes()))
     assert pipeline.run().state is State.SUCCEEDED
     assert pipeline.routes == {

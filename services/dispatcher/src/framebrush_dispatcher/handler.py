@@ -1,4 +1,4 @@
-"""The dispatcher's steps: hand out a pack, notice what is complete, deal with what failed.
+"""The dispatcher's steps: hand out a pack, notice what is complete, hand out what follows, deal with what failed.
 
 The blobs that exist tell what is complete. Two dispatchers may notice the same thing at the same time. Both then send a
 message with the same id, of which the broker keeps one. If it kept both, the second one would find its work done.
@@ -21,6 +21,7 @@ from framebrush.contracts import (
     PackReady,
     RunEncoded,
     SegmentEncoded,
+    SegmentPlanned,
     SegmentScored,
     State,
     Status,
@@ -73,12 +74,16 @@ class Dispatcher:
             yield batch
             frames_out.inc(batch.frames.count)
 
-    def _batch_scored(self, event: BatchScored) -> Iterator[SegmentScored]:
+    def _batch_scored(self, event: BatchScored) -> Iterator[SegmentScored | SegmentPlanned]:
         if not self._runs.active(event.run_id):
             return
-        chunk = self._runs.manifest(event.run_id).chunk_at(event.segment, event.frames.first)
+        manifest = self._runs.manifest(event.run_id)
+        chunk = manifest.chunk_at(event.segment, event.frames.first)
         if self._completion.scored(event.run_id, event.segment, chunk):
             yield SegmentScored(run_id=event.run_id, generation=event.generation, segment=event.segment, chunk=chunk)
+            following = manifest.segment_after(event.segment, chunk)
+            if following is not None:
+                yield SegmentPlanned(run_id=event.run_id, generation=event.generation, segment=following)
 
     def _segment_encoded(self, event: SegmentEncoded) -> Iterator[RunEncoded]:
         if self._runs.active(event.run_id) and self._completion.encoded(event.run_id):

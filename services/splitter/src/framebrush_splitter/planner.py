@@ -1,6 +1,7 @@
 """Planning a run: who has its id, what is in its film, and which segments are to be decoded."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -114,7 +115,7 @@ class Planner:
         generation = self._runs.update(run_id, planned).generation
         describe(frames=manifest.frames, model=", ".join(each.model for each in manifest.renditions))
         log.info("planned", extra={"data": {"frames": manifest.frames, "segments": len(manifest.segments)}})
-        for segment in range(len(manifest.segments)):
+        for segment in manifest.first_segments:
             yield SegmentPlanned(run_id=run_id, segment=segment, generation=generation)
         if source is not None and source.etag != manifest.source.etag:
             raise _exists(run_id)  # once the run goes on: this may be its own request, which comes again
@@ -209,7 +210,10 @@ class Planner:
         _check_plan(manifest, wanted, request, source, settings.output_container)
         _check_cost(manifest, settings.max_run_pixels)
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
-        made = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
+        made: dict[str, object] = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
+        window = window_of(manifest, settings.run_window)
+        if window is not None:
+            made |= {"window": window, "version": 4}
         manifest = manifest.model_copy(update=made)
         write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
         return self._runs.manifest(run_id)
@@ -230,6 +234,16 @@ def _check_plan(
     names = output_names(request, models, suffix, container) if suffix in FORMATS else []
     if (planned, outputs) != (expected, names) or manifest.options.style_images != options.style_images:
         raise InvalidVideo(f"{request.input}: the decoder does not make sense")
+
+
+def window_of(manifest: Manifest, frames: int) -> int | None:
+    """Return how many segments of a run are in work at a time, which have so many frames on average, or more.
+
+    Two is the least, so that a splitter can decode one while scorers paint another. None means all of them.
+    """
+    count = len(manifest.segments)
+    window = max(2, math.ceil(frames * count / manifest.frames))
+    return window if window < count else None
 
 
 def _check_cost(manifest: Manifest, most: int) -> None:

@@ -37,7 +37,7 @@ FLOW = {
     "splits": Step("splitter", sends=("frames",)),
     "frames": Step("dispatcher", sends=("batches",)),
     "batches": Step("scorer", sends=("events",)),
-    "events": Step("dispatcher", sends=("scored",)),
+    "events": Step("dispatcher", sends=("scored", "splits")),
     "scored": Step("stitcher", sends=("events",)),
     "learnings": Step("learner", sends=("learnings",), slots=1),
 }

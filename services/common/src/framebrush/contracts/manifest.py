@@ -80,9 +80,9 @@ class Manifest(Document):
     """The plan of a run. It is written once, and every stage reads it."""
 
     version: Literal[1, 2, 3, 4] = 1  # type: ignore[assignment]  # wider than the base's
-    """It is 2 where times are moved, 3 where a segment has several chunks, and 4 where sound is converted: a reader of
-    an earlier release would leave times as they are, encode a segment whole, or leave the sound out, and must refuse.
-    """
+    """It is 2 where times are moved, 3 where a segment has several chunks, and 4 where sound is converted or where not
+    all segments are handed out at once. A reader of an earlier release would leave times as they are, encode a segment
+    whole, leave the sound out, or never hand out the rest, and must refuse."""
 
     run_id: RunId
     created: datetime
@@ -105,6 +105,9 @@ class Manifest(Document):
     segments: Annotated[tuple[Segment, ...], Field(min_length=1)]
     chunk_frames: Annotated[Count | None, Field(exclude_if=lambda frames: frames is None)] = None
     """The number of frames of a chunk, which is encoded by itself. It is None where each segment is one chunk."""
+    window: Annotated[Count | None, Field(exclude_if=lambda window: window is None)] = None
+    """The number of segments that are in work at a time. When the last chunk of a segment is scored, the segment so
+    many places behind it is handed out. It is None where all segments are handed out at once."""
     style: Annotated[PictureStyle | None, Field(exclude_if=lambda style: style is None)] = None
     """What the model ``picture`` paints like. It is None in a run without style pictures."""
     shifts: Annotated[tuple[Shift, ...], Field(exclude_if=lambda shifts: not shifts)] = ()
@@ -128,6 +131,22 @@ class Manifest(Document):
         if number >= len(self.segments):
             raise InvalidMessage(f"segment: run {self.run_id} has {len(self.segments)}, numbered from 0, not {number}")
         return self.segments[number]
+
+    @property
+    def first_segments(self) -> range:
+        """Return the numbers of the segments that are handed out when the run is planned."""
+        return range(min(len(self.segments), self.window or len(self.segments)))
+
+    def segment_after(self, segment: int, chunk: int) -> int | None:
+        """Return the segment to hand out once a chunk is scored; None if nothing follows from it.
+
+        Raises:
+            InvalidMessage: The run has no such segment.
+        """
+        if self.window is None or chunk + 1 < self.chunk_count(segment):
+            return None
+        following = segment + self.window
+        return following if following < len(self.segments) else None
 
     def chunk_count(self, segment: int) -> int:
         """Return the number of chunks of a segment: the last one has half as many frames as others, up to 1.5 times.
