@@ -14,7 +14,7 @@ VIDEO ?= $(CLIP)
 STYLE ?= starry
 STYLE_IMAGE ?=
 SUITE ?= all
-TESTS ?= tests/unit tests/contract tests/integration tests/chart tests/monitoring tests/chaos
+TESTS ?= tests/unit tests/contract tests/integration tests/chart tests/monitoring tests/provisioning tests/chaos
 WORKERS ?= 3
 SEEDS ?= 200
 SEED ?=
@@ -99,7 +99,7 @@ format: .venv/.stamp ## Format the code and sort imports.
 	@$(BIN)/ruff format
 
 chart: .venv/.stamp ## Make the tables in the chart's README and the rendered examples; needs helm.
-	@$(BIN)/python tests/chart/generate.py
+	@PYTHONPATH=tests $(BIN)/python -m chart.generate
 
 dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
 	@$(BIN)/python tests/tools/dashboards.py
@@ -165,7 +165,7 @@ check:
 	@python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # The interpreter that has been checked, with its headers: python-qpid-proton is compiled against it.
-.venv/.stamp: uv.lock pyproject.toml $(wildcard services/*/pyproject.toml tests/*/pyproject.toml) | check $(UV)
+.venv/.stamp: uv.lock pyproject.toml $(wildcard services/*/pyproject.toml tests/*/pyproject.toml k8s/*/pyproject.toml) | check $(UV)
 	@"$(UV)" sync --locked --all-packages --python "$$(command -v python3)" --no-python-downloads
 	@touch $@
 

@@ -4,10 +4,17 @@ from typing import Any
 
 from chart.rendered import CLIENT
 
+
+def digest(letter: str) -> str:
+    """An image's digest."""
+    return f"sha256:{64 * letter}"
+
+
 KEYS = {"auth.mode": "connectionString", "auth.connectionString.existingSecret": "keys"}
 """Connection strings in a Secret that is there."""
 GIVEN = {"auth.mode": "connectionString", "auth.connectionString.storage": "S", "auth.connectionString.serviceBus": "B"}
 """Connection strings in values."""
+SECURE = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 EVERYTHING: dict[str, Any] = {
     "setup.enabled": True,
     "setup.serviceAccount.annotations": {"a/b": "c"},
@@ -15,6 +22,14 @@ EVERYTHING: dict[str, Any] = {
     "image.pullSecrets": ["pull"],
     "auth.workloadIdentity.tenantId": CLIENT,
     "auth.workloadIdentity.keda": {"identityId": CLIENT, "tenantId": CLIENT},
+    "image.digests": {"scorer": digest("a"), "splitter": digest("b")},
+    "defaults.initContainers": [{"name": "fetch", "image": "fetch:1", "securityContext": SECURE}],
+    "defaults.volumes": [{"name": "more", "emptyDir": {}}],
+    "defaults.volumeMounts": [{"name": "more", "mountPath": "/more"}],
+    "extraManifests": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-a"}, "data": {"b": "c"}},
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: text}\n",
+    ],
     "styles.volume": {"persistentVolumeClaim": {"claimName": "styles", "readOnly": True}},
     "defaults.env": [{"name": "A", "value": "b"}],
     "defaults.podAnnotations": {"a": "b"},
@@ -29,6 +44,7 @@ EVERYTHING: dict[str, Any] = {
     "defaults.scaling.annotations": {"autoscaling.keda.sh/paused": "false"},
     "defaults.scaling.useCachedMetrics": True,
     "defaults.tmp.volume": {"emptyDir": {"medium": "Memory"}},
+    "monitoring.podMonitor.enabled": True,
     "networkPolicy.metricsFrom": [{"namespaceSelector": {}}],
     "tracing.endpoint": "http://collector.monitoring:4318",
     "networkPolicy.tracesTo": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],

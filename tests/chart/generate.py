@@ -1,4 +1,4 @@
-"""What is made from the chart and kept beside it: README's tables and rendered examples.
+"""What is made from the chart and kept beside it: README's tables, rendered examples, alerts for Azure.
 
     make chart
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from chart import rulegroups
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/framebrush"
@@ -199,12 +200,18 @@ def readme() -> str:
     return text
 
 
+def rule_groups() -> str:
+    """The alerts for Azure's managed Prometheus."""
+    return rulegroups.template((CHART / "alerts/rules.yaml").read_text(), values()["monitoring"]["rules"]["runbook"])
+
+
 def main() -> None:
     """Write everything."""
     (CHART / "examples").mkdir(exist_ok=True)
     for name in EXAMPLES:
         (CHART / "examples" / f"{name}.yaml").write_text(example(name))
     (CHART / "README.md").write_text(readme())
+    (CHART / "alerts/azure.json").write_text(rule_groups())
 
 
 if __name__ == "__main__":

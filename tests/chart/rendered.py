@@ -13,6 +13,7 @@ MINIMUM = {
     "azure.serviceBusNamespace": "contoso",
     "azure.storageAccount": "contosoframes",
     "auth.workloadIdentity.clientId": CLIENT,
+    "auth.workloadIdentity.keda.identityId": CLIENT,
 }
 """What an installation in Azure must say."""
 STAGES = ("splitter", "dispatcher", "scorer", "stitcher", "learner")

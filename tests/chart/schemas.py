@@ -4,7 +4,8 @@
 
 KEDA's are made of the custom resource definitions in its release manifest, which ``KEDA_MANIFEST`` names or
 https://github.com/kedacore/keda/releases has. Kubernetes' are those of the kinds that the chart makes, from its OpenAPI
-as the package kubernetes-validate carries it. Unknown fields are refused, and what is only prose is left out.
+as the package kubernetes-validate carries it. The PodMonitor's is our own. Unknown
+fields are refused, and what is only prose is left out.
 """
 
 import json
@@ -24,6 +25,37 @@ NATIVE = (
     "pod-v1", "poddisruptionbudget-policy-v1", "secret-v1", "service-v1", "serviceaccount-v1",
 )  # fmt: skip
 KEDA = {"ScaledObject", "TriggerAuthentication"}
+TEXT, LABELS = {"type": "string"}, {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+def closed(*required: str, **properties: Any) -> dict[str, Any]:
+    """A schema of an object that has these properties and no others."""
+    needed = {"required": [*required]} if required else {}  # an empty list is none for kubeconform
+    return {"type": "object", "properties": properties, "additionalProperties": False} | needed
+
+
+POD_MONITOR = closed(
+    "apiVersion", "kind", "metadata", "spec",
+    apiVersion={"enum": ["monitoring.coreos.com/v1", "azmonitoring.coreos.com/v1"]},
+    kind={"enum": ["PodMonitor"]},
+    metadata={"type": "object"},
+    spec=closed(
+        "selector", "podMetricsEndpoints",
+        jobLabel=TEXT,
+        namespaceSelector=closed(matchNames={"type": "array", "items": TEXT}, any={"type": "boolean"}),
+        selector=closed(matchLabels=LABELS),
+        podMetricsEndpoints={"type": "array", "items": closed(
+            port=TEXT, targetPort={"type": ["string", "integer"]}, path=TEXT,
+            interval={"type": "string", "pattern": "^[0-9]+(ms|s|m)$"},
+            relabelings={"type": "array", "items": closed(
+                sourceLabels={"type": "array", "items": TEXT}, targetLabel=TEXT,
+                regex=TEXT, replacement=TEXT, action=TEXT,
+            )},
+        )},
+    ),
+)  # fmt: skip
+"""The part of a PodMonitor that the chart uses, written from the Prometheus Operator's API reference. Azure's is the
+same but for its group."""
 
 
 def keda_schemas(manifest: str) -> dict[str, Any]:
@@ -111,7 +143,8 @@ def main(manifest: str) -> None:
     assert package and package.origin, "install kubernetes-validate"
     folder = Path(package.origin).parent / "kubernetes-json-schema" / f"v{KUBERNETES}-local-strict"
     SCHEMAS.mkdir(exist_ok=True)
-    for name, schema in (native_schemas(folder) | keda_schemas(Path(manifest).read_text())).items():
+    own = {"podmonitor_v1.json": POD_MONITOR}
+    for name, schema in (native_schemas(folder) | keda_schemas(Path(manifest).read_text()) | own).items():
         (SCHEMAS / name).write_text(text(schema))
 
 

@@ -30,13 +30,15 @@ def test_keyless() -> None:
     environment = found.environment("framebrush-splitter")
     assert environment["FRAMEBRUSH_SERVICEBUS_NAMESPACE"] == "contoso.servicebus.windows.net"
     assert environment["FRAMEBRUSH_STORAGE_ACCOUNT_URL"] == "https://contosoframes.blob.core.windows.net"
-    assert keda(found) == {"podIdentity": {"provider": "azure-workload"}}
+    assert keda(found) == {"podIdentity": {"provider": "azure-workload", "identityId": CLIENT}}
     for name in found.of("ScaledObject"):
         for metadata in found.triggers(name).values():
             assert (metadata["namespace"], metadata["cloud"]) == ("contoso", "AzurePublicCloud")
 
 
 def test_keda_may_have_another_identity() -> None:
+    annotated = {"auth.workloadIdentity.keda": {"annotated": True, "identityId": ""}}
+    assert keda(render("", annotated)) == {"podIdentity": {"provider": "azure-workload"}}
     found = render("", {"auth.workloadIdentity.keda": {"identityId": CLIENT, "tenantId": CLIENT}})
     expected = {"provider": "azure-workload", "identityId": CLIENT, "identityTenantId": CLIENT}
     assert keda(found) == {"podIdentity": expected}

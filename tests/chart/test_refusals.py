@@ -45,6 +45,12 @@ REFUSED: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"auth.workloadIdentity.clientId": ""},
         ["no client id", "auth.workloadIdentity.clientId", "az identity show", "auth.mode=connectionString"],
     ),
+    "no identity of KEDA": (
+        {"auth.workloadIdentity.keda.identityId": ""},
+        ["auth.workloadIdentity.keda.identityId is empty", "KEDA add-on", "keda.annotated=true"],
+    ),
+    "digest that is none": ({"image.digests": {"scorer": "latest"}}, ["/image/digests/scorer", "sha256"]),
+    "digest of no image": ({"image.digests": {"painter": "sha256:0"}}, ["/image/digests", "painter"]),
     "no identity of the Job": (
         {"auth.workloadIdentity.clientId": "", "setup.enabled": True, "defaults.serviceAccount.create": False},
         ["no client id for the set-up Job", "setup.serviceAccount.clientId", "setup.enabled=false"],
@@ -112,6 +118,9 @@ def test_each_of_the_minimum_is_needed(missing: str) -> None:
 
 ALLOWED: dict[str, dict[str, Any]] = {
     "accounts made elsewhere": {"auth.workloadIdentity.clientId": "", "defaults.serviceAccount.create": False},
+    "KEDA with an identity of its own": {
+        "auth.workloadIdentity.keda.identityId": "", "auth.workloadIdentity.keda.annotated": True,
+    },
     "a service as another identity": {"services.stitcher.serviceAccount": {"name": "stitcher", "clientId": CLIENT}},
     "Job as an account that is there": {
         "setup.enabled": True, "setup.serviceAccount.create": False, "setup.serviceAccount.name": "framebrush",

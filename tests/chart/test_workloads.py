@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart.cases import CASES
+from chart.cases import CASES, digest
 from chart.generate import CHART, helm
 from chart.rendered import MINIMUM, STAGES, Manifests, assignments, render
 from hypothesis import given, settings
@@ -113,7 +113,7 @@ def test_several_pools_on_one_queue() -> None:
     v100 = container(found, "framebrush-scorer-v100")
     assert v100["image"] == "framebrush/scorer:1-cu126"
     assert v100["resources"] == {
-        "requests": {"cpu": "2", "memory": "2Gi"},
+        "requests": {"cpu": "2", "memory": "2Gi", "ephemeral-storage": "1Gi"},
         "limits": {"memory": "100Gi", "nvidia.com/gpu": 1},
     }
     assert found.environment("framebrush-scorer-v100")["FRAMEBRUSH_CONCURRENCY"] == "5"
@@ -277,13 +277,81 @@ def test_scrapes() -> None:
     )
     off = render("", {"monitoring.scrapeAnnotations": False, "monitoring.podMonitor.enabled": True})
     assert "prometheus.io" not in off.text
-    [monitor] = off.of("PodMonitor").values()
+    monitors = off.of("PodMonitor")
+    monitor = monitors.pop("framebrush")
     labels = off.pod("framebrush-scorer-default")["metadata"]["labels"]
     assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert labels[monitor["spec"]["jobLabel"]] == "framebrush"
     assert monitor["spec"]["podMetricsEndpoints"][0]["port"] in {
         each["name"] for each in container(off, "framebrush-scorer-default")["ports"]
     }
+
+    assert monitors["framebrush-keda"]["spec"]["namespaceSelector"] == {"matchNames": ["keda"]}
+
+
+def test_managed_prometheus_reads_monitors_of_its_own_kind() -> None:
+    found = render("aks")
+    monitors = found.of("PodMonitor")
+    assert {each["apiVersion"] for each in monitors.values()} == {"azmonitoring.coreos.com/v1"}
+    assert monitors["framebrush-keda"]["spec"]["namespaceSelector"] == {"matchNames": ["kube-system"]}
+    alone = render("aks", {"monitoring.podMonitor.keda.enabled": False})
+    assert alone.of("PodMonitor").keys() == {"framebrush"}
+
+
+def test_images_by_digest() -> None:
+    digests = {"scorer": digest("a"), "dispatcher": digest("b")}
+    pools = {"default": {}, "own": {"image": {"tag": "cu126"}}, "same": {"image": {"digest": digest("c")}}}
+    found = render("", {"image.digests": digests, "services.scorer.pools": pools, "setup.enabled": True})
+    images = {
+        name: container(found, f"framebrush-{name}")["image"].removeprefix("framebrush/")
+        for name in ("scorer-default", "scorer-own", "scorer-same", "learner", "dispatcher", "setup", "splitter")
+    }
+    version = found.pod("framebrush-splitter")["metadata"]["labels"]["app.kubernetes.io/version"]
+    assert images == {
+        "scorer-default": f"scorer:{version}@{digest('a')}",
+        "scorer-own": "scorer:cu126",  # the digest is another image's
+        "scorer-same": f"scorer:{version}@{digest('c')}",
+        "learner": f"scorer:{version}@{digest('a')}",
+        "dispatcher": f"dispatcher:{version}@{digest('b')}",
+        "setup": f"dispatcher:{version}@{digest('b')}",
+        "splitter": f"splitter:{version}",
+    }
+
+
+def test_what_an_installation_adds() -> None:
+    found = render(*CASES["everything"])
+    pod = found.pod("framebrush-stitcher")["spec"]
+    assert pod["initContainers"][0]["name"] == "fetch"
+    assert {"name": "more", "emptyDir": {}} in pod["volumes"]
+    assert {"name": "more", "mountPath": "/more"} in pod["containers"][0]["volumeMounts"]
+    assert found.of("ConfigMap").keys() >= {"framebrush-a", "text"}, "manifests are templates, as maps and as text"
+
+
+def test_no_gpu_node_starts_for_the_first_pod_of_a_deployment() -> None:
+    found = render("aks")
+    for name, pod in found.pods():
+        gpu = "nvidia.com/gpu" in pod["spec"]["containers"][0].get("resources", {}).get("limits", {})
+        patience = pod["metadata"].get("annotations", {}).get("cluster-autoscaler.kubernetes.io/pod-scale-up-delay")
+        assert (patience == "30s") is gpu, name
+
+
+def test_a_cluster_without_keda_is_refused_where_one_answers() -> None:
+    real = ("--api-versions", "apiregistration.k8s.io/v1")
+    minimum = assignments(MINIMUM)
+    without = helm("template", *minimum, *real)
+    assert "has no KEDA" in without.stderr
+    assert "az aks update --enable-keda" in without.stderr
+    keda = ("--api-versions", "keda.sh/v1alpha1/ScaledObject")
+    assert helm("template", *minimum, *real, *keda).returncode == 0
+    monitored = helm("template", *minimum, *real, *keda, "--set", "monitoring.podMonitor.enabled=true")
+    assert "knows no PodMonitor of monitoring.coreos.com/v1" in monitored.stderr
+
+
+def test_alerts_link_to_the_runbook() -> None:
+    values = {"monitoring.rules": {"enabled": True, "runbook": "https://wiki.contoso.com/framebrush"}}
+    text = render("", values).text
+    assert "runbook: https://wiki.contoso.com/framebrush#framebrushnoconsumer" in text
+    assert "docs/runbook.md" not in text
 
 
 def test_rules_and_dashboards_are_those_of_the_chart() -> None:

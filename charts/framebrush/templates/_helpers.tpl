@@ -62,12 +62,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{- /* An image: (list $ NAME OVERRIDES); REGISTRY/REPOSITORY/NAME:TAG. */ -}}
+{{- /* An image: (list $ NAME OVERRIDES); REGISTRY/REPOSITORY/NAME:TAG, with a digest REGISTRY/REPOSITORY/NAME:TAG@DIGEST. */ -}}
 {{- define "framebrush.image" -}}
 {{- $root := index . 0 -}}
 {{- $image := mergeOverwrite (deepCopy $root.Values.image) (index . 2 | default dict) -}}
 {{- $path := compact (list $image.registry $image.repository ($image.name | default (index . 1))) | join "/" -}}
-{{- printf "%s:%s" $path ($image.tag | default $root.Chart.AppVersion) -}}
+{{- $digest := index $root.Values.image.digests ($image.name | default (index . 1)) | default "" -}}
+{{- $digest = $image.digest | default (ternary "" $digest (hasKey (index . 2 | default dict) "tag")) -}}
+{{- list (printf "%s:%s" $path ($image.tag | default $root.Chart.AppVersion)) $digest | compact | join "@" -}}
 {{- end }}
 
 {{- define "framebrush.pullSecrets" -}}

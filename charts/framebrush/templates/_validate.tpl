@@ -1,3 +1,10 @@
+{{- /*
+"true" where a cluster answers. `helm template` without one knows the kinds of Kubernetes itself, of which the
+aggregation layer's are none.
+*/ -}}
+{{- define "framebrush.real" -}}
+{{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" -}}true{{- end -}}
+{{- end }}
 {{- /* What the schema cannot say: each failure names the value and what to do about it. */ -}}
 {{- define "framebrush.validate" -}}
 {{- $local := .Values.local.enabled -}}
@@ -12,6 +19,17 @@
 {{- if not $account.clientId -}}
 {{- printf "no client id for service account %s: set auth.workloadIdentity.clientId to the managed identity's (az identity show --query clientId), or auth.mode=connectionString to use keys" $name | fail -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if not (or $local (include "framebrush.keyed" .) .Values.auth.workloadIdentity.keda.identityId .Values.auth.workloadIdentity.keda.annotated) -}}
+{{- fail "auth.workloadIdentity.keda.identityId is empty: set it to the client id of the identity by which KEDA reads the queues (az identity show --query clientId); with AKS' KEDA add-on nothing scales without it. If the service account of KEDA's operator is annotated with an identity of its own, set auth.workloadIdentity.keda.annotated=true instead" -}}
+{{- end -}}
+{{- if and (include "framebrush.real" .) (not (.Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject")) -}}
+{{- fail "this cluster has no KEDA, without which nothing scales: az aks update --enable-keda, or helm install keda kedacore/keda --namespace keda --create-namespace (2.17 or newer); then install again" -}}
+{{- end -}}
+{{- range $api := ternary (list .Values.monitoring.podMonitor.apiVersion) list (and .Values.monitoring.podMonitor.enabled (include "framebrush.real" . | eq "true")) -}}
+{{- if not ($.Capabilities.APIVersions.Has $api) -}}
+{{- printf "this cluster knows no PodMonitor of %s: enable managed Prometheus (azmonitoring.coreos.com/v1) or install the Prometheus Operator (monitoring.coreos.com/v1), or set monitoring.podMonitor.enabled=false" $api | fail -}}
 {{- end -}}
 {{- end -}}
 {{- if and (not $local) (include "framebrush.keyed" .) (not .Values.auth.connectionString.existingSecret) -}}

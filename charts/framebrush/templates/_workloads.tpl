@@ -96,7 +96,7 @@ terminationGracePeriod: {{ addf $grace .metricsLinger 15 | ceil | int64 }}
 FRAMEBRUSH_{{ $name | snakecase | upper }}: {{ include "framebrush.scalar" $value | quote }}
 {{- end }}
 {{- /* A pod that is given a GPU does not paint on the CPU if CUDA finds none: it does not start. */}}
-{{- if and (eq $workload.component "scorer") (hasKey (dig "limits" dict $workload.resources) "nvidia.com/gpu") (not (hasKey $workload.settings "device")) }}
+{{- if and (has $workload.component (list "scorer" "learner")) (hasKey (dig "limits" dict $workload.resources) "nvidia.com/gpu") (not (hasKey $workload.settings "device")) }}
 FRAMEBRUSH_DEVICE: cuda
 {{- end }}
 FRAMEBRUSH_CONCURRENCY: {{ include "framebrush.scalar" $workload.concurrency | quote }}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -9,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from framebrush.contracts import Catalogue
-from framebrush.errors import Unavailable
+from framebrush.errors import Unavailable, Unfit
 from framebrush.styles import Library, known_models
 from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
@@ -47,32 +48,47 @@ def setup(
 
     declared, settings, end = read_queues(queues or QUEUES_FILE), connection.settings, time.monotonic() + timeout
     namespace = Namespace(settings)
+    bus, blobs = (
+        partial(_patiently, end=end, identity=key is None)
+        for key in (settings.servicebus_connection_string, settings.storage_connection_string)
+    )
     for name, options in declared.items():
-        found = _patiently(lambda name=name, options=options: namespace.create(name, options), end)  # type: ignore[misc]
+        found = bus(partial(namespace.create, name, options))
         out.print(f"queue {escape(name)}: {'exists' if found else 'created'}")
         for difference in differences(options, found) if found else ():
             err.print(f"[yellow]warning:[/] queue {escape(name)}: {difference}")
     for name in settings.containers:
-        created = _patiently(lambda name=name: connection.store.create_containers([name]), end)  # type: ignore[misc]
+        created = blobs(partial(connection.store.create_containers, [name]))
         out.print(f"container {name}: {'created' if created else 'exists'}")
     models = tuple(sorted({*known_models(), *(model or ())}))
     library = Library(connection.store, settings.styles_container)
-    _patiently(lambda: library.write_catalogue(Catalogue(models=models, complete=not any_model)), end)
+    blobs(partial(library.write_catalogue, Catalogue(models=models, complete=not any_model)))
     out.print(f"models: {', '.join(models)}{' and others' if any_model else ''}, and those of the library")
 
 
-def _patiently(attempt: Callable[[], T], end: float) -> T:
+def _patiently(attempt: Callable[[], T], end: float, *, identity: bool) -> T:
     """Try until the backend answers, and print why it does not answer yet.
 
+    Args:
+        attempt: What to try.
+        end: When to give up, on the monotonic clock.
+        identity: Whether an identity signs in. Then a refusal is tried again: what runs right after a role was assigned
+            is refused for some minutes. A key that is refused will be refused for ever.
+
     Raises:
-        CommandFailed: It did not answer until ``end``, on the monotonic clock, or it will never do so.
+        CommandFailed: It did not answer until ``end``, or it will never do so.
+        Unfit: The backend refuses the key.
     """
     said, when = "", 0.0
     while True:
         try:
             return attempt()
-        except Unavailable as error:
+        except (Unavailable, Unfit) as error:
             text = str(error)
+            if isinstance(error, Unfit):
+                if not identity:
+                    raise
+                text += " (a new role assignment takes minutes to work)"
             if "CERTIFICATE_VERIFY_FAILED" in text:
                 raise CommandFailed(f"{text}. A private CA is trusted if REQUESTS_CA_BUNDLE names its file") from error
             now = time.monotonic()

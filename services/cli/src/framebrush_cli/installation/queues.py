@@ -19,7 +19,7 @@ from azure.servicebus.management import QueueProperties, ServiceBusAdministratio
 from pydantic import Field, ValidationError
 
 from framebrush.contracts import Model, explain
-from framebrush.errors import Unavailable, first_line, refusal
+from framebrush.errors import Unavailable, Unfit, first_line, refusal
 from framebrush.messaging import BrokerSettings
 from framebrush_cli.errors import CommandFailed
 
@@ -98,7 +98,8 @@ class Namespace:
 
         Raises:
             Unavailable: Service Bus does not answer yet.
-            CommandFailed: Service Bus refuses the request.
+            Unfit: Service Bus refuses who asks.
+            CommandFailed: Service Bus refuses what is asked.
         """
         with self._translated(name):
             try:
@@ -118,13 +119,13 @@ class Namespace:
         except ClientAuthenticationError as error:
             if error.status_code is None:  # There is no token, so Service Bus was not asked.
                 raise CommandFailed(f"service bus: {_reason(error)}") from error
-            raise CommandFailed(
+            raise Unfit(
                 f"service bus: {self.host} does not let us manage queues ({_reason(error)}): this needs the role "
                 "Azure Service Bus Data Owner, or a policy with the Manage claim"
             ) from error
         except AzureError as error:  # It has no status if there was no connection or no answer.
             found = refusal(getattr(error, "status_code", None), f"service bus: {self.host}: {_reason(error)}")
-            if isinstance(found, Unavailable):
+            if isinstance(found, Unavailable | Unfit):
                 raise found from error
             raise CommandFailed(f"service bus: queue {queue}: {_reason(error)}") from error
 
