@@ -98,7 +98,7 @@ format: .venv/.stamp ## Format the code and sort imports.
 	@$(BIN)/ruff check --fix --select I
 	@$(BIN)/ruff format
 
-chart: .venv/.stamp ## Make the tables in the chart's README and the rendered examples; needs helm.
+chart: .venv/.stamp ## Make the tables in the chart's README, the rendered examples and the alerts for Azure; needs helm.
 	@PYTHONPATH=tests $(BIN)/python -m chart.generate
 
 dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.

@@ -51,6 +51,8 @@ def environment(azurite: str, certificate: Path) -> dict[str, str]:
         "FRAMEBRUSH_INPUT_CONTAINER": f"input-{unique}",
         "FRAMEBRUSH_WORK_CONTAINER": f"work-{unique}",
         "FRAMEBRUSH_OUTPUT_CONTAINER": f"output-{unique}",
+        "FRAMEBRUSH_STYLES_CONTAINER": f"styles-{unique}",
+        "FRAMEBRUSH_LOGS_CONTAINER": f"logs-{unique}",
         "REQUESTS_CA_BUNDLE": str(certificate),
     }
 
@@ -183,7 +185,7 @@ def test_a_backend_that_starts_later_is_waited_for(environment: dict[str, str], 
             process.kill()
             broker.stop()
     assert process.returncode == 0
-    assert out.count("created") == len(QUEUES) + 3
+    assert out.count("created") == len(QUEUES) + 5
 
 
 def test_waiting_has_an_end(setup: Setup) -> None:
@@ -226,6 +228,26 @@ def test_without_the_right_to_manage_it_says_so_at_once(setup: Setup, certificat
     assert "Azure Service Bus Data Owner" in line
 
 
+def test_a_role_that_does_not_work_yet_is_waited_for(setup: Setup, certificate: Path) -> None:
+    """What runs right after a role was assigned to its identity is refused for some minutes."""
+    token = {"access_token": "token", "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"}
+    with (
+        answering(200, json.dumps(token), "application/json") as identity,
+        answering(
+            401, "<Error><Code>401</Code><Detail>no claim</Detail></Error>", "application/xml", certificate
+        ) as bus,
+    ):
+        first, *others = setup(
+            "", "--timeout", "3", code=1,
+            FRAMEBRUSH_SERVICEBUS_NAMESPACE=f"localhost:{bus}",
+            IDENTITY_ENDPOINT=f"http://127.0.0.1:{identity}/token",
+            IDENTITY_HEADER="header",
+        ).stderr.splitlines()  # fmt: skip
+    assert first.startswith("waiting for service bus: ")
+    assert "a new role assignment takes minutes to work" in " ".join([first, *others])
+    assert "--timeout is over" in " ".join(others)
+
+
 def test_without_keys(setup: Setup, broker: BrokerProcess) -> None:
     token = {"access_token": "token", "expires_on": str(int(time.time()) + 3600), "token_type": "Bearer"}
     with answering(200, json.dumps(token), "application/json") as port:  # a managed identity, as App Service has it
@@ -235,7 +257,7 @@ def test_without_keys(setup: Setup, broker: BrokerProcess) -> None:
             IDENTITY_ENDPOINT=f"http://127.0.0.1:{port}/token",
             IDENTITY_HEADER="header",
         )
-    assert result.stdout.count("created") == len(QUEUES) + 3
+    assert result.stdout.count("created") == len(QUEUES) + 5
 
 
 @contextmanager
