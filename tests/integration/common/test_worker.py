@@ -603,7 +603,7 @@ def test_a_broker_that_dies_and_comes_back_costs_nothing(queues: Queues, work: W
     assert worker.live() is None
     queues.process.restart()
     eventually(lambda: len(handled) == 30 and not queues.peek("splits"))
-    assert worker.ready() is None
+    eventually(lambda: worker.ready() is None)  # One slot may have done it all before the other is connected again.
     assert queues.peek("splits", dead=True) == []
     assert {message.message_id for message in queues.peek("frames")} == {f"a/pack_ready/{n}/0" for n in range(30)}
 
