@@ -1,7 +1,6 @@
 """The parts of a local stack, started one by one and measured."""
 
 import os
-import re
 import subprocess
 import threading
 import time
@@ -17,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from framebrush_cli.local import Home, Part, Stack, plan_stack, probe
 
-SAMPLING = 0.5
+SAMPLING = 0.25
 """Seconds between two looks at the memory of a process and its children."""
 STORAGE, BUS = "framebrush_blob_requests_total", "framebrush_messages_total"
 """The counters of requests to storage, by operation, and of messages settled."""
@@ -44,7 +43,9 @@ class Process:
     def peak_memory(self) -> float:
         """The largest memory so far, in MB (10^6 bytes), of the process and all those that it has started.
 
-        It is the largest sum, over all looks at them, of the largest resident sets of the processes that lived.
+        It is the largest sum, over all looks at them, of their proportional set sizes (PSS): a page that several
+        processes share counts once, as it does for the limit of a container. Where the system shows those to the
+        superuser only, it is the sum of resident sets, which is larger.
         """
         self._look()
         return self._peak / 1e6
@@ -95,9 +96,11 @@ class Process:
     def _look(self) -> None:
         total = 0
         for each in self._family():
-            with suppress(OSError):  # It has ended meanwhile.
-                found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{each.pid}/status").read_text())
-                total += int(found[1]) * 1024 if found else 0
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # It has ended meanwhile.
+                try:
+                    total += each.memory_full_info().pss
+                except psutil.AccessDenied:
+                    total += each.memory_info().rss
         self._peak = max(self._peak, total)
 
 

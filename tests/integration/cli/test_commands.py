@@ -180,6 +180,22 @@ def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
     assert "film-1: cancelled" in framebrush("watch", "film-1", code=1).stdout
 
 
+def test_a_shell_completes_runs_and_styles(framebrush: Command, runs: Runs, settings: Settings) -> None:
+    def offered(*words: str, last: str, **variables: str) -> set[str]:
+        line = ["framebrush", *words, last]
+        completion = {"COMP_WORDS": " ".join(line), "COMP_CWORD": str(len(line) - 1)}
+        return set(framebrush(_FRAMEBRUSH_COMPLETE="complete_bash", **completion, **variables).stdout.split())
+
+    for run_id, frames in (("holiday-1", 48), ("holiday-2", 48), ("party", 48)):
+        begin(runs, run_id, settings, frames=frames)
+    runs.end("holiday-2", State.CANCELLED)
+    assert offered("watch", last="hol") == {"holiday-1", "holiday-2"}
+    assert offered("cancel", last="hol") == {"holiday-1"}
+    assert "starry" in offered("submit", "film.mp4", "--style", last="sta")
+    broken = {"FRAMEBRUSH_STORAGE_CONNECTION_STRING": "nonsense"}
+    assert offered("watch", last="hol", **broken) == set()
+
+
 def test_backends_that_are_away_are_one_line(framebrush: Command) -> None:
     storage = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=Yg==;BlobEndpoint=http://127.0.0.1:1/a;"
     result = framebrush("runs", "--storage-connection-string", storage, code=1)

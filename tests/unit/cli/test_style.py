@@ -19,6 +19,7 @@ from framebrush_cli.errors import CommandFailed
         (["film.mp4", "-o", "a.mp4", "--style-image", "film.mp4"], "is no picture"),
         (["film.mp4", "-o", "a.mp4", "--style-image", "missing.png"], "no such file"),
         (["film.mp4", "-o", "a.mp4", "--style", "ink", "--style-image", "film.mp4"], "give one of them"),
+        (["film.mp4", "-o", "a.mp4", "--run-id", "mine"], "--run-id is an option of `framebrush submit` only"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_started(
@@ -29,4 +30,19 @@ def test_mistakes_are_told_before_anything_is_started(
     result = CliRunner().invoke(app, ["style", *arguments])
     assert isinstance(result.exception, CommandFailed)
     assert words in str(result.exception)
+    assert not Path(".framebrush").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--crf", "good"], "--crf"), (["--stength", "0.5"], "--strength"), (["more"], "unexpected extra argument")],
+)
+def test_options_of_submit_are_checked_before_anything_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("film.mp4").write_bytes(b"nothing is read of it")
+    result = CliRunner().invoke(app, ["style", "film.mp4", "-o", "a.mp4", *options])
+    assert result.exit_code == 2
+    assert words in result.output
     assert not Path(".framebrush").exists()

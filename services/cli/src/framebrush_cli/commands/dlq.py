@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from framebrush_cli.installation import Selection
 
 app = typer.Typer(
+    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Messages that were put aside because they could not be handled: list, show, replay.",

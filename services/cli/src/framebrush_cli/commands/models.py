@@ -8,9 +8,6 @@ import typer
 
 from framebrush_cli.errors import CommandFailed
 
-PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-"""Settings that pass every argument on to the other command, ``--help`` included."""
-
 
 def train(context: typer.Context) -> None:
     """Train a style, from a painter or a picture.

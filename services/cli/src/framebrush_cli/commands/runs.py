@@ -17,7 +17,7 @@ from framebrush.runs import Outputs, clear_up, measure
 from framebrush_cli.commands.watch import notes_of
 from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, RunArgument, connected, resolve
+from framebrush_cli.installation import Connection, OpenRunArgument, RunArgument, connected, resolve
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -165,7 +165,7 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
 
 
 @connected
-def cancel(connection: Connection, run: RunArgument) -> None:
+def cancel(connection: Connection, run: OpenRunArgument) -> None:
     """End a run; what is left of its work is passed over."""
     run_id = resolve(connection.runs, run, newest=False)
     if not connection.runs.end(run_id, State.CANCELLED):

@@ -18,16 +18,20 @@ from framebrush.styles import known_models, unknown
 from framebrush_cli.commands.up import stop, up
 from framebrush_cli.display import out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import NamedPicture
+from framebrush_cli.installation import FLAGS, NamedPicture, style_names
 from framebrush_cli.local import DEFAULT, Home
+from framebrush_cli.menu import load
 
 PROGRAM = (sys.executable, "-P", "-m", "framebrush_cli")
 
 
 def style(
+    context: typer.Context,
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="A video file.")],
     output: Annotated[Path, typer.Option("--output", "-o", help=f"File to write: {', '.join(FORMATS)}.")],
-    name: Annotated[str | None, typer.Option("--style", help="Name of a style.  [default: gouache]")] = None,
+    name: Annotated[
+        str | None, typer.Option("--style", help="Name of a style.  [default: gouache]", autocompletion=style_names)
+    ] = None,
     picture: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,15 +45,19 @@ def style(
 ) -> None:
     """Style a video on this machine: start what that needs, wait for it, and stop that again.
 
-    A stack that runs already is used, and goes on running. For an installation elsewhere, and for all other options:
-    `submit`, `watch` and `get`.
+    A stack that runs already is used, and goes on running. For an installation elsewhere: `submit`, `watch` and `get`.
+    Any option of `submit` that changes the output may be given here, too.
 
         Example: `framebrush style holiday.mp4 -o holiday-wave.mp4 --style wave`
+
+        A small one, of the film's own colours: `framebrush style in.mp4 -o out.mp4 --keep-colors --crf 28`
     """
     _check(video, output, name, picture or [], force=force)
+    _check_options(context.args)
     chosen = ["--style", name] if name else []
     for each in picture or []:
         chosen += ["--style-image", each]
+    chosen += context.args
     with _stack(scorers):
         answer = _run("submit", str(video), *chosen, "--output", _blob(video, output, chosen), "--wait", "--json")
         _run("get", json.loads(answer)["run_id"], "-o", str(output), "--force")
@@ -78,6 +86,21 @@ def _check(video: Path, output: Path, name: str | None, pictures: list[str], *, 
     if name and not Home.find() and name not in known_models():
         error: PermanentError = unknown(name, known_models())
         raise CommandFailed(str(error))
+
+
+def _check_options(arguments: list[str]) -> None:
+    """Refuse what ``submit`` does not know, and what it has of its own here.
+
+    Raises:
+        typer.Exit, click's UsageError: ``submit`` would refuse the options.
+        CommandFailed: An option is none of the output.
+    """
+    command = load("submit")
+    parsed = command.make_context("framebrush submit", ["VIDEO", *arguments]).params
+    given = {name for name, value in parsed.items() if value}
+    own = sorted(given & {*FLAGS, "style", "model", "style_image", "output", "run_id", "wait", "as_json"})
+    if own:
+        raise CommandFailed(f"--{own[0].replace('_', '-')} is an option of `framebrush submit` only")
 
 
 def _blob(video: Path, output: Path, chosen: list[str]) -> str:

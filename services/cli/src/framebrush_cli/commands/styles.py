@@ -14,12 +14,14 @@ from framebrush.styles import BUILT_IN, OURS, LearningJobs, Library, unknown
 from framebrush_cli.commands.learning import learn, summarise
 from framebrush_cli.display import local, out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, check_name, connected, read_style, shipped_cards
+from framebrush_cli.installation import Connection, check_name, connected, read_style, shipped_cards, style_names
 
-app = typer.Typer(no_args_is_help=True, help="The styles of an installation, and how it learns new ones.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="The styles of an installation, and how it learns new ones."
+)
 app.command()(learn)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of a style.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of a style.", autocompletion=style_names)]
 
 
 def _library(connection: Connection) -> Library:

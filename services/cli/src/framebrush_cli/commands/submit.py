@@ -28,7 +28,7 @@ from framebrush.styles import Library
 from framebrush_cli.commands.watch import follow
 from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, NamedPicture, connected, find_input
+from framebrush_cli.installation import Connection, NamedPicture, connected, find_input, style_names
 
 PANEL = "How frames are treated"
 OUTPUT = "How the output is encoded"
@@ -42,7 +42,10 @@ def submit(
     ],
     style: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a style; several make one output each.  [default: the installation's]"),
+        typer.Option(
+            help="Name of a style; several make one output each.  [default: the installation's]",
+            autocompletion=style_names,
+        ),
     ] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="Name of any frame model, such as `identity`; several as with --style.")

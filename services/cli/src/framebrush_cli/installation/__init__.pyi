@@ -1,3 +1,5 @@
+from .completion import style_names as style_names
+from .connection import FLAGS as FLAGS
 from .connection import Connection as Connection
 from .connection import connected as connected
 from .deadletters import LOCKED as LOCKED
@@ -9,6 +11,7 @@ from .pictures import NamedPicture as NamedPicture
 from .queues import Namespace as Namespace
 from .queues import differences as differences
 from .queues import read_queues as read_queues
+from .selection import OpenRunArgument as OpenRunArgument
 from .selection import RunArgument as RunArgument
 from .selection import resolve as resolve
 from .styles import check_name as check_name

@@ -59,10 +59,11 @@ class Connection:
     @cached_property
     def store(self) -> "AzureBlobs":
         """Return the store of blobs."""
+        settings = self.storage
         from framebrush.storage import AzureBlobs  # It takes a second to import.
 
         try:
-            return AzureBlobs(self.storage)
+            return AzureBlobs(settings)
         except ValueError as error:  # The SDK raises this for a malformed connection string.
             raise CommandFailed(f"storage: {error}") from None
 

@@ -7,6 +7,7 @@ import typer
 
 from framebrush.contracts import RUN_ID_PATTERN, run_stem
 from framebrush_cli.errors import CommandFailed
+from framebrush_cli.installation.completion import open_run_ids, run_ids
 
 if TYPE_CHECKING:
     from framebrush.runs import Runs
@@ -14,7 +15,18 @@ if TYPE_CHECKING:
 RunArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="A run's id, as much of its beginning as makes it unique, or a film: its newest run."
+        metavar="RUN",
+        help="A run's id, as much of its beginning as makes it unique, or a film: its newest run.",
+        autocompletion=run_ids,
+    ),
+]
+
+OpenRunArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run's id, or as much of its beginning as makes it unique.",
+        autocompletion=open_run_ids,
     ),
 ]
 

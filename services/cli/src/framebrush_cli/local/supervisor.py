@@ -13,7 +13,7 @@ from pathlib import Path
 
 from framebrush.contracts import Catalogue
 from framebrush.errors import Unavailable
-from framebrush.storage import AzureBlobs, StorageSettings
+from framebrush.storage import StorageSettings
 from framebrush.styles import Library, known_models
 from framebrush_cli.local.stack import Home, Part, Stack, probe
 from framebrush_cli.settings import settings_from
@@ -101,6 +101,8 @@ class Supervisor:
         self._home.write(self._stack.model_copy(update={"parts": parts}))
 
     def _create_containers(self) -> None:
+        from framebrush.storage import AzureBlobs  # It takes a second to import, and every command imports this module.
+
         settings = settings_from(StorageSettings, self._stack.environment)
         styles = self._stack.environment.get("FRAMEBRUSH_STYLES")
         while not self._stop.is_set():
