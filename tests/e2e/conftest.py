@@ -17,6 +17,7 @@ from support.journey import Journey, Travel, journey, table
 from framebrush.contracts import State
 
 RESULTS = Path(".e2e")
+SCORERS = "app.kubernetes.io/component=scorer"
 SHEET = Path(__file__).parents[1] / "tools" / "contact_sheet.py"
 
 
@@ -77,20 +78,37 @@ def undisturbed(cold: Journey, results: Path) -> bytes:
     return results.joinpath("cold.mp4").read_bytes()
 
 
+def _show_threads() -> None:
+    """Let every scorer write where its threads are into its log, in case it hangs."""
+    kubectl = ["kubectl", "--context", CONTEXT, "-n", NAMESPACE]
+    pods = subprocess.run(
+        [*kubectl, "get", "pods", "-l", SCORERS, "--output", "name"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    for pod in pods.stdout.split():
+        signal = ["exec", pod, "--", "python", "-c", "import os, signal; os.kill(1, signal.SIGUSR1)"]
+        subprocess.run([*kubectl, *signal], timeout=60, check=False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """After a failure: the pods, the latest events, the ends of all logs."""
     report: Any = yield
     if report.failed and (report.when == "call" or not item.session.testsfailed):
-        for command in (
-            ["get", "pods,scaledobjects,hpa", "--all-namespaces", "--output", "wide"],
-            ["get", "events", "--all-namespaces", "--sort-by", "lastTimestamp"],
-            ["logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/part-of=framebrush", "--prefix", "--tail", "15"],
-            ["logs", "-n", "keda", "-l", "app=keda-operator", "--tail", "15"],
+        _show_threads()
+        for lines, *command in (
+            (60, "get", "pods,scaledobjects,hpa", "--all-namespaces", "--output", "wide"),
+            (60, "get", "events", "--all-namespaces", "--sort-by", "lastTimestamp"),
+            (60, "logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/part-of=framebrush", "--prefix", "--tail", "15"),
+            (60, "logs", "-n", "keda", "-l", "app=keda-operator", "--tail", "15"),
+            (800, "logs", "-n", NAMESPACE, "-l", SCORERS, "--prefix", "--tail", "200"),
         ):
             done = subprocess.run(
                 ["kubectl", "--context", CONTEXT, *command], capture_output=True, text=True, timeout=60, check=False
             )
-            lines = (done.stdout + done.stderr).splitlines()[-60:]
-            report.sections.append((f"kubectl {' '.join(command)}", "\n".join(lines)))
+            found = (done.stdout + done.stderr).splitlines()[-lines:]
+            report.sections.append((f"kubectl {' '.join(command)}", "\n".join(found)))
     return report

@@ -1,5 +1,6 @@
 """Runs a service: the part of ``__main__`` that is the same for all services."""
 
+import faulthandler
 import logging
 import signal
 import threading
@@ -110,6 +111,7 @@ def run_service(
     signals, loaded = SimpleQueue[int](), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: signals.put(received))
+    faulthandler.register(signal.SIGUSR1)  # prints where every thread is
     settings = load(settings_class)
     configure_logging(name, settings.log_level)
     handler = LazyHandler()
