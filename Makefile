@@ -33,7 +33,7 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push $(IMAGES:%=image-%)
+.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -88,6 +88,10 @@ e2e-test: setup $(CLIP) ## Run the tests against the cluster; results stay in .e
 
 e2e-down: ## Delete the cluster.
 	@kind delete cluster --name framebrush
+
+docs: .venv/.stamp ## Build the site of the documents, into site/.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "$(CURDIR)/site/index.html"
 
 lint: .venv/.stamp ## Check style and types.
 	@$(BIN)/ruff check
