@@ -60,7 +60,7 @@ class Installation(_Model):
     """The size of the machines of the system pool, which is never empty: KEDA and DNS are on it."""
     cpu_vm_size: str = "Standard_D8ads_v5"
     """The size of the machines of splitters, dispatchers and stitchers. It should have a local disk."""
-    cpu_max_nodes: Annotated[int, Field(ge=1, le=1000)] = 8
+    cpu_max_nodes: Annotated[int, Field(ge=1, le=1000)] = 12
     """The machines of that pool at most; at least there is none."""
     gpu_pools: tuple[GpuPool, ...] = (GpuPool(name="t4"), GpuPool(name="t4spot", spot=True, max_nodes=8))
     """The pools of GPU nodes. The first one has the learner, too."""
