@@ -15,8 +15,8 @@ import pytest
 from typer.core import TyperGroup
 
 from framebrush.styles import GROUP
-from framebrush_cli.menu import COMMANDS, load
-from framebrush_scorer.models import registry
+from framebrush_cli import menu
+from framebrush_scorer.models import load
 from framebrush_scorer.pipeline import score
 
 ROOT = Path(__file__).parents[2]
@@ -72,10 +72,10 @@ def test_commands_exist_with_their_options(name: str) -> None:
         command, *rest = arguments
         if command.startswith("-") or "…" in rest or "..." in rest:
             continue
-        assert command in COMMANDS, arguments
+        assert command in menu.COMMANDS, arguments
         if command in PASSED_ON:
             continue
-        check(load(command), rest, arguments)
+        check(menu.load(command), rest, arguments)
 
 
 def check(command: object, rest: list[str], arguments: list[str]) -> None:
@@ -87,7 +87,7 @@ def check(command: object, rest: list[str], arguments: list[str]) -> None:
         command, rest = command.commands[rest[0]], rest[1:]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}  # type: ignore[attr-defined]
     if "--output" in known and command.name == "style":  # type: ignore[attr-defined]
-        known |= {option for each in load("submit").params for option in (*each.opts, *each.secondary_opts)}
+        known |= {option for each in menu.load("submit").params for option in (*each.opts, *each.secondary_opts)}
     given = {each.partition("=")[0] for each in rest if each.startswith("--")}
     assert given <= known | {"--help"}, arguments
 
@@ -129,7 +129,7 @@ def test_the_model_of_the_document_is_one(monkeypatch: pytest.MonkeyPatch) -> No
     )
     entry = EntryPoint(name, value, GROUP)
     monkeypatch.setattr("framebrush_scorer.models.registry.entry_points", lambda **_: [entry])
-    model = registry.load(name)
+    model = load(name)
     frames = np.zeros((2, 32, 48, 3), np.uint8)
     frames[:, :, 24:] = 255
     edges = score(model, frames)

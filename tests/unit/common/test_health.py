@@ -1,3 +1,5 @@
+import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -53,7 +55,7 @@ def test_a_problem_is_told(service: Service) -> None:
 def test_metrics_can_be_parsed(service: Service) -> None:
     status, text = service.get("/metrics")
     assert status == 200
-    assert "framebrush_frames_in" in {family.name for family in text_string_to_metric_families(text)}
+    assert "python_info" in {family.name for family in text_string_to_metric_families(text)}
 
 
 def test_other_paths_name_the_right_ones(service: Service) -> None:
@@ -93,3 +95,19 @@ def test_who_waits_in_vain_waits_no_longer_than_it_said(service: Service) -> Non
 def test_a_port_that_is_taken(service: Service) -> None:
     with pytest.raises(OSError, match="in use"):
         serve_health("127.0.0.1", int(service.url.rpartition(":")[2]), live=lambda: None, ready=lambda: None)
+
+
+def test_a_reader_that_hangs_up_leaves_no_trace(service: Service, capfd: pytest.CaptureFixture[str]) -> None:
+    """A log of a service has one JSON object in each line, and nothing else."""
+    before = threading.active_count()
+    host, port = service.url.removeprefix("http://").split(":")
+    for _ in range(5):
+        with socket.create_connection((host, int(port))) as reader:
+            reader.sendall(b"GET /metrics HTTP/1.1\r\n")
+            # Zero seconds to linger: the connection is reset and not closed.
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    service.get("/livez")  # requests are taken in turn: all of the others are begun now
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert capfd.readouterr().err == ""

@@ -1,11 +1,15 @@
 """Serves ``/metrics`` for Prometheus, and ``/livez`` and ``/readyz`` for Kubernetes."""
 
+import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+log = logging.getLogger(__name__)
 
 HealthCheck = Callable[[], str | None]
 """A function that returns None when all is well, and else what is wrong, in a few words."""
@@ -19,6 +23,13 @@ class HealthServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
         self._asked, self._read = float("-inf"), threading.Condition()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log what went wrong with a request as one line; a reader that hung up before its answer is no fault."""
+        if isinstance(sys.exception(), OSError):
+            log.debug("%s hung up", client_address)
+        else:
+            log.exception("a request from %s failed", client_address)
 
     def note_read(self, asked: float) -> None:
         """Note that metrics were read that had been asked for at this moment of the monotonic clock."""
