@@ -24,7 +24,7 @@ class HealthServer(ThreadingHTTPServer):
         super().__init__(address, handler)
         self._asked, self._read = float("-inf"), threading.Condition()
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's
         """Log what went wrong with a request as one line; a reader that hung up before its answer is no fault."""
         if isinstance(sys.exception(), OSError):
             log.debug("%s hung up", client_address)
