@@ -10,7 +10,7 @@ import pytest
 from azure.servicebus.exceptions import ServiceBusConnectionError
 
 from framebrush.errors import DeadlineExceeded, Draining, LockLost
-from framebrush.messaging import Lockable, LockKeeper, note_progress
+from framebrush.messaging import Lockable, LockKeeper, note_progress, note_waiting
 
 
 @dataclass
@@ -71,6 +71,17 @@ def test_a_handler_that_gets_on_has_time() -> None:
         work(10)
     note_progress()  # Nothing is held.
     assert receiver.renewals == []
+
+
+def test_waiting_for_another_handler_takes_no_time() -> None:
+    receiver = Receiver()
+    with keeper(timeout=0.2) as leases, pytest.raises(DeadlineExceeded), leases.hold(receiver, receiver.lock()):
+        note_waiting()
+        work(0.6)
+        assert not leases.overdue(0.0)
+        note_progress()
+        work(10)
+    note_waiting()  # Nothing is held.
 
 
 def test_a_step_that_something_else_bounds_has_more_time() -> None:

@@ -14,6 +14,7 @@ from support.pipeline import CONNECTIONS
 
 from framebrush.contracts import BatchReady, BlobRef, FrameRange, Manifest, Options, State, Status
 from framebrush.media import PackWriter
+from framebrush.messaging import LockKeeper
 from framebrush.runs import Runs
 from framebrush.service import cores
 from framebrush.storage import MemoryStore
@@ -57,12 +58,12 @@ class Device:
 
     name = "device"
 
-    def __init__(self) -> None:
-        self.spans = list[tuple[float, float]]()
+    def __init__(self, seconds: float = DEVICE) -> None:
+        self.seconds, self.spans = seconds, list[tuple[float, float]]()
 
     def __call__(self, frames: RgbFrames) -> RgbFrames:
         begun = time.perf_counter()
-        time.sleep(DEVICE * len(frames))
+        time.sleep(self.seconds * len(frames))
         self.spans.append((begun, time.perf_counter()))
         return frames
 
@@ -70,6 +71,15 @@ class Device:
         """The part of the time in which it was busy, without the first and the last batches."""
         spans = self.spans[6:-6]
         return sum(ended - begun for begun, ended in spans) / (spans[-1][1] - spans[0][0])
+
+
+class Held:
+    """A message and its receiver, whose lock lasts."""
+
+    locked_until_utc = None
+
+    def renew_message_lock(self, message: Any, *, timeout: float | None = None) -> datetime:
+        raise AssertionError((message, timeout))
 
 
 def prepare(store: SlowStore) -> list[BatchReady]:
@@ -137,6 +147,27 @@ def test_the_device_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_three_batches_at_a_time_leave_the_device_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     assert busy(monkeypatch, 3) < 0.9
+
+
+def test_batches_that_take_turns_do_not_use_up_each_others_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU three slots work in turns, so that the last one waits for twice the time of a batch."""
+    device = Device(seconds=0.05)
+    monkeypatch.setattr(f"{HANDLER}.decode_image", lambda *_: np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(f"{HANDLER}.encode_image", lambda *_: b"jpeg")
+    monkeypatch.setattr(f"{HANDLER}.load", lambda *_: device)
+    store, keeper = SlowStore(), LockKeeper(1.4, interval=0.05)
+    batches, scorer = prepare(store)[:3], Scorer(store, ScorerSettings(**CONNECTIONS, device="cpu"))
+    keeper.start()
+
+    def work(batch: BatchReady) -> int:
+        with keeper.hold(Held(), Held()):
+            return len(list(scorer(batch)))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(work, batches)) == [1, 1, 1]
+    keeper.stop()
+    assert len(device.spans) == 3
+    assert sum(ended - begun for begun, ended in device.spans) > 1.5
 
 
 def test_slots_follow_from_cores_and_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from .locks import Lockable as Lockable
 from .locks import LockKeeper as LockKeeper
 from .locks import MessageLock as MessageLock
 from .locks import note_progress as note_progress
+from .locks import note_waiting as note_waiting
 from .retry import Complete as Complete
 from .retry import DeadLetter as DeadLetter
 from .retry import HandBack as HandBack

@@ -61,6 +61,10 @@ class MessageLock:
         """Note that the handler gets on: its time begins anew, and is so much longer."""
         self.deadline = time.monotonic() + self._timeout + seconds
 
+    def note_waiting(self) -> None:
+        """Note that the handler waits for its turn: its time stands still until it gets on."""
+        self.deadline = float("inf")
+
     def _life(self) -> float:
         until = self._message.locked_until_utc
         return (until - datetime.now(UTC)).total_seconds() if until is not None else 60.0
@@ -117,6 +121,15 @@ def note_progress(seconds: float = 0.0) -> None:
     """
     if (lock := _held.get()) is not None:
         lock.note_progress(seconds)
+
+
+def note_waiting() -> None:
+    """Note that the handler of this thread waits for another one: until :func:`note_progress` no time counts.
+
+    The other one's time counts meanwhile, so that nobody waits for ever. Outside of a message nothing happens.
+    """
+    if (lock := _held.get()) is not None:
+        lock.note_waiting()
 
 
 class LockKeeper:

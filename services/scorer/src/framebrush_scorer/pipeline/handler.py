@@ -27,7 +27,7 @@ from framebrush.contracts import (
 )
 from framebrush.errors import PermanentError
 from framebrush.media import BgrImage, InvalidImage, PackWriter, decode_image, encode_image, read_pack
-from framebrush.messaging import defer_interrupts
+from framebrush.messaging import defer_interrupts, note_progress, note_waiting
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.service import cores, frames_in, frames_out
 from framebrush.steps import describe, timed
@@ -168,7 +168,9 @@ class Scorer:
             describe(device=self._device, model=", ".join(each.model for each in renditions))
             pack = PackWriter(manifest.options.pack_codec)
             for some in (indices[first : first + part] for first in range(0, len(indices), part)):
+                note_waiting()  # Batches that take turns would use up each other's time.
                 with self._cores:
+                    note_progress()
                     frames = host_frames(len(some), height, width)
                     decoded = self._each(decode, some, frames)
                     results = self._apply(rendition.model, manifest, frames, decoded)
