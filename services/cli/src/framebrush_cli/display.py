@@ -1,13 +1,17 @@
 """Formats what the commands print on the terminal."""
 
+import os
 import sys
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.markup import escape
 
 from framebrush.contracts import State, Status
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def _console(file: TextIO) -> Console:
@@ -24,6 +28,18 @@ COLORS = {
     State.FAILED: "red",
     State.CANCELLED: "yellow",
 }
+
+
+def show_picture(picture: "Image.Image") -> bool:
+    """Show a picture in the terminal; return whether it can show pictures, by Sixel or Kitty's graphics protocol."""
+    if not out.is_terminal or not os.get_terminal_size().columns:  # A terminal may not tell its size.
+        return False
+    from textual_image import renderable  # It asks the terminal what it can when it is imported.
+
+    if renderable.Image not in (renderable.SixelImage, renderable.TGPImage):
+        return False
+    out.print(renderable.Image(picture, width="auto", height="auto"))
+    return True
 
 
 def duration(seconds: float) -> str:

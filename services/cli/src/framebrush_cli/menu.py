@@ -18,6 +18,7 @@ LOCAL, RUNS, PEOPLE, STYLES, INSTALLATION = (
 
 COMMANDS = {
     "style": ("style:style", LOCAL),
+    "preview": ("preview:preview", LOCAL),
     "up": ("up:up", LOCAL),
     "down": ("up:down", LOCAL),
     "submit": ("submit:submit", RUNS),

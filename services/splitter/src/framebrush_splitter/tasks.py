@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 import av
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import (
@@ -84,13 +85,7 @@ def plan_run(
     options = request.options
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
     with open_video(source) as (container, stream):
-        _check_streams(container, limits)
-        _check_size(stream.width, stream.height, limits)
-        refuse_encrypted(container)
-        _check_colors(stream, quoted(source.name))
-        frame = first_frame(container, stream)
-        video = read_properties(stream, frame)
-        _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
+        frame, video = examine(source, container, stream, limits)
     with open_video(source) as (container, stream):  # opened again, as not every format can be read twice
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames))
         segments = cut(packets, segment_frames)
@@ -143,6 +138,25 @@ def plan_run(
     chunked = manifest.model_copy(update={"chunk_frames": chunk_size(chunk_frames, pack), "version": version})
     several = any(chunked.chunk_count(segment) > 1 for segment in range(len(segments)))
     yield (chunked if several else manifest).encode()
+
+
+def examine(
+    source: SandboxedFile, container: InputContainer, stream: VideoStream, limits: Limits
+) -> tuple[VideoFrame, VideoProperties]:
+    """Return the first frame of a video that was just opened, and its properties.
+
+    Raises:
+        InvalidVideo: The file is not a video, is encrypted, or has colours that nobody can convert.
+        LimitExceeded: The video has more streams or larger frames than the limits allow.
+    """
+    _check_streams(container, limits)
+    _check_size(stream.width, stream.height, limits)
+    refuse_encrypted(container)
+    _check_colors(stream, quoted(source.name))
+    frame = first_frame(container, stream)
+    video = read_properties(stream, frame)
+    _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
+    return frame, video
 
 
 def _beginning(source: SandboxedFile, packets: Packets) -> Packets:

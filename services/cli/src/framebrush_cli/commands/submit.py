@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -171,25 +172,72 @@ def submit(
         "fall_back": fall_back, "streams": streams, "convert_audio": convert_audio,
         "pack_codec": pack_codec, "jpeg_quality": jpeg_quality, "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
-    settings = connection.settings
     pictures = [NamedPicture.read(text) for text in style_image or []]
-    names = [PICTURE, *(style or model or [])] if pictures else style or model or [settings.default_model]
-    first, *more = dict.fromkeys(names)
-    options: dict[str, Any] = {
-        "model": first,
-        "more_models": tuple(more),
-        "style_images": tuple(picture.image for picture in pictures),
-    }
-    options |= {name: value for name, value in given.items() if value is not None}
+    request, created = start(connection, video, style or model or [], pictures, given, output=output, run_id=run_id)
+    _report(connection.runs, request, created=created, wait=wait, as_json=as_json)
+
+
+def start(
+    connection: Connection,
+    video: str,
+    names: Sequence[str],
+    pictures: Sequence[NamedPicture],
+    given: Mapping[str, Any],
+    *,
+    output: str | None = None,
+    run_id: str | None = None,
+) -> tuple[RunRequest, bool]:
+    """Upload what a run needs and send its request, unless it exists.
+
+    Args:
+        connection: The installation.
+        video: A file, or the name of a blob.
+        names: The styles; the installation's default if there are neither styles nor pictures.
+        pictures: The pictures that are painted like.
+        given: Further options by their names; None stands for the default.
+        output: The name of the output blob; by default it follows from the input's.
+        run_id: The name of the run; by default it follows from the video and the options.
+
+    Returns:
+        The request with the id of its run, and whether it was sent.
+
+    Raises:
+        CommandFailed: An option is wrong, or something that was named does not exist.
+        UnknownModel: There is no such style.
+    """
+    settings = connection.settings
+    options = run_options(names, pictures, given, default=settings.default_model)
     # This comes before the upload, so that a mistake in the options costs nothing.
     request = _request(settings, PurePath(video).name, options, output, run_id)
-    styles = Library(connection.store, settings.styles_container).pin(request.options.models)
+    styles = Library(connection.store, settings.styles_container).pin(options.models)
     found = [picture.find(connection.store, settings.styles_container) for picture in pictures]
     source = find_input(connection.store, settings.input_container, video)
     versions = [*(blob.etag for blob in found), *(style.digest for style in styles.values())]
     request = _identified(request, source, versions)
-    created = _send(connection, request)
-    _report(connection.runs, request, created=created, wait=wait, as_json=as_json)
+    return request, _send(connection, request)
+
+
+def run_options(
+    names: Sequence[str], pictures: Sequence[NamedPicture], given: Mapping[str, Any], *, default: str
+) -> Options:
+    """Return the options of a run.
+
+    Args:
+        names: The styles.
+        pictures: The pictures that are painted like.
+        given: Further options by their names; None stands for the default.
+        default: The style if there are neither styles nor pictures.
+
+    Raises:
+        CommandFailed: An option is wrong.
+    """
+    first, *more = dict.fromkeys([PICTURE, *names] if pictures else names or [default])
+    chosen = {name: value for name, value in given.items() if value is not None}
+    images = tuple(picture.image for picture in pictures)
+    try:
+        return Options(model=first, more_models=tuple(more), style_images=images, **chosen)
+    except ValidationError as error:
+        raise CommandFailed(explain(error)) from None
 
 
 def bits_per_second(text: str | None) -> int | None:
@@ -206,14 +254,12 @@ def bits_per_second(text: str | None) -> int | None:
     return round(float(match[1]) * {"": 1, "k": 10**3, "M": 10**6}[match[2]])
 
 
-def _request(
-    settings: Settings, name: str, options: dict[str, Any], output: str | None, run_id: str | None
-) -> RunRequest:
+def _request(settings: Settings, name: str, options: Options, output: str | None, run_id: str | None) -> RunRequest:
     try:
         return RunRequest(
             run_id=run_id,
             input=BlobRef(container=settings.input_container, name=name),
-            options=Options(**options),
+            options=options,
             output=BlobRef(container=settings.output_container, name=output) if output else None,
         )
     except ValidationError as error:

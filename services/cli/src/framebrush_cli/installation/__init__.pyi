@@ -14,7 +14,9 @@ from .queues import read_queues as read_queues
 from .selection import OpenRunArgument as OpenRunArgument
 from .selection import RunArgument as RunArgument
 from .selection import resolve as resolve
+from .styles import StudioSettings as StudioSettings
 from .styles import check_name as check_name
+from .styles import check_styles as check_styles
 from .styles import read_style as read_style
 from .styles import shipped_cards as shipped_cards
 from .upload import find_input as find_input

@@ -34,6 +34,14 @@ class Connection:
 
     flags: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def available(self) -> bool:
+        """Whether there is an installation to talk to: one is named, or a local stack runs here."""
+        if self._named():
+            return True
+        home = Home.find()
+        return home is not None and home.running()
+
     @cached_property
     def storage(self) -> StorageSettings:
         """Return the settings of storage.
@@ -74,9 +82,11 @@ class Connection:
 
         return Runs(self.store, self.storage.work_container)
 
+    def _named(self) -> bool:
+        return bool(self.flags) or any(os.environ.get(f"{PREFIX}{name.upper()}") for name in FLAGS)
+
     def _environment(self) -> Mapping[str, str]:
-        named = self.flags or any(os.environ.get(f"{PREFIX}{name.upper()}") for name in FLAGS)
-        home = None if named else Home.find()
+        home = None if self._named() else Home.find()
         if home and not home.running():
             raise CommandFailed(f"the local stack in {home.path} does not run: `framebrush up` starts it")
         return home.read().environment if home else {}

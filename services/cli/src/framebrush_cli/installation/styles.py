@@ -2,17 +2,41 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from framebrush.contracts import LibraryStyle
-from framebrush.styles import NAME, OURS, SHIPPED, SUFFIXES
+from framebrush.contracts import PICTURE, LibraryStyle
+from framebrush.pictures import PictureSettings
+from framebrush.styles import NAME, OURS, SHIPPED, SUFFIXES, Library, known_models, unknown
 from framebrush_cli.errors import CommandFailed
 
 MOST_PREVIEW = 20 * 10**6
 """The largest preview that is uploaded, in bytes."""
+
+
+class StudioSettings(PictureSettings):
+    """Where this computer has styles beside those that come with the scorer."""
+
+    styles: Path | None = None
+    """The folder of further styles, as the scorer's setting of this name."""
+
+
+def check_styles(names: Iterable[str], library: Library | None) -> None:
+    """Check that all of these styles can be painted on this computer.
+
+    Args:
+        names: The styles.
+        library: The library of the installation, if there is one.
+
+    Raises:
+        UnknownModel: There is no such style; the text says which names are near.
+    """
+    ours = {*known_models(StudioSettings().styles), *(library.names() if library else ())}
+    for name in names:
+        if name not in ours:
+            raise unknown(name, ours - {PICTURE})
 
 
 def check_name(name: str) -> str:

@@ -7,6 +7,7 @@ from .colors import Converter as Converter
 from .colors import is_hdr as is_hdr
 from .colors import styled as styled
 from .conversion import is_convertible as is_convertible
+from .display import quarter_turns as quarter_turns
 from .display import read_display as read_display
 from .hdr import HLG as HLG
 from .hdr import PQ as PQ

@@ -5,6 +5,7 @@ these properties, whatever container they come from (RFC 9559, section 5.1.4.1.2
 """
 
 import io
+import math
 from dataclasses import dataclass
 
 import av
@@ -59,6 +60,11 @@ def read_display(stream: VideoStream) -> Display:
         return _display(_entry(stream))
     except (av.FFmpegError, ValueError):
         return Display()
+
+
+def quarter_turns(matrix: tuple[int, ...] | None) -> int:
+    """Return the quarter turns to the left that show a frame upright, 0 to 3, by its display matrix."""
+    return round(math.degrees(math.atan2(-matrix[1], matrix[0])) / 90) % 4 if matrix else 0
 
 
 def template(encoded: InputContainer, source: VideoStream) -> VideoStream:

@@ -44,7 +44,7 @@ from framebrush.sandbox.protocol import (
     receive,
     send,
 )
-from framebrush.storage import BlobReader
+from framebrush.storage import SeekableFile
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Sandbox:
         self._end()
 
     def run(
-        self, allowance: Allowance, source: BlobReader, task: Task[P], *arguments: P.args, **options: P.kwargs
+        self, allowance: Allowance, source: SeekableFile, task: Task[P], *arguments: P.args, **options: P.kwargs
     ) -> Generator[memoryview, None, None]:
         """Run a task on a file, and yield each item that it yields as soon as it comes.
 
@@ -204,7 +204,7 @@ class _Process:
         os.close(self._answers)
         os.close(self._questions)
 
-    def work(self, allowance: Allowance, source: BlobReader, job: Any) -> Iterator[memoryview]:
+    def work(self, allowance: Allowance, source: SeekableFile, job: Any) -> Iterator[memoryview]:
         """Hand over a job, and serve it to its end; see :meth:`Sandbox.run`."""
         self.free, name = False, source.name
         if not self._ready:

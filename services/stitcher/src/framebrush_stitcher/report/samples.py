@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from pydantic import BaseModel
 
 from framebrush.contracts import Manifest, Timeline, VideoProperties
-from framebrush.media import BgrImage, Converter, choose_video, encode_jpeg, styled
+from framebrush.media import BgrImage, Converter, choose_video, encode_jpeg, quarter_turns, styled
 from framebrush.sandbox import SandboxedFile
 from framebrush_stitcher.report.flicker import flicker, luma
 
@@ -151,12 +151,7 @@ class _Film:
         width, height = (max(2, round(side * scale / 2) * 2) for side in (wide, frame.height))
         # Scaling comes first: to convert all pixels would take most of the time.
         small = self._scaler.reformat(frame, width, height, interpolation=Interpolation.AREA, threads=1)
-        return np.ascontiguousarray(np.rot90(self._converter.to_image(small), _quarters(self._video.rotation)))
-
-
-def _quarters(matrix: tuple[int, ...] | None) -> int:
-    """Return the quarter turns to the left that show a frame upright, by its display matrix."""
-    return round(math.degrees(math.atan2(-matrix[1], matrix[0])) / 90) % 4 if matrix else 0
+        return np.ascontiguousarray(np.rot90(self._converter.to_image(small), quarter_turns(self._video.rotation)))
 
 
 def _look(

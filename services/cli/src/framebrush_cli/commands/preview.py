@@ -1,0 +1,228 @@
+"""``framebrush preview``: some frames of a film in every chosen style, before anything is paid."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from framebrush.contracts import PICTURE, BlobRef, Options
+from framebrush.errors import BlobNotFound
+from framebrush.styles import Library
+from framebrush_cli.commands.submit import run_options
+from framebrush_cli.display import err, out, show_picture
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.installation import Connection, NamedPicture, check_styles, connected, style_names
+
+if TYPE_CHECKING:
+    from framebrush.storage import SeekableFile
+    from framebrush_cli.preview import Film, Painted, Still, Studio
+
+DEFAULT = "gouache"
+"""The style if none is chosen, where no installation says another one."""
+
+
+@connected
+def preview(
+    connection: Connection,
+    film: Annotated[
+        str, typer.Argument(metavar="FILM", help="A video file, or the name of a blob in the input container.")
+    ],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name of a style; several make one row each.  [default: the installation's]",
+            autocompletion=style_names,
+        ),
+    ] = None,
+    style_image: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PICTURE[=WEIGHT]",
+            help="Paint like a picture: a file, or a blob of the styles container; several are blended by weight.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE.png|FOLDER",
+            help="The contact sheet; or a folder, for the sheet and every picture at its full size.  "
+            "[default: FILM.preview.png]",
+        ),
+    ] = None,
+    strength: Annotated[float | None, typer.Option(help="How much of the painting, 0 to 1.")] = None,
+    keep_colors: Annotated[bool | None, typer.Option("--keep-colors", help="The video's own colours.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Size of the brush, 0.25 to 4.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Paint three frames of a film in every chosen style, on this computer and without a run.
+
+    The frames are painted as a run with the same options would paint them. The result is a picture with a row for each
+    style; terminals that can show pictures show it, too.
+
+        Example: `framebrush preview holiday.mp4 --style oil --style wave --style starry`
+    """
+    target = _target(film, output, force=force)
+    pictures = [NamedPicture.read(text) for text in style_image or []]
+    given = {"strength": strength, "keep_colors": keep_colors, "scale": scale}
+    default = connection.settings.default_model if connection.available else DEFAULT
+    options = run_options(style or [], pictures, given, default=default)
+    library = library_of(connection)
+    check_styles(options.models, library)
+    with err.status("Painting …"):
+        made = make_preview(new_studio(library), connection, film, options, pictures)
+    files = made.write(target, sheet_only=target.suffix == ".png")
+    if as_json:
+        out.print(escape(json.dumps(made.facts() | {"files": [str(path) for path in files]})))
+        return
+    show_picture(made.sheet())
+    out.print(escape(str(files[0])))
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A film's stills, and what each style makes of them."""
+
+    film: "Film"
+    stills: "list[Still]"
+    painted: "list[Painted]"
+
+    def sheet(self) -> Any:
+        """Return the contact sheet, a :class:`PIL.Image.Image`."""
+        from framebrush_cli.preview import contact_sheet
+
+        return contact_sheet(self.film.video, self.stills, self.painted)
+
+    def write(self, target: Path, *, sheet_only: bool) -> list[Path]:
+        """Write the sheet, or a folder of it and all pictures; return the files, the sheet first.
+
+        Raises:
+            CommandFailed: A file cannot be written.
+        """
+        from framebrush_cli.preview import picture_files
+
+        sheet = target if sheet_only else target / "sheet.png"
+        pictures = {} if sheet_only else picture_files(self.film.video, self.stills, self.painted)
+        files = {sheet: self.sheet()} | {target / name: picture for name, picture in pictures.items()}
+        try:
+            sheet.parent.mkdir(parents=True, exist_ok=True)
+            for path, picture in files.items():
+                picture.save(path, "PNG")
+        except OSError as error:
+            raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
+        return list(files)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known of the film, and the seconds that each style takes per frame on this computer."""
+        video = self.film.video
+        return {
+            "width": video.width,
+            "height": video.height,
+            "seconds": self.film.seconds,
+            "frames": self.film.frames,
+            "stills": [still.seconds for still in self.stills],
+            "seconds_per_frame": {each.style: each.seconds for each in self.painted},
+        }
+
+
+def library_of(connection: Connection) -> Library | None:
+    """Return the library of the installation, if there is an installation."""
+    return Library(connection.store, connection.storage.styles_container) if connection.available else None
+
+
+def new_studio(library: Library | None) -> "Studio":
+    """Return what paints on this computer, with the styles of a library if there is one.
+
+    Raises:
+        CommandFailed: The scorer or the splitter is not installed here.
+    """
+    if not (find_spec("framebrush_scorer") and find_spec("framebrush_splitter")):
+        raise CommandFailed("a preview is painted here: pip install 'framebrush-cli[preview]'")
+    from framebrush.sandbox import Sandbox
+
+    sandbox = Sandbox(modules=["framebrush_cli.preview.frames"])
+    sandbox.warm()  # It starts while the models' libraries are loaded.
+    from framebrush_cli.preview import Studio
+
+    return Studio(sandbox, library)
+
+
+def make_preview(
+    studio: "Studio", connection: Connection, film: str, options: Options, pictures: Sequence[NamedPicture]
+) -> Preview:
+    """Paint some frames of a film in the styles of a run; see :meth:`Studio.paint`.
+
+    Args:
+        studio: What paints.
+        connection: The installation, which need not be there for files of this computer.
+        film: A file, or the name of a blob in the input container.
+        options: The options of the run: its styles, strength, keep_colors and scale.
+        pictures: The pictures that are painted like.
+
+    Raises:
+        CommandFailed: There is no such film or picture.
+        InvalidVideo: The film cannot be styled.
+    """
+    from framebrush_cli.preview import read_stills
+
+    store, container = (
+        (connection.store, connection.storage.styles_container) if connection.available else (None, "styles")
+    )
+    vector = studio.picture_vector(pictures, store, container) if pictures else None
+    with open_film(connection, film) as source:
+        facts, stills = read_stills(studio.sandbox, source)
+    painted = [studio.paint(name, stills, options, vector if name == PICTURE else None) for name in options.models]
+    return Preview(facts, stills, painted)
+
+
+def open_film(connection: Connection, film: str) -> "SeekableFile":
+    """Return a film as a file: one of this computer, or a blob of the input container.
+
+    Raises:
+        CommandFailed: There is no such film, or it is empty.
+    """
+    from framebrush.storage import BlobReader
+    from framebrush_cli.preview import LocalFile
+
+    path = Path(film)
+    if path.is_file():
+        if path.stat().st_size == 0:
+            raise CommandFailed(f"{film} is empty (0 bytes): nothing to style")
+        try:
+            return LocalFile(path)
+        except OSError as error:
+            raise CommandFailed(f"{film} cannot be read: {error.strerror}") from None
+    if path.exists():
+        raise CommandFailed(f"{film} is not a file")
+    if not connection.available:
+        raise CommandFailed(f"{film}: there is no such file")
+    container = connection.storage.input_container
+    try:
+        info = connection.store.stat(BlobRef(container=container, name=film))
+    except (BlobNotFound, ValueError):
+        raise CommandFailed(f"{film}: no such file here, and no such blob in the container {container!r}") from None
+    if info.size == 0:
+        raise CommandFailed(f"{info.ref} is empty: upload the video again")
+    return BlobReader(connection.store, info.ref, info.size, info.etag)
+
+
+def _target(film: str, output: Path | None, *, force: bool) -> Path:
+    """Return the file of the sheet, which ends in ``.png``, or the folder of all pictures.
+
+    Raises:
+        CommandFailed: It is neither, or it exists.
+    """
+    target = output or Path(f"{Path(film).stem}.preview.png")
+    if target.suffix not in (".png", "") and not target.is_dir():
+        raise CommandFailed(f"{target} must end in .png, or be a folder")
+    sheet = target if target.suffix == ".png" and not target.is_dir() else target / "sheet.png"
+    if sheet.exists() and not force:
+        raise CommandFailed(f"{sheet} exists: --force overwrites it, -o names another place")
+    return target
