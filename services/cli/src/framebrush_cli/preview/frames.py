@@ -123,8 +123,9 @@ def stills(source: SandboxedFile, places: Sequence[Fraction], limits: Limits) ->
 
 def _length(container: InputContainer, stream: VideoStream) -> tuple[float, int]:
     """Return the seconds and the frames of a film as its container tells them, 0 where it does not."""
-    known = stream.duration and stream.time_base
-    seconds = float(stream.duration * stream.time_base) if known else (container.duration or 0) / av.time_base
+    seconds = (container.duration or 0) / av.time_base
+    if stream.duration and stream.time_base:
+        seconds = float(stream.duration * stream.time_base)
     return seconds, stream.frames or round(seconds * float(stream.average_rate or 0))
 
 
