@@ -19,6 +19,7 @@ LOCAL, RUNS, PEOPLE, STYLES, INSTALLATION = (
 COMMANDS = {
     "style": ("style:style", LOCAL),
     "preview": ("preview:preview", LOCAL),
+    "ui": (".ui.command:ui", LOCAL),
     "up": ("up:up", LOCAL),
     "down": ("up:down", LOCAL),
     "submit": ("submit:submit", RUNS),
@@ -38,7 +39,10 @@ COMMANDS = {
     "quality": ("models:quality", STYLES),
     "setup": ("setup:setup", INSTALLATION),
 }
-"""Where each command is, a function or a group of commands, and the part of the help in which it stands."""
+"""Where each command is, a function or a group of commands, and the part of the help in which it stands.
+
+A place is relative to :mod:`framebrush_cli.commands`.
+"""
 
 
 MORE: dict[str, object] = {"ignore_unknown_options": True, "allow_extra_args": True}
@@ -85,7 +89,7 @@ def load(name: str) -> Any:
     """Import a command and return it, in the form of click that typer brings."""
     place, panel = COMMANDS[name]
     module, _, attribute = place.partition(":")
-    found = getattr(import_module(f"framebrush_cli.commands.{module}"), attribute)
+    found = getattr(import_module(f".{module}", "framebrush_cli.commands"), attribute)
     if not isinstance(found, typer.Typer):
         single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         single.command(name, context_settings=SETTINGS.get(name))(found)

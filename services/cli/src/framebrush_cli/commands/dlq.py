@@ -46,7 +46,7 @@ def list_(
     found = peek(connection.settings, _selection(connection, queue, run))
     if as_json:
         for letter in found:
-            out.print(escape(json.dumps(_json(letter))))
+            out.print(escape(json.dumps(facts(letter))))
         return
     if not found:
         out.print("No dead letters.")
@@ -77,7 +77,7 @@ def show(
     if len(found) > 1:
         queues = ", ".join(letter.queue for letter in found)
         raise CommandFailed(f"{sequence} is in several queues ({queues}): say which with --queue")
-    text = json.dumps(_json(found[0]), ensure_ascii=False)
+    text = json.dumps(facts(found[0]), ensure_ascii=False)
     out.print_json(text.encode(errors="replace").decode())  # JSON may hold halves of surrogate pairs
 
 
@@ -139,7 +139,8 @@ def _selection(
     return Selection(queue, run_id, frozenset(sequences))
 
 
-def _json(letter: "DeadLetterMessage") -> dict[str, object]:
+def facts(letter: "DeadLetterMessage") -> dict[str, object]:
+    """Return what is known of a dead letter, with its body, as JSON has it."""
     content = letter.body.decode(errors="replace")
     with suppress(ValueError, RecursionError):
         content = json.loads(content)

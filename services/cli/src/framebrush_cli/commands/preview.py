@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,6 +12,7 @@ from rich.markup import escape
 from framebrush.contracts import PICTURE, BlobRef, Options
 from framebrush.errors import BlobNotFound
 from framebrush.styles import Library
+from framebrush_cli.commands.price import estimate
 from framebrush_cli.commands.submit import run_options
 from framebrush_cli.display import err, out, show_picture
 from framebrush_cli.errors import CommandFailed
@@ -20,7 +20,7 @@ from framebrush_cli.installation import Connection, NamedPicture, check_styles, 
 
 if TYPE_CHECKING:
     from framebrush.storage import SeekableFile
-    from framebrush_cli.preview import Film, Painted, Still, Studio
+    from framebrush_cli.preview import Preview, Studio
 
 DEFAULT = "gouache"
 """The style if none is chosen, where no installation says another one."""
@@ -84,52 +84,9 @@ def preview(
         return
     show_picture(made.sheet())
     out.print(escape(str(files[0])))
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A film's stills, and what each style makes of them."""
-
-    film: "Film"
-    stills: "list[Still]"
-    painted: "list[Painted]"
-
-    def sheet(self) -> Any:
-        """Return the contact sheet, a :class:`PIL.Image.Image`."""
-        from framebrush_cli.preview import contact_sheet
-
-        return contact_sheet(self.film.video, self.stills, self.painted)
-
-    def write(self, target: Path, *, sheet_only: bool) -> list[Path]:
-        """Write the sheet, or a folder of it and all pictures; return the files, the sheet first.
-
-        Raises:
-            CommandFailed: A file cannot be written.
-        """
-        from framebrush_cli.preview import picture_files
-
-        sheet = target if sheet_only else target / "sheet.png"
-        pictures = {} if sheet_only else picture_files(self.film.video, self.stills, self.painted)
-        files = {sheet: self.sheet()} | {target / name: picture for name, picture in pictures.items()}
-        try:
-            sheet.parent.mkdir(parents=True, exist_ok=True)
-            for path, picture in files.items():
-                picture.save(path, "PNG")
-        except OSError as error:
-            raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
-        return list(files)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what is known of the film, and the seconds that each style takes per frame on this computer."""
-        video = self.film.video
-        return {
-            "width": video.width,
-            "height": video.height,
-            "seconds": self.film.seconds,
-            "frames": self.film.frames,
-            "stills": [still.seconds for still in self.stills],
-            "seconds_per_frame": {each.style: each.seconds for each in self.painted},
-        }
+    price = estimate(connection, options.models, made.film, made.speeds) if connection.available else None
+    if price:
+        out.print(f"A run: {price}")
 
 
 def library_of(connection: Connection) -> Library | None:
@@ -156,7 +113,7 @@ def new_studio(library: Library | None) -> "Studio":
 
 def make_preview(
     studio: "Studio", connection: Connection, film: str, options: Options, pictures: Sequence[NamedPicture]
-) -> Preview:
+) -> "Preview":
     """Paint some frames of a film in the styles of a run; see :meth:`Studio.paint`.
 
     Args:
@@ -170,7 +127,7 @@ def make_preview(
         CommandFailed: There is no such film or picture.
         InvalidVideo: The film cannot be styled.
     """
-    from framebrush_cli.preview import read_stills
+    from framebrush_cli.preview import Preview, read_stills
 
     store, container = (
         (connection.store, connection.storage.styles_container) if connection.available else (None, "styles")

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from rich.table import Column, Table
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.runs import Outputs, clear_up, measure
+from framebrush_cli.commands.styled import styled_so_far
 from framebrush_cli.commands.watch import notes_of
 from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
@@ -40,7 +42,7 @@ def runs(
     found = sorted(
         (
             status
-            for status in _statuses(connection)
+            for status in statuses(connection)
             if (not states or status.state in states)
             and (film is None or film.lower() in status.input.name.lower())
             and (age is None or (datetime.now(UTC) - status.created).total_seconds() <= age)
@@ -95,8 +97,8 @@ def _seconds(text: str) -> float:
     return float(match[1]) * UNITS[match[2]]
 
 
-def _statuses(connection: Connection) -> Iterator[Status]:
-    """Yield the status of every run. A status that cannot be read is reported, and does not hide the others."""
+def statuses(connection: Connection, run_ids: Iterable[str] | None = None) -> Iterator[Status]:
+    """Yield the status of every run, or of some. One that cannot be read is reported, and does not hide the others."""
 
     def read(run_id: str) -> Status | PermanentError:
         try:
@@ -104,7 +106,7 @@ def _statuses(connection: Connection) -> Iterator[Status]:
         except PermanentError as error:
             return error
 
-    ids = [run_id for run_id, _ in connection.runs.ids()]
+    ids = [run_id for run_id, _ in connection.runs.ids()] if run_ids is None else list(run_ids)
     with ThreadPoolExecutor(16) as pool:
         for run_id, found in zip(ids, pool.map(read, ids), strict=True):
             if isinstance(found, Status):
@@ -114,9 +116,19 @@ def _statuses(connection: Connection) -> Iterator[Status]:
 
 
 @connected
-def status(connection: Connection, run: RunArgument, as_json: JsonOption = False) -> None:
+def status(
+    connection: Connection,
+    run: RunArgument,
+    picture: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Write what is styled so far: some frames in all styles, while it runs."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show how a run stands, and what its stages took."""
     run_id = resolve(connection.runs, run)
+    if picture is not None:
+        styled_so_far(connection.runs, run_id).write(picture, sheet_only=True)
     found = connection.runs.status(run_id)
     if not found.state.ended:  # The blobs tell more than the status, which is written from time to time.
         progress, stages = measure(connection.runs, run_id)
@@ -168,10 +180,20 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
 def cancel(connection: Connection, run: OpenRunArgument) -> None:
     """End a run; what is left of its work is passed over."""
     run_id = resolve(connection.runs, run, newest=False)
+    end_run(connection, run_id)
+    out.print(f"{run_id}: {state(State.CANCELLED)}")
+
+
+def end_run(connection: Connection, run_id: str) -> None:
+    """Cancel a run, and delete what it has made so far.
+
+    Raises:
+        CommandFailed: It has ended in another way.
+        BlobNotFound: There is no such run.
+    """
     if not connection.runs.end(run_id, State.CANCELLED):
         found = connection.runs.status(run_id)
         if found.state is not State.CANCELLED:
             raise CommandFailed(f"{run_id} has {found.state} already: there is nothing to cancel")
     # What is in hand now clears up after itself. If this is interrupted, to cancel the run again goes on with it.
     clear_up(connection.runs, connection.runs.blobs(run_id).intermediate_prefixes)
-    out.print(f"{run_id}: {state(State.CANCELLED)}")

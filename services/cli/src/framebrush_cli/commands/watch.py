@@ -85,39 +85,68 @@ def _status(runs: Runs, run_id: str) -> Status | None:
         return None
 
 
+class Pace:
+    """How far the stages of one run are, how fast they are, and how long the run will take."""
+
+    def __init__(self, runs: Runs, run_id: str) -> None:
+        self._meter, self._run_id, self._frames = Meter(runs), run_id, 0
+        self._rates = {stage: Throughput() for stage in STAGES}
+        self.done = dict.fromkeys(STAGES, 0)
+        """The frames that each stage is done with."""
+
+    def update(self, status: Status) -> None:
+        """Measure progress by the blobs, which tell more than the status: that is written from time to time."""
+        progress, _ = self._meter.measure(self._run_id)
+        self.done, self._frames = progress.model_dump(), status.frames
+        for stage in STAGES:
+            self._rates[stage].record(time.monotonic(), self.done[stage])
+
+    def rate(self, stage: str) -> float | None:
+        """Return the frames per second of a stage that is not done yet; None if they are not known."""
+        return self._rates[stage].rate if self.done[stage] < self._frames else None
+
+    @property
+    def joining(self) -> bool:
+        """Whether all frames are encoded, so that only the join is left."""
+        return 0 < self._frames <= self.done["encoded"]
+
+    @property
+    def left(self) -> float | None:
+        """Return the seconds that are left; None if they are not known."""
+        if self.joining:
+            return None
+        return estimate(self._frames, {s: StageProgress(self.done[s], self._rates[s].rate) for s in STAGES})
+
+
 class _View:
     """What is on the screen."""
 
     def __init__(self, runs: Runs, run_id: str) -> None:
-        self.run_id, self._meter = run_id, Meter(runs)
+        self.run_id, self._pace = run_id, Pace(runs, run_id)
         self.note = "[cyan]queued[/], waiting for a splitter"
         self._line, self._line_at = "", 0.0
-        self._rates = {stage: Throughput() for stage in STAGES}
         self._bars = Progress(
             TextColumn("  {task.description:8}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
         )
         self._tasks: dict[str, TaskID] = {}
 
     def update(self, status: Status) -> None:
-        """Measure progress by the blobs, which tell more than the status: that is written from time to time."""
+        """Show how far the run is."""
         self.note = state(status.state)
         if not status.frames:
             return
-        progress, _ = self._meter.measure(self.run_id)
-        now, done = time.monotonic(), progress.model_dump()
+        self._pace.update(status)
+        done = self._pace.done
         for stage in STAGES:
-            self._rates[stage].record(now, done[stage])
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=status.frames, rate="")
-            rate = self._rates[stage].rate
-            text = f"{rate:.1f} frames/s" if rate and done[stage] < status.frames else ""
+            rate = self._pace.rate(stage)
+            text = f"{rate:.1f} frames/s" if rate else ""
             self._bars.update(self._tasks[stage], completed=done[stage], rate=text)
         self._line = ", ".join(f"{stage} {done[stage]}/{status.frames}" for stage in STAGES)
-        if done["encoded"] >= status.frames:
+        if self._pace.joining:
             self.note += ", joining the segments"
-            return
-        left = estimate(status.frames, {s: StageProgress(done[s], self._rates[s].rate) for s in STAGES})
-        if left is not None:
+        elif (left := self._pace.left) is not None:
             self.note += f", about {duration(left)} left"
 
     def render(self) -> Group:

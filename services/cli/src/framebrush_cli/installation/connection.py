@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framebrush.runs import Runs
     from framebrush.storage import AzureBlobs
 
+S = TypeVar("S", bound=StorageSettings)
 PANEL = "Connection (else FRAMEBRUSH_* variables, else the local stack)"
 FLAGS = {
     "servicebus_connection_string": "Connection string of the Service Bus namespace.",
@@ -49,7 +50,7 @@ class Connection:
         Raises:
             CommandFailed: A setting is missing or malformed.
         """
-        return settings_from(StorageSettings, self._environment(), self._overrides())
+        return self.read(StorageSettings)
 
     @cached_property
     def settings(self) -> Settings:
@@ -58,11 +59,19 @@ class Connection:
         Raises:
             CommandFailed: A setting is missing or malformed.
         """
-        found = settings_from(Settings, self._environment(), self._overrides())
+        found = self.read(Settings)
         secret = found.servicebus_connection_string
         if secret and "endpoint=sb://" not in secret.get_secret_value().lower():
             raise CommandFailed("the Service Bus connection string is malformed: it holds no Endpoint=sb://…")
         return found
+
+    def read(self, cls: type[S]) -> S:
+        """Return settings of another kind, as a service of this installation would read them here.
+
+        Raises:
+            CommandFailed: A setting is missing or malformed.
+        """
+        return settings_from(cls, self._environment(), self._overrides())
 
     @cached_property
     def store(self) -> "AzureBlobs":

@@ -1,8 +1,9 @@
 from .frames import Film as Film
 from .frames import LocalFile as LocalFile
+from .frames import RgbImage as RgbImage
 from .frames import Still as Still
 from .frames import read_stills as read_stills
-from .painting import Painted as Painted
+from .painted import Painted as Painted
 from .painting import Studio as Studio
-from .sheet import contact_sheet as contact_sheet
-from .sheet import picture_files as picture_files
+from .result import Preview as Preview
+from .sheet import upright as upright

@@ -3,7 +3,6 @@
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,21 +14,10 @@ from framebrush.storage import BlobReader, MemoryStore, Store
 from framebrush.styles import Library
 from framebrush_cli.installation import NamedPicture, StudioSettings
 from framebrush_cli.preview.frames import FRAME_TIME, RgbImage, Still
+from framebrush_cli.preview.painted import Painted
 from framebrush_scorer.models import FrameModel, WeightsCache, load, load_learned, load_picture
 from framebrush_scorer.pipeline import Controlled, Controls
 from framebrush_splitter.settings import Limits
-
-
-@dataclass(frozen=True, slots=True)
-class Painted:
-    """What one style makes of the stills."""
-
-    style: str
-    images: list[RgbImage]
-    """A picture for each still, of its size."""
-    seconds: float
-    """The time of the model per frame on this computer. The first frame, with which a model warms up, does not count
-    where there are others."""
 
 
 class Studio:

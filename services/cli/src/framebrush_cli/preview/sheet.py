@@ -10,7 +10,7 @@ from framebrush.contracts import VideoProperties
 from framebrush.media import quarter_turns
 from framebrush_cli.display import duration
 from framebrush_cli.preview.frames import RgbImage, Still
-from framebrush_cli.preview.painting import Painted
+from framebrush_cli.preview.painted import Painted
 
 CELL, GAP, MARGIN = 480, 8, 24
 """The longer side of a cell, the space between cells, and the space around all, in pixels."""

@@ -1,0 +1,191 @@
+"""What the page does, by the functions of the commands. Each call may take seconds, and comes from a thread."""
+
+import io
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from framebrush.contracts import PICTURE, Options, State
+from framebrush.storage import BlobReader
+from framebrush.styles import OURS, Library
+from framebrush_cli.commands.dlq import facts
+from framebrush_cli.commands.get import page_of
+from framebrush_cli.commands.preview import library_of, make_preview, new_studio, open_film
+from framebrush_cli.commands.price import estimate
+from framebrush_cli.commands.runs import end_run
+from framebrush_cli.commands.styled import styled_so_far
+from framebrush_cli.commands.submit import run_options, start
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.installation import Connection, NamedPicture, Selection, find, peek, replay, shipped_cards
+from framebrush_cli.preview import Film, Preview, Still, Studio, read_stills, upright
+from framebrush_cli.ui.board import Board
+from framebrush_cli.ui.drops import Drops
+
+UNCHANGED = "identity"
+"""The model that paints nothing, which is there for tests."""
+SMALL = 320
+"""The longer side of the film's frame on the tile of a style, in pixels."""
+
+
+class Desk:
+    """Everything behind the page."""
+
+    def __init__(self, connection: Connection, folder: Path) -> None:
+        self._connection, self._painting = connection, threading.Lock()
+        self.drops, self.board = Drops(folder), Board(connection)
+        self._tile = lru_cache(maxsize=256)(self._paint_tile)
+        self._opened = lru_cache(maxsize=16)(self._open)
+
+    def close(self) -> None:
+        """End what works in the background."""
+        self.board.close()
+
+    @cached_property
+    def _studio(self) -> Studio:
+        return new_studio(library_of(self._connection))
+
+    def styles(self) -> list[dict[str, str]]:
+        """Return the names and the titles of all styles that one may choose."""
+        library = Library(self._connection.store, self._connection.storage.styles_container)
+        found = {style.name: style.title for style in library.styles()}
+        cards, catalogue = dict(shipped_cards()), library.catalogue()
+        for name in catalogue.models if catalogue else OURS:
+            found.setdefault(name, str(cards.get(name, {}).get("title", "")))
+        return [{"name": name, "title": found[name]} for name in sorted(found) if name not in (UNCHANGED, PICTURE)]
+
+    def film(self, key: str) -> dict[str, Any]:
+        """Return what is known of a film that was dropped.
+
+        Raises:
+            CommandFailed: It is gone.
+            PermanentError: It cannot be styled; the text says why.
+        """
+        film, _ = self._opened(key)
+        video = film.video
+        return {"name": self.drops.find(key).path.name, "frames": film.frames, "seconds": film.seconds} | {
+            "width": video.width,
+            "height": video.height,
+        }
+
+    def tile(self, key: str, style: str | None, picture: str | None) -> bytes:
+        """Return a frame of a film as a small JPEG file: as it is, in a style, or like a picture that was dropped."""
+        return self._tile(key, style, picture)
+
+    def preview(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Paint some frames of a film in the chosen styles, as a run would.
+
+        Returns:
+            What a run will cost, and the sheet as a PNG file.
+        """
+        path, options, pictures = self._asked(asked)
+        with self._painting:
+            made = make_preview(self._studio, self._connection, str(path), options, pictures)
+        price = estimate(self._connection, options.models, made.film, made.speeds)
+        return {"price": str(price) if price else None} | made.facts(), _file(made.sheet(), "PNG")
+
+    def price(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a run will cost by what earlier runs took; None if nothing is known."""
+        _, options, _ = self._asked(asked)
+        price = estimate(self._connection, options.models, self._opened(str(asked["film"]))[0])
+        return {"price": str(price) if price else None}
+
+    def start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Start a run; see :func:`framebrush_cli.commands.submit.start`."""
+        path, options, pictures = self._asked(asked)
+        self._opened(str(asked["film"]))  # What cannot be styled is refused before it is uploaded.
+        styles = [name for name in options.models if name != PICTURE]
+        request, created = start(self._connection, str(path), styles, pictures, _given(asked))
+        self.board.look_now()
+        return {"id": request.run_id, "created": created}
+
+    def cancel(self, run_id: str) -> None:
+        """End a run."""
+        end_run(self._connection, run_id)
+        self.board.look_now()
+
+    def styled(self, run_id: str) -> bytes:
+        """Return what a run has styled so far as a PNG file; see :func:`styled_so_far`."""
+        made: Preview = styled_so_far(self._connection.runs, run_id)
+        return _file(made.sheet(), "PNG")
+
+    def report(self, run_id: str) -> bytes:
+        """Return the report of a run, an HTML page."""
+        return self._connection.store.read(page_of(self._connection, run_id))
+
+    def output(self, run_id: str, number: int) -> tuple[str, int, BlobReader]:
+        """Return an output of a run: the last part of its name, its bytes, and itself as a file.
+
+        Raises:
+            CommandFailed: There is none of this number.
+        """
+        status = self._connection.runs.status(run_id)
+        if status.state is not State.SUCCEEDED or number >= len(status.outputs):
+            raise CommandFailed(f"{run_id} has no such output")
+        ref = status.outputs[number]
+        info = self._connection.store.stat(ref)
+        return PurePosixPath(ref.name).name, info.size, BlobReader(self._connection.store, ref, info.size, info.etag)
+
+    def dead_letters(self) -> list[dict[str, object]]:
+        """Return the dead letters as ``framebrush dlq list --json`` does."""
+        return [facts(letter) for letter in peek(self._connection.settings, Selection())]
+
+    def replay(self, run_id: str | None) -> int:
+        """Send dead letters again, those of a run or all; return how many."""
+        settings = self._connection.settings
+        found = find(settings, Selection(run_id=run_id))
+        with closing(replay(settings, self._connection.runs, found)) as letters:
+            count = sum(1 for _ in letters)
+        self.board.look_now()
+        if not count:
+            raise CommandFailed("no dead letter was sent again: they are gone, or somebody else holds them")
+        return count
+
+    def _open(self, key: str) -> tuple[Film, Sequence[Still]]:
+        with self._painting, open_film(self._connection, str(self.drops.find(key).path)) as source:
+            return read_stills(self._studio.sandbox, source)
+
+    def _asked(self, asked: Mapping[str, Any]) -> tuple[Path, Options, list[NamedPicture]]:
+        path = self.drops.find(str(asked.get("film"))).path
+        picture = asked.get("picture")
+        pictures = [NamedPicture.read(str(self.drops.find(str(picture)).path))] if picture else []
+        names = [str(name) for name in _items(asked.get("styles"))]
+        default = self._connection.settings.default_model
+        return path, run_options(names, pictures, _given(asked), default=default), pictures
+
+    def _paint_tile(self, key: str, style: str | None, picture: str | None) -> bytes:
+        film, stills = self._opened(key)
+        middle = stills[len(stills) // 2]
+        small = Image.fromarray(middle.image)
+        small.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+        still = Still(middle.seconds, np.array(small))
+        if style is None and picture is None:
+            return _file(upright(still.image, film.video), "JPEG")
+        with self._painting:
+            pictures = [NamedPicture.read(str(self.drops.find(picture).path))] if picture else []
+            vector = self._studio.picture_vector(pictures, None, "styles") if pictures else None
+            name = PICTURE if vector else str(style)
+            painted = self._studio.paint(name, [still], Options(model=name), vector)
+        return _file(upright(painted.images[0], film.video), "JPEG")
+
+
+def _items(value: object) -> Iterable[object]:
+    if not isinstance(value, list | None):
+        raise CommandFailed("styles: expected a list of names")
+    return value or []
+
+
+def _given(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a run that the page has."""
+    return {name: asked.get(name) for name in ("strength", "keep_colors", "scale")}
+
+
+def _file(picture: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind)
+    return buffer.getvalue()

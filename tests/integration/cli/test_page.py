@@ -1,0 +1,224 @@
+"""The page, in Chromium, over a stack that really runs."""
+
+import base64
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from support.video import facts, make_video, painting
+
+from framebrush_cli.local import Home
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium")
+if CHROMIUM is None and os.environ.get("CI"):
+    raise RuntimeError("CI needs Chromium: apt-get install chromium")
+PROGRAM = (sys.executable, "-P", "-m", "framebrush_cli")
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")]
+
+
+@dataclass
+class Site:
+    """A stack, and the page over it."""
+
+    folder: Path
+    link: str
+
+    @property
+    def address(self) -> str:
+        return self.link.partition("/?")[0]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("page")
+    own = {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")}
+    subprocess.run([*PROGRAM, "up"], cwd=folder, env=own, check=True, timeout=180)
+    try:
+        command = [*PROGRAM, "ui", "--no-open", "--port", "0"]
+        with subprocess.Popen(command, cwd=folder, env=own, stdout=subprocess.PIPE, text=True) as page:
+            assert page.stdout
+            found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", page.stdout.readline())
+            assert found
+            yield Site(folder, found[0])
+            page.send_signal(signal.SIGINT)
+            page.wait(20)  # with tabs that are open still
+    finally:
+        subprocess.run([*PROGRAM, "down"], cwd=folder, env=own, check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def open_tab(site: Site) -> Iterator[Callable[[], "Page"]]:
+    """Opens a tab. Whatever is wrong on its console fails the test."""
+    from playwright.sync_api import sync_playwright
+
+    said = list[str]()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        context = browser.new_context(accept_downloads=True)
+
+        def tab() -> "Page":
+            page = context.new_page()
+            page.set_default_timeout(120_000)
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.goto(site.link)
+            page.locator(".tile").first.wait_for()
+            return page
+
+        yield tab
+        # Chromium logs answers that are refusals, which two tests ask for.
+        assert [text for text in said if "422" not in text] == []
+        browser.close()
+
+
+def drop(page: "Page", place: str, name: str, content: bytes) -> None:
+    """Drag a file onto the page and let it go."""
+    data = base64.b64encode(content).decode()
+    transfer = page.evaluate_handle(
+        """([name, data]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(atob(data), each => each.charCodeAt(0))], name));
+            return transfer;
+        }""",
+        [name, data],
+    )
+    page.dispatch_event(place, "dragover", {"dataTransfer": transfer})
+    page.dispatch_event(place, "drop", {"dataTransfer": transfer})
+
+
+def start(page: "Page") -> str:
+    """Press Start; return the id of the run."""
+    page.click("#start")
+    told = page.locator("#told", has_text="is on its way")
+    told.wait_for()
+    return told.inner_text().split()[0]
+
+
+def test_a_film_and_a_painting_are_dropped_and_the_result_comes_back(
+    site: Site, open_tab: Callable[[], "Page"], tmp_path: Path
+) -> None:
+    page, other = open_tab(), open_tab()
+    film = make_video(tmp_path / "first film.mp4", size=(96, 64), pts=range(0, 20 * 512, 512))
+    drop(page, "#film", "first film.mp4", film.read_bytes())
+    page.locator("#film small", has_text=", 20 frames").wait_for()
+    assert page.locator("#start").is_disabled()  # neither a style nor a painting is chosen
+    drop(page, "#picture", "my painting.png", painting(1))
+    page.locator("#own").wait_for()
+    page.check("[value=ink]")
+    for tile in page.locator(".tile img").all():  # each is painted
+        while not tile.evaluate("image => image.complete && image.naturalWidth"):
+            page.wait_for_timeout(100)
+    page.click("#look")
+    page.locator("#sheet img").wait_for()
+    assert page.locator("#sheet img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 900
+
+    run_id = start(page)
+    for each in (page, other):
+        card = each.locator(f"#run-{run_id}")
+        card.locator(".state.succeeded").wait_for()
+        assert card.locator(".style").inner_text() == "like my painting.png, ink"
+    with page.expect_download() as download:
+        page.locator(f"#run-{run_id}").get_by_text("first film.ink.mp4").click()
+    download.value.save_as(tmp_path / "ink.mp4")
+    assert len(facts(tmp_path / "ink.mp4").times) == 20
+    with page.context.expect_page() as opened:
+        page.locator(f"#run-{run_id}").get_by_text("Report").click()
+    opened.value.locator("h1").wait_for()
+    assert "first film.mp4" in opened.value.locator("h1").inner_text()
+
+    # What a run of these styles costs is known from now on.
+    page.check("[value=ink]")
+    page.uncheck("#own input")
+    page.check("[value=oil]")
+    page.uncheck("[value=oil]")
+    page.check("[value=mosaic]")
+    page.uncheck("[value=ink]")
+    assert page.locator("#picture b").inner_text() == "Drop a painting here"
+
+
+def test_a_run_is_cancelled_and_another_one_survives_a_scorer(
+    site: Site, open_tab: Callable[[], "Page"], tmp_path: Path
+) -> None:
+    page = open_tab()
+    film = make_video(tmp_path / "long.mp4", size=(320, 240), pts=range(0, 200 * 512, 512))
+    drop(page, "#film", "long.mp4", film.read_bytes())
+    page.locator("#film small", has_text="200 frames").wait_for()
+    page.check("[value=vangogh]")
+    cancelled = page.locator(f"#run-{start(page)}")
+    cancelled.get_by_role("button", name="Cancel").click()
+    cancelled.locator(".state.cancelled").wait_for()
+
+    page.uncheck("[value=vangogh]")
+    page.check("[value=wave]")
+    card = page.locator(f"#run-{start(page)}")
+    look = card.get_by_role("button", name="Look at it")
+    while not look.is_enabled():
+        page.wait_for_timeout(50)
+    look.click()
+    card.locator("img.styled").wait_for()
+    [scorer] = [part for part in Home(site.folder / ".framebrush").read().parts if part.name == "scorer"]
+    assert scorer.pid
+    os.kill(scorer.pid, signal.SIGKILL)
+    card.locator(".state.succeeded").wait_for()
+    assert "200 frames" in card.locator(".line").inner_text()
+
+
+def test_what_is_no_film_is_told_and_a_dead_letter_is_replayed(site: Site, open_tab: Callable[[], "Page"]) -> None:
+    page = open_tab()
+    drop(page, "#film", "letter.mp4", b"Dear all, " * 1000)
+    page.locator("#told.wrong", has_text="letter.mp4").wait_for()
+    assert page.locator("#start").is_disabled()
+
+    # The command line uploads it first, and its run fails.
+    (site.folder / "letter.mp4").write_bytes(b"Dear all, " * 1000)
+    told = subprocess.run(
+        [*PROGRAM, "submit", "letter.mp4", "--style", "ink", "--wait"],
+        cwd=site.folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert told.returncode == 1
+    run_id = told.stdout.split()[0]
+    card = page.locator(f"#run-{run_id}")
+    card.locator(".state.failed").wait_for()
+    assert "invalid_video" in card.locator(".line").inner_text()
+    page.click("#read")
+    page.locator("#dead", has_text=run_id).wait_for()
+    page.locator("#dead").get_by_role("button", name="Replay").first.click()
+    page.locator("#told", has_text="1 message sent again").wait_for()
+    card.get_by_role("button", name="Try again").wait_for()  # it has failed again
+
+
+def test_nobody_else_is_let_in(site: Site) -> None:
+    def code(path: str, **headers: str) -> int:
+        request = urllib.request.Request(site.address + path, headers=headers, method=headers.pop("method", "GET"))
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    port, token = site.address.rpartition(":")[2], site.link.rpartition("=")[2]
+    cookie = f"framebrush-{port}={token}"
+    assert code("/styles", Cookie=cookie) == 200
+    assert code("/styles") == 403
+    assert code("/?token=guessed") == 403
+    assert code("/styles", Cookie=cookie, Host=f"films.example:{port}") == 403
+    for origin, wanted in ((site.address, 422), ("http://127.0.0.1:1", 403), ("null", 403)):
+        assert code("/runs", Cookie=cookie, Origin=origin, method="POST") == wanted
+    assert code("/runs", Cookie=cookie, method="POST") == 403
+    assert code("/drops?name=../../x", Cookie=cookie, Origin=site.address, method="PUT") == 422  # it is empty
+    assert not (site.folder / "x").exists()
