@@ -1,29 +1,27 @@
-"""What the services count, the dashboard and the alerts, over the Prometheus that watched the cold run."""
+"""What the services count, the dashboards and the alerts, over the Prometheus that watched the cold run."""
 
-import json
 import math
 import re
 import time
-import urllib.request
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from support.cluster import NAMESPACE, PROMETHEUS, STAGES, Cluster
-from support.dashboard import draw, legend
+from support.dashboard import draw, over, peaks
 from support.journey import Journey
 from support.panels import Query, dashboards, queries
+from support.prometheus import SCRAPE, Prometheus, Series, record
 from support.rules import alerts
 
 pytestmark = [pytest.mark.core, pytest.mark.timeout(300)]
 
-SCRAPE = 5.0
-"""Seconds between two scrapes: k8s/prometheus."""
 ALERTS = alerts()
-PANELS = list(queries(NAMESPACE, window="1m", span=600))
+PANELS = [query for query in queries(NAMESPACE, window="1m", span=600) if not query.needs_gpu]
+OPERATORS, THROUGHPUT = "operators.json", "throughput.json"
+WATCHER = Prometheus(f"http://127.0.0.1:{PROMETHEUS}")
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,9 @@ class Window:
     end: float
 
 
-def ask(path: str, **parameters: object) -> list[dict[str, Any]]:
-    """What Prometheus answers to a query: series with ``values``, or with one ``value``."""
-    url = f"http://127.0.0.1:{PROMETHEUS}/api/v1/{path}?{urlencode(parameters)}"
-    with urllib.request.urlopen(url, timeout=30) as answer:
-        document = json.load(answer)
-    assert document["status"] == "success"
-    assert not document.get("warnings"), document["warnings"]
-    return list(document["data"]["result"])
+def ask(path: str, **parameters: object) -> Series:
+    """What the Prometheus in the cluster answers."""
+    return WATCHER.ask(path, **parameters)
 
 
 @pytest.fixture(scope="module")
@@ -97,35 +90,40 @@ def test_every_panel_has_something_to_show(window: Window, query: Query) -> None
         assert all(series["metric"].get(label) for series in found), f"{query.panel}: no label {label} in {found[:2]}"
 
 
+def test_the_run_is_kept_for_pictures(cold: Journey, window: Window, results: Path) -> None:
+    """``make pictures`` draws the dashboards for the documents from it."""
+    kept = record(WATCHER, window.start, max(window.end, cold.over + 2 * SCRAPE))
+    assert kept.samples
+    kept.write(results / "cold-run.json.gz")
+
+
 def test_panels_show_the_run(window: Window, results: Path) -> None:
-    """Not only something, but what happened: peaks, as a person would read them off."""
-    answers = {
-        query: ask("query_range", query=query.expression, start=window.start, end=window.end, step=SCRAPE)
-        for query in PANELS
-    }
+    """Not only something, but what happened."""
+    answers = over(WATCHER, PANELS, window.start, window.end)
     for name, board in dashboards().items():
-        draw(board, PANELS, answers.__getitem__, results / f"dashboard-{Path(name).stem}.png")
-    peaks = dict[str, float]()
-    for query, answer in answers.items():
-        for series in answer:
-            values = [float(value) for _, value in series["values"] if math.isfinite(float(value))]
-            name = f"{query.panel}: {legend(query.legend, series['metric'])}".removesuffix(": ")
-            peaks[name] = max(values, default=0.0)
-    assert peaks["Active runs"] == 1
-    assert 0 < peaks["Cost"] < peaks["Cost per hour now"]
+        own = {query: answer for query, answer in answers.items() if query.dashboard == name}
+        draw(board, own, results / f"dashboard-{Path(name).stem}.png")
+    seen = peaks(answers, OPERATORS)
+    assert seen["How many runs are active?"] == 1
     for stage in STAGES:
-        assert peaks[f"Replicas: {stage}"] >= 1
-        assert peaks[f"CPU: {stage}"] > 0
-    assert peaks["Frames per second: scorer"] > 0
-    for stage in rising(window):
-        assert peaks[f"Frames per second: {stage}"] > 0
-    assert peaks["Queue depth: batches"] >= 1
-    assert peaks["Messages per second: batches"] > 0
-    assert 0.1 < peaks["GPU busy: default"] <= 1.1
-    assert peaks["Batch latency: p50"] <= peaks["Batch latency: p99"]
-    for panel, peak in peaks.items():
-        if panel.startswith(("Dead letters", "Runs failed")):
+        assert seen[f"How many pods does each stage have?: {stage}"] >= 1
+        assert seen[f"How many processor cores does each stage use?: {stage}"] > 0
+    assert seen["How many messages wait in each queue?: batches"] >= 1
+    assert seen["How many messages per second are completed?: batches"] > 0
+    assert 0.1 < seen["What share of the time is the model at work?: default"] <= 1.1
+    batch = "How long does a batch take in a scorer?"
+    assert seen[f"{batch}: p50"] <= seen[f"{batch}: p99"]
+    wrong = ("How many dead letters", "How many messages became", "How many runs failed")
+    for panel, peak in seen.items():
+        if panel.startswith(wrong):
             assert peak == 0, panel
+
+    seen = peaks(answers, THROUGHPUT)
+    assert seen["How many frames were delivered?"] >= 264
+    assert 0 < seen["What did the time range cost?"] < seen["What does an hour cost now?"]
+    assert seen["How many frames per second does each stage give out?: scorer"] > 0
+    for stage in rising(window):
+        assert seen[f"How many frames per second does each stage give out?: {stage}"] > 0
 
 
 def test_every_service_was_scraped_all_the_time(

@@ -31,6 +31,24 @@ KEDA = {
 """What KEDA 2.21 exports, as far as it is used here: pkg/metricscollector/prommetrics.go."""
 
 
+_CARD = frozenset(
+    {"gpu", "UUID", "pci_bus_id", "device", "modelName", "Hostname", "container"}
+    | {"namespace", "exported_namespace", "pod", "exported_pod"}
+)
+DCGM = dict.fromkeys(
+    (
+        "DCGM_FI_DEV_GPU_UTIL",
+        "DCGM_FI_DEV_FB_USED",
+        "DCGM_FI_DEV_POWER_USAGE",
+        "DCGM_FI_DEV_GPU_TEMP",
+        "DCGM_FI_DEV_XID_ERRORS",
+    ),
+    _CARD,
+)
+"""What NVIDIA's dcgm-exporter 4 exports by default, as far as it is used here: etc/default-counters.csv. In Kubernetes
+it names the pod that has the card."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric as the code declares it."""
@@ -63,7 +81,7 @@ def series() -> dict[str, frozenset[str]]:
         for metric in declared().values()
         for suffix in KINDS[metric.kind]
     }
-    return ours | FOREIGN | KEDA
+    return ours | FOREIGN | KEDA | DCGM
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,16 @@ class Query:
     """A query of a panel."""
 
     dashboard: str
+    """The name of its file."""
     panel: str
     legend: str
     expression: str
     """PromQL, with no variable left."""
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether it asks NVIDIA's exporter, which is only there with a GPU."""
+        return "DCGM_" in self.expression
 
 
 def dashboards() -> dict[str, dict[str, Any]]:
@@ -30,29 +36,34 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
-def queries(namespace: str, *, window: str = "1m", span: int = 600, price: str = "1") -> Iterator[Query]:
+def prices(dashboard: dict[str, Any]) -> dict[str, str]:
+    """The variables that a person may change, with the values that they have at first."""
+    variables = dashboard["templating"]["list"]
+    return {each["name"]: each["query"] for each in variables if each["type"] == "textbox"}
+
+
+def queries(namespace: str, *, window: str = "1m", span: int = 600) -> Iterator[Query]:
     """Every query of every panel, with values for the variables.
 
-    Sent as range queries over a time in which a run took place, all of them return data; some are empty or NaN at
-    times, when nothing is scored or no dispatcher is up.
+    Sent as range queries over a time in which a run took place, all but those of GPUs return data; some are empty or
+    NaN at times, when nothing is scored or no dispatcher is up.
 
     Args:
         namespace: Where the installation is.
         window: For ``$__rate_interval``: at least four scrape intervals.
         span: For ``$__range``, in seconds.
-        price: Of a scorer for an hour.
     """
     values = {
         "$__rate_interval": window,
         "$__range_s": str(span),
         "$__range": f"{span}s",
         "$namespace": namespace,
-        "$price": price,
     }
     for name, dashboard in dashboards().items():
+        known = values | {f"${price}": value for price, value in prices(dashboard).items()}
         for panel in panels(dashboard):
             for target in panel["targets"]:
                 expression = target["expr"]
-                for variable, value in values.items():  # the longer of two names comes first
+                for variable, value in known.items():  # the longer of two names comes first
                     expression = expression.replace(variable, value)
                 yield Query(name, panel["title"], target.get("legendFormat", ""), expression)

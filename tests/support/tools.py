@@ -9,6 +9,7 @@ import pytest
 SOURCES = {
     "helm": "https://helm.sh",
     "kubeconform": "https://github.com/yannh/kubeconform",
+    "prometheus": "in Debian's package prometheus",
     "promtool": "in Debian's package prometheus",
 }
 
