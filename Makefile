@@ -33,7 +33,7 @@ TORCH_INDEX ?=
 TORCH_VERSION ?=
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push $(IMAGES:%=image-%)
+.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards pictures bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -107,6 +107,10 @@ chart: .venv/.stamp ## Make the tables in the chart's README, the rendered examp
 
 dashboards: .venv/.stamp ## Make the chart's Grafana dashboards.
 	@$(BIN)/python tests/tools/dashboards.py
+
+pictures: .venv/.stamp ## Draw the dashboards for the documents; RECORDING=.e2e/cold-run.json.gz to draw another run in kind; needs prometheus.
+	@$(if $(RECORDING),cp "$(RECORDING)" tests/monitoring/cold-run.json.gz)
+	@$(BIN)/python tests/tools/pictures.py
 
 bench: setup $(CLIP) ## Measure every stage and the whole; see docs/benchmarks.md.
 	@$(BIN)/python tests/bench/run.py $(OPTIONS)

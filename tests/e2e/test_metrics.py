@@ -110,8 +110,9 @@ def test_panels_show_the_run(window: Window, results: Path) -> None:
         assert seen[f"How many processor cores does each stage use?: {stage}"] > 0
     assert seen["How many messages wait in each queue?: batches"] >= 1
     assert seen["How many messages per second are completed?: batches"] > 0
-    assert 0.1 < seen["What share of the time is the model at work?: default"] <= 1.1
     batch = "How long does a batch take in a scorer?"
+    whole = 60 + seen[f"{batch}: p99"]  # a batch is counted when it ends, so a minute may hold time from before it
+    assert 0.1 < seen["What share of the time is the model at work?: default"] <= 1.1 * whole / 60
     assert seen[f"{batch}: p50"] <= seen[f"{batch}: p99"]
     wrong = ("How many dead letters", "How many messages became", "How many runs failed")
     for panel, peak in seen.items():

@@ -73,8 +73,8 @@ def record(prometheus: Prometheus, start: float, end: float) -> Recording:
 def replayed(samples: Series) -> Iterator[Prometheus]:
     """A real Prometheus, on a free port of this machine, that knows these samples.
 
-    A recording does not tell when a target went away, so a sample counts until the next scrape should have come, instead of
-    for five minutes.
+    A recording does not tell when a target went away, so a sample counts until the next scrape should have come,
+    instead of for five minutes.
 
     Raises:
         RuntimeError: promtool or prometheus is missing, or does not start.

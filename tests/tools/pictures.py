@@ -21,17 +21,16 @@ NAMESPACE = "framebrush"
 CAPTION = "One film of 264 frames in kind, from zero to zero; its scorers ran on a CPU, and no GPU was there."
 
 
-def made_from(board: dict[str, object], recording: Path) -> str:
+def made_from(board: dict[str, object]) -> str:
     """What tells whether a picture is that of a board and a recording."""
-    return hashlib.sha256(json.dumps(board, sort_keys=True).encode() + recording.read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps(board, sort_keys=True).encode() + RECORDING.read_bytes()).hexdigest()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recording", type=Path, default=RECORDING, help="made by `make e2e`: .e2e/cold-run.json.gz")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pictures go")
-    options = parser.parse_args()
-    recording = Recording.read(options.recording)
+    folder: Path = parser.parse_args().folder
+    recording = Recording.read(RECORDING)
     span = math.ceil(recording.end - recording.start)
     with replayed(recording.samples) as prometheus:
         for name, board in dashboards().items():
@@ -39,9 +38,9 @@ def main() -> None:
             draw(
                 board,
                 over(prometheus, asked, recording.start, recording.end),
-                options.folder / f"dashboard-{Path(name).stem}.png",
+                folder / f"dashboard-{Path(name).stem}.png",
                 caption=CAPTION,
-                Source=made_from(board, options.recording),
+                Source=made_from(board),
             )
 
 

@@ -2,6 +2,8 @@
 
 OURS = 'namespace="$namespace"'
 """Metrics that only framebrush exports."""
+FRAMES = "framebrush_frames_out_total"
+"""Frames that a stage has given out."""
 STAGES = ("splitter", "dispatcher", "scorer", "stitcher", "learner")
 Targets = dict[str, str]
 """PromQL by legend; ``{{label}}`` stands for a label's value."""
