@@ -18,6 +18,7 @@ from framebrush.styles import GROUP
 from framebrush_cli import menu
 from framebrush_scorer.models import load
 from framebrush_scorer.pipeline import score
+from framebrush_splitter.settings import SplitterSettings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -116,6 +117,12 @@ def test_the_costs_are_those_of_the_benchmark() -> None:
     told = {(card, height): cents for card, *both in rows for height, cents in zip((720, 1080), both, strict=True)}
     assert told == {key: f"{100 * dollars:.2f}" for key, dollars in found.items()}
     assert f"${180 * found['T4', 720]:.2f}" in text
+    ceiling = SplitterSettings.model_fields["max_run_pixels"].default
+    price = found["T4", 720] / 1000 / (1280 * 720)
+    for name in ("costs", "operations"):
+        assert f"about ${ceiling * price:.0f}" in (ROOT / f"docs/{name}.md").read_text()
+    [(dollars, pixels)] = re.findall(r"For a ceiling of \$(\d+), set (\d) . 10\^11", text)
+    assert float(pixels) * 1e11 * price == pytest.approx(float(dollars), rel=0.05)
 
 
 def test_the_model_of_the_document_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

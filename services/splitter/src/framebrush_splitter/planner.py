@@ -32,7 +32,6 @@ from framebrush.errors import (
     BlobNotFound,
     InvalidMessage,
     InvalidVideo,
-    LimitExceeded,
     PermanentError,
     RunExists,
 )
@@ -42,6 +41,7 @@ from framebrush.sandbox import Allowance, Sandbox
 from framebrush.steps import describe, timed
 from framebrush.storage import BlobInfo, Store, write_once
 from framebrush.styles import Library
+from framebrush_splitter.ceilings import check_cost, check_open_runs
 from framebrush_splitter.pictures import PictureLooker
 from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import output_names, plan_run
@@ -193,6 +193,8 @@ class Planner:
         if source is None:
             raise missing or BlobNotFound(str(request.input))
         settings = self._settings
+        if settings.max_open_runs is not None:
+            check_open_runs(self._runs, run_id, settings.max_open_runs)
         styles = self._library.pin(request.options.models)
         style = self._look(request.options.style_images)
         allowance = Allowance(settings.max_plan_time, "MAX_PLAN_TIME", "reading its packets")
@@ -208,7 +210,7 @@ class Planner:
         manifest = Manifest.decode(bytes(content))
         wanted = [rendition.output for rendition in manifest.renditions]
         _check_plan(manifest, wanted, request, source, settings.output_container)
-        _check_cost(manifest, settings.max_run_pixels)
+        check_cost(manifest, settings.max_run_pixels)
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
         made: dict[str, object] = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
         window = window_of(manifest, settings.run_window)
@@ -244,21 +246,6 @@ def window_of(manifest: Manifest, frames: int) -> int | None:
     count = len(manifest.segments)
     window = max(2, math.ceil(frames * count / manifest.frames))
     return window if window < count else None
-
-
-def _check_cost(manifest: Manifest, most: int) -> None:
-    """Check what a run costs, before its first segment is decoded.
-
-    Raises:
-        LimitExceeded: Its models would paint more pixels than that.
-    """
-    video, models = manifest.video, len(manifest.renditions)
-    pixels = manifest.frames * models * video.width * video.height
-    if pixels > most:
-        found = (
-            f"{manifest.frames} frames of {video.width}x{video.height} by {models} models have {pixels} pixels, more"
-        )
-        raise LimitExceeded.of(found, str(most), "MAX_RUN_PIXELS")
 
 
 def _with_pictures(request: RunRequest, source: BlobInfo | None) -> Options:

@@ -18,7 +18,8 @@ class Limits(BaseModel):
     max_frames: Annotated[int, Field(ge=1)] = 2_000_000
     """The frames that a video may have."""
     max_run_pixels: Annotated[int, Field(ge=1)] = 10**13
-    """The pixels that a run may have painted, in all frames and by all its models."""
+    """The pixels that a run may have painted, in all frames and by all its models; a brush of half the size paints four
+    times as many."""
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 64
     """The streams that a file may have; FFmpeg reads at most 1000."""
     max_picture_pixels: Annotated[int, Field(ge=1)] = 100_000_000
@@ -36,6 +37,8 @@ class SplitterSettings(Limits, PictureSettings, Settings):
     """The names of further containers of inputs, with commas between them: requests may name blobs of these."""
     more_outputs: Annotated[str, Field(pattern=MORE)] = ""
     """The names of further containers of outputs, with commas between them."""
+    max_open_runs: Annotated[int, Field(ge=1)] | None = None
+    """The runs that may be open at a time whose inputs are in the same container. None means any number."""
     max_plan_time: Annotated[float, Field(gt=0)] = 300.0
     """The seconds that reading all packets of a file may take, without the time of waiting for storage."""
     max_frame_time: Annotated[float, Field(gt=0)] = 60.0
