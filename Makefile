@@ -31,9 +31,14 @@ DOCKER_BUILD_FLAGS ?=
 # Another torch for the scorer than the lock's, see services/scorer/Dockerfile.
 TORCH_INDEX ?=
 TORCH_VERSION ?=
+# Another base than python:3.11-slim-bookworm, such as the same by digest.
+PYTHON_IMAGE ?=
+# Where what is published is put together.
+DIST ?= dist
+folder_of = $(if $(filter broker,$(1)),tests,services)/$(1)
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards pictures bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push $(IMAGES:%=image-%)
+.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards pictures bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push sbom publish $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -59,12 +64,25 @@ down: ## Stop the local stack.
 
 ##@ Ship it
 
-images: $(IMAGES:%=image-%) ## Build the images with Docker; REGISTRY=, TAG=, TORCH_INDEX= and TORCH_VERSION= to choose.
+images: $(IMAGES:%=image-%) ## Build the images with Docker; REGISTRY=, TAG=, PYTHON_IMAGE=, TORCH_INDEX= and TORCH_VERSION= to choose.
 
 push: ## Push the images: REGISTRY=NAME.azurecr.io, after `az acr login --name NAME`.
 	@[[ -n "$(REGISTRY)" ]] || { echo "push needs REGISTRY=NAME.azurecr.io; sign in first: az acr login --name NAME" >&2; exit 2; }
 	@$(MAKE) --no-print-directory images
 	@for image in $(foreach name,$(IMAGES),"$(call image,$(name))"); do docker push "$$image"; done
+
+# The packages of an image are those that its Dockerfile exports from the lock.
+sbom: .venv/.stamp ## List what each image is made of, from the lock, as CycloneDX in dist/sbom.
+	@mkdir -p "$(DIST)/sbom"
+	@$(foreach name,$(IMAGES),"$(UV)" export --quiet --frozen --no-dev --format cyclonedx1.5 \
+	  $$(grep -e --package $(call folder_of,$(name))/Dockerfile | grep -oE -e '--(package|prune) [a-z-]+') \
+	  --output-file "$(DIST)/sbom/$(name).cdx.json" >/dev/null;)
+	@echo "$(DIST)/sbom"
+
+publish: ## Push the images and the chart, and sign them where cosign is at hand; REGISTRY= as for push.
+	@$(MAKE) --no-print-directory push
+	@$(MAKE) --no-print-directory sbom
+	@REGISTRY="$(REGISTRY)" TAG="$(TAG)" DIST="$(DIST)" k8s/publish $(IMAGES)
 
 ##@ Work on it
 
@@ -135,18 +153,17 @@ faults: setup ## Disturb the connections to broker and storage, 20 runs for each
 
 clean: ## Stop the stack and delete everything that was installed, made or downloaded here.
 	@[[ ! -x $(BIN)/framebrush ]] || $(BIN)/framebrush down
-	rm -rf .venv .uv .framebrush tests/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .uv .framebrush dist tests/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- how
 
-image-broker: folder := tests/broker
 image-scorer: arguments := --build-arg TORCH_INDEX="$(TORCH_INDEX)" --build-arg TORCH_VERSION="$(TORCH_VERSION)"
-$(IMAGES:%=image-%): folder ?= services/$(@:image-%=%)
+$(IMAGES:%=image-%): folder = $(call folder_of,$(@:image-%=%))
 $(IMAGES:%=image-%):
 	@command -v docker >/dev/null || { echo "docker is missing: https://docs.docker.com/engine/install" >&2; exit 1; }
 	@echo "Building $(call image,$(@:image-%=%))"
 	@DOCKER_BUILDKIT=1 docker build $(DOCKER_BUILD_FLAGS) --build-arg UV_VERSION=$(UV_VERSION) --build-arg VERSION="$(TAG)" \
-	  $(arguments) --file $(folder)/Dockerfile --tag "$(call image,$(@:image-%=%))" .
+	  $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE="$(PYTHON_IMAGE)") $(arguments) --file $(folder)/Dockerfile --tag "$(call image,$(@:image-%=%))" .
 
 # Names all that is missing in one go, and the one line that installs it.
 check:
