@@ -341,8 +341,13 @@ def test_a_cluster_without_keda_is_refused_where_one_answers() -> None:
     without = helm("template", *minimum, *real)
     assert "has no KEDA" in without.stderr
     assert "az aks update --enable-keda" in without.stderr
-    keda = ("--api-versions", "keda.sh/v1alpha1/ScaledObject")
+    old = ("--api-versions", "keda.sh/v1alpha1/ScaledObject")
+    keda = (*old, "--api-versions", "eventing.keda.sh/v1alpha1/ClusterCloudEventSource")
     assert helm("template", *minimum, *real, *keda).returncode == 0
+    outdated = helm("template", *minimum, *real, *old)
+    assert "this cluster's KEDA is older than 2.16, and 2.17 is needed" in outdated.stderr
+    for remedy in ("az aks upgrade", "helm upgrade keda kedacore/keda"):
+        assert remedy in outdated.stderr
     monitored = helm("template", *minimum, *real, *keda, "--set", "monitoring.podMonitor.enabled=true")
     assert "knows no PodMonitor of monitoring.coreos.com/v1" in monitored.stderr
 

@@ -27,6 +27,13 @@ aggregation layer's are none.
 {{- if and (include "framebrush.real" .) (not (.Capabilities.APIVersions.Has "keda.sh/v1alpha1/ScaledObject")) -}}
 {{- fail "this cluster has no KEDA, without which nothing scales: az aks update --enable-keda, or helm install keda kedacore/keda --namespace keda --create-namespace (2.17 or newer); then install again" -}}
 {{- end -}}
+{{- /*
+Whoever installs may not be allowed to read definitions, but everybody may ask which kinds there are. KEDA has this one
+from 2.16 on at the latest, and its operator does not run without it.
+*/ -}}
+{{- if and (include "framebrush.real" .) (not (.Capabilities.APIVersions.Has "eventing.keda.sh/v1alpha1/ClusterCloudEventSource")) -}}
+{{- fail "this cluster's KEDA is older than 2.16, and 2.17 is needed: the add-on's version follows that of Kubernetes (az aks upgrade); another KEDA is upgraded by helm upgrade keda kedacore/keda --namespace keda; then install again" -}}
+{{- end -}}
 {{- range $api := ternary (list .Values.monitoring.podMonitor.apiVersion) list (and .Values.monitoring.podMonitor.enabled (include "framebrush.real" . | eq "true")) -}}
 {{- if not ($.Capabilities.APIVersions.Has $api) -}}
 {{- printf "this cluster knows no PodMonitor of %s: enable managed Prometheus (azmonitoring.coreos.com/v1) or install the Prometheus Operator (monitoring.coreos.com/v1), or set monitoring.podMonitor.enabled=false" $api | fail -}}
