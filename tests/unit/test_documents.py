@@ -1,5 +1,6 @@
 """What documents name exists: files and headings that they link to, commands with their options, targets of make."""
 
+import importlib
 import json
 import re
 import shlex
@@ -12,6 +13,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import yaml
 from typer.core import TyperGroup
 
 from framebrush.styles import GROUP
@@ -113,7 +115,7 @@ def test_the_costs_are_those_of_the_benchmark() -> None:
         (each["card"], each["height"]): sum(each[part] for part in ("GPU", "CPU", "storage", "bus")) for each in costs
     }
     text = (ROOT / "docs/costs.md").read_text()
-    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| ([A-Z]\w+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
     told = {(card, height): cents for card, *both in rows for height, cents in zip((720, 1080), both, strict=True)}
     assert told == {key: f"{100 * dollars:.2f}" for key, dollars in found.items()}
     assert f"${180 * found['T4', 720]:.2f}" in text
@@ -123,6 +125,51 @@ def test_the_costs_are_those_of_the_benchmark() -> None:
         assert f"about ${ceiling * price:.0f}" in (ROOT / f"docs/{name}.md").read_text()
     [(dollars, pixels)] = re.findall(r"For a ceiling of \$(\d+), set (\d) . 10\^11", text)
     assert float(pixels) * 1e11 * price == pytest.approx(float(dollars), rel=0.05)
+
+
+def test_zero_or_warm_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the benchmark's figures, the simulation's prices, the chart's cooldown and the autoscaler's patience."""
+    monkeypatch.syspath_prepend(ROOT / "tests/bench")
+    cards = importlib.import_module("simulation").CARDS
+    figures = json.loads((ROOT / "docs/benchmarks.json").read_text())
+    text = (ROOT / "docs/costs.md").read_text()
+    start = int(re.findall(r"that a node takes to come: (\d+) here", text)[0])
+    [patience] = re.findall(
+        r'scale_down_unneeded_time="(\d+)m"', (ROOT / "k8s/azure/src/framebrush_azure/cluster.py").read_text()
+    )
+    values = yaml.safe_load((ROOT / "charts/framebrush/values.yaml").read_text())
+    assert "cooldownPeriod" not in values["services"]["scorer"]["scaling"]
+    cooldown = values["defaults"]["scaling"]["cooldownPeriod"]
+    stays = cooldown / 60 + int(patience)
+    pause = start + stays
+    assert f"{stays:.0f} with the chart's default of {cooldown} s" in text
+    assert f"the {patience} minutes of the autoscaler" in text
+    scorer = figures["images"]["services"]["scorer"]
+    assert f"[{scorer['ready']:.1f} s](benchmarks.md#images)" in text
+    assert f"{scorer['packed'] / 1000:.1f} GB to pull" in text
+
+    rows = []
+    for each in figures["simulation"]["costs"]:
+        if each["height"] == 720:
+            price = cards[each["card"]].price
+            frames = 1000 * price * pause / 60 / sum(each[part] for part in ("GPU", "CPU", "storage", "bus"))
+            rows.append(
+                f"| {each['card']} | {price:.2f} | {100 * price * pause / 60:.1f} | {round(frames, -3):,.0f} "
+                f"| {24 * price:.2f} |"
+            )
+    assert "\n".join(rows) in text
+
+    table = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \| ([\d.]+) times \|$", text, re.MULTILINE)
+    assert str(cooldown) in [row[0] for row in table]
+    for seconds, *told in table:
+        linger = int(seconds) / 60 + int(patience)
+        # Just after the node has left: it has stayed for nothing. In hindsight, it had stayed, or had left at once.
+        worst = (linger + start) / min(linger, start)
+        assert told == [f"{linger:.0f}", f"{linger + start:.0f}", f"{worst:.1f}"]
+    for name in ("costs", "azure"):
+        assert f"{pause:.0f} minutes" in (ROOT / f"docs/{name}.md").read_text()
+    [(day, office)] = re.findall(r"More than (\d+) batches spread evenly over a day, or (\d+) over ten hours", text)
+    assert (int(day), int(office)) == (24 * 60 // pause, 10 * 60 // pause)
 
 
 def test_the_model_of_the_document_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
