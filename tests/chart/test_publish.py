@@ -1,7 +1,6 @@
 """What is published: images and chart, what they are made of, their digests and signatures.
 
-No registry can be reached here. So Docker, cosign and the push are programs that note their calls; helm packages the
-chart itself.
+Helm is real, and pushes the chart to a registry in memory. Docker and cosign are programs that note their calls.
 """
 
 import json
@@ -10,15 +9,19 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from chart import generate
 from chart.cases import digest
+from chart.generate import run
 from chart.rendered import render
+from support.registry import Registry, digest_of, serve
 
 ROOT = Path(__file__).parents[2]
-REGISTRY = "contoso.azurecr.io"
+CHART = yaml.safe_load((generate.CHART / "Chart.yaml").read_text())
 IMAGES = ("broker", "dispatcher", "splitter", "stitcher", "scorer")
 NOTE = """#!/usr/bin/env bash
 echo "$(basename "$0") $*" >>"$NOTES"
@@ -28,14 +31,19 @@ case "$(basename "$0") $1" in
     echo "elsewhere.io/framebrush/x@sha256:0"
     [[ "$name" != *"$UNPUSHED"* ]] || exit 0
     echo "${name%:*}@sha256:$(printf %064d 7)" ;;
-  "helm package") exec "$HELM" "$@" ;;
-  "helm push") printf 'Pushed: x\\nDigest: sha256:%064d\\n' 8 >&2 ;;
+  helm*) exec "$HELM" "$@" ;;
 esac
 """
 
 
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with serve() as registry:
+        yield registry
+
+
 def publish(
-    folder: Path, *programs: str, unpushed: str = "nothing"
+    folder: Path, registry: Registry, *programs: str, unpushed: str = "nothing"
 ) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """Publish with these programs; what it says, and the calls."""
     found = folder / "bin"
@@ -49,58 +57,67 @@ def publish(
     notes.touch()
     variables = {
         "PATH": str(found), "HOME": os.environ["HOME"], "NOTES": str(notes), "HELM": str(shutil.which("helm")),
-        "UNPUSHED": unpushed, "REGISTRY": REGISTRY, "TAG": "1.2.3", "DIST": str(folder / "dist"),
+        "UNPUSHED": unpushed, "REGISTRY": registry.host, "TAG": "1.2.3", "DIST": str(folder / "dist"),
+        "HELM_PUSH_FLAGS": "--plain-http",
     }  # fmt: skip
     done = subprocess.run([ROOT / "k8s/publish", *IMAGES], env=variables, capture_output=True, text=True, check=False)
     return done, notes.read_text().splitlines()
 
 
-def test_all_is_pushed_and_signed_by_digest(tmp_path: Path) -> None:
-    done, calls = publish(tmp_path, "docker", "helm", "cosign")
+def test_all_is_pushed_and_signed_by_digest(tmp_path: Path, registry: Registry) -> None:
+    done, calls = publish(tmp_path, registry, "docker", "helm", "cosign")
     assert done.returncode == 0, done.stderr
-    one, two = f"sha256:{7:064d}", f"sha256:{8:064d}"
+    digest = f"sha256:{7:064d}"
     for name in IMAGES:
-        image = f"{REGISTRY}/framebrush/{name}@{one}"
+        image = f"{registry.host}/framebrush/{name}@{digest}"
         assert f"cosign sign --yes {image}" in calls
         statement = f"{tmp_path}/dist/sbom/{name}.cdx.json"
         assert f"cosign attest --yes --type cyclonedx --predicate {statement} {image}" in calls
-    assert calls[-1] == f"cosign sign --yes {REGISTRY}/charts/framebrush@{two}"
-    [push] = [call.split() for call in calls if call.startswith("helm push")]
-    package, target = push[2:]
-    assert target == f"oci://{REGISTRY}/charts"
-    with tarfile.open(package) as chart:
+    _, manifest = registry.manifests["charts/framebrush", CHART["version"]]
+    assert calls[-1] == f"cosign sign --yes {registry.host}/charts/framebrush@{digest_of(manifest)}"
+
+
+def test_the_chart_can_be_pulled(tmp_path: Path, registry: Registry) -> None:
+    done, _ = publish(tmp_path, registry, "docker", "helm")
+    assert done.returncode == 0, done.stderr
+    name = f"oci://{registry.host}/charts/framebrush"
+    pulled = run("helm", "pull", name, "--version", CHART["version"], "--plain-http", "--destination", tmp_path)
+    assert pulled.returncode == 0, pulled.stderr
+    with tarfile.open(tmp_path / f"framebrush-{CHART['version']}.tgz") as chart:
         content = chart.extractfile("framebrush/Chart.yaml")
         assert content is not None
-        assert yaml.safe_load(content.read())["appVersion"] == "1.2.3"
+        assert yaml.safe_load(content.read()) == {**CHART, "appVersion": "1.2.3"}
 
 
-def test_the_values_name_the_images_by_their_digests(tmp_path: Path) -> None:
-    done, _ = publish(tmp_path, "docker", "helm")
+def test_the_values_name_the_images_by_their_digests(tmp_path: Path, registry: Registry) -> None:
+    done, _ = publish(tmp_path, registry, "docker", "helm")
     assert done.returncode == 0, done.stderr
     values = yaml.safe_load((tmp_path / "dist/images.yaml").read_text())
     assert values["image"]["digests"].keys() == set(IMAGES)
     rendered = render("", {f"image.{key}": value for key, value in values["image"].items()})
     for _, pod in rendered.pods():
         for container in pod["spec"]["containers"]:
-            assert re.fullmatch(rf"{REGISTRY}/framebrush/[a-z]+(:1\.2\.3)?@sha256:0+7", container["image"])
+            assert re.fullmatch(rf"{registry.host}/framebrush/[a-z]+(:1\.2\.3)?@sha256:0+7", container["image"])
 
 
-def test_without_cosign_it_says_that_nothing_is_signed(tmp_path: Path) -> None:
-    done, calls = publish(tmp_path, "docker", "helm")
+def test_without_cosign_it_says_that_nothing_is_signed(tmp_path: Path, registry: Registry) -> None:
+    done, calls = publish(tmp_path, registry, "docker", "helm")
     assert done.returncode == 0, done.stderr
     assert "cosign is missing: nothing is signed" in done.stderr
-    assert [call.split()[0] for call in calls if call.startswith("helm push")] == ["helm"]
+    assert not [call for call in calls if call.startswith("cosign")]
+    assert ("charts/framebrush", CHART["version"]) in registry.manifests
 
 
-def test_an_image_that_was_not_pushed_is_named(tmp_path: Path) -> None:
-    done, calls = publish(tmp_path, "docker", "helm", "cosign", unpushed="splitter")
+def test_an_image_that_was_not_pushed_is_named(tmp_path: Path, registry: Registry) -> None:
+    done, calls = publish(tmp_path, registry, "docker", "helm", "cosign", unpushed="splitter")
     assert done.returncode == 1
-    assert f"{REGISTRY}/framebrush/splitter:1.2.3 has no digest: push it first" in done.stderr
+    assert f"{registry.host}/framebrush/splitter:1.2.3 has no digest: push it first" in done.stderr
     assert not [call for call in calls if call.startswith("helm")]
+    assert not registry.manifests
 
 
-def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
-    done, _ = publish(tmp_path, "docker")
+def test_a_program_that_is_missing_is_named(tmp_path: Path, registry: Registry) -> None:
+    done, _ = publish(tmp_path, registry, "docker")
     assert (done.returncode, done.stderr) == (1, "helm is missing\n")
 
 
