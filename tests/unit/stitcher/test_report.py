@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import pytest
 from support.pipeline import Pipeline
-from support.video import make_video
+from support.video import make_video, painting
 
-from framebrush.contracts import BlobRef, Report, State, Timings
+from framebrush.contracts import BlobRef, Report, State, StyleImage, Timings
 from framebrush.errors import Unavailable
 from framebrush.runs import Outputs
 from framebrush_cli.commands import get
@@ -282,6 +282,18 @@ def test_a_page_of_others_is_left_alone(film: bytes) -> None:
     pipeline.run()
     assert pipeline.store.read(taken) == b"of others"
     assert re.fullmatch(r"film\.identity\.[0-9a-f]{12}\.report\.html", page_ref(pipeline).name)
+
+
+def test_a_run_that_is_painted_like_pictures_names_them(film: bytes) -> None:
+    pipeline = Pipeline(segment_frames=12, stitcher={"report_page": True})
+    images = (StyleImage(name="one.png"), StyleImage(name="two.png", weight=0.5))
+    for seed, image in enumerate(images):
+        pipeline.store.write(BlobRef(container="styles", name=image.name), painting(seed))
+    pipeline.submit(pipeline.put("film.mp4", film), run_id="film", preset="ultrafast", style_images=images)
+    assert pipeline.run().state is State.SUCCEEDED
+    page = pipeline.store.read(page_ref(pipeline)).decode()
+    assert "Painted like one.png and two.png=0.5." in page
+    assert "Options: preset ultrafast." in page
 
 
 def test_text_of_strangers_is_escaped(film: bytes) -> None:

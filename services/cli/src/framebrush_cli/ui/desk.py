@@ -169,8 +169,8 @@ class Desk:
         with self._painting:
             pictures = [NamedPicture.read(str(self.drops.find(picture).path))] if picture else []
             vector = self._studio.picture_vector(pictures, None, "styles") if pictures else None
-            name = PICTURE if vector else str(style)
-            painted = self._studio.paint(name, [still], Options(model=name), vector)
+            options = run_options([style] if style else [], pictures, {}, default=UNCHANGED)
+            painted = self._studio.paint(options.models[0], [still], options, vector)
         return _file(upright(painted.images[0], film.video), "JPEG")
 
 

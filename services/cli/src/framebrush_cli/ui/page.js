@@ -30,6 +30,7 @@ async function busy(button, doing, work) {
   const before = button.textContent;
   button.disabled = true;
   button.textContent = doing;
+  tell("");
   try { await work(); } catch (error) { tell(error.message, true); }
   button.textContent = before;
   button.disabled = false;

@@ -104,10 +104,10 @@ def data(figures: Figures, created: datetime, prices: Prices, samples: Sequence[
 
 
 def _changed(options: Options) -> dict[str, Any]:
-    """Return the options that a person chose, without the models."""
-    plain = Options(model=options.model).model_dump(mode="json")
+    """Return the options that a person chose, without the models and what they paint like."""
+    plain = Options().model_dump(mode="json")
     chosen = options.model_dump(mode="json")
-    hidden = ("model", "more_models")
+    hidden = ("model", "more_models", "style_images")
     return {name: value for name, value in chosen.items() if value != plain.get(name) and name not in hidden}
 
 
