@@ -101,7 +101,9 @@ def test_a_run_to_its_end(framebrush: Command, runs: Runs, settings: Settings, t
     framebrush("get", "film-1")
     assert (tmp_path / "film.mp4").read_bytes() == b"styled"
     assert "film.mp4 exists: --force" in framebrush("get", "film-1", code=1).stderr
-    framebrush("get", "film-1", "--force", "-o", "film.mp4")
+    told = json.loads(framebrush("get", "film-1", "--force", "-o", "film.mp4", "--json").stdout)
+    assert told == {"run_id": "film-1", "files": ["film.mp4"]}
+    assert json.loads(framebrush("watch", "film-1", "--json").stdout)["state"] == "succeeded"
     assert "has succeeded already" in framebrush("cancel", "film-1", code=1).stderr
     [listed] = json.loads(framebrush("runs", "--json").stdout)
     assert (listed["run_id"], listed["state"]) == ("film-1", "succeeded")
@@ -175,7 +177,7 @@ def test_logs(framebrush: Command, runs: Runs, settings: Settings) -> None:
 def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
     begin(runs, "film-1", settings)
     framebrush("cancel", "film-1")
-    framebrush("cancel", "film-1")
+    assert json.loads(framebrush("cancel", "film-1", "--json").stdout)["state"] == "cancelled"
     assert runs.status("film-1").state is State.CANCELLED
     assert "film-1: cancelled" in framebrush("watch", "film-1", code=1).stdout
 

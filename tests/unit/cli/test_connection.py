@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +85,17 @@ def test_a_malformed_connection_string_is_named() -> None:
     both = {"storage_connection_string": "x", "servicebus_connection_string": "nonsense"}
     with pytest.raises(CommandFailed, match="the Service Bus connection string is malformed"):
         _ = Connection(both).settings
+
+
+def test_who_is_not_signed_in_is_told_in_one_line(tmp_path: Path) -> None:
+    """azure-identity tells in twenty lines what it has tried."""
+    own = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    address = {"FRAMEBRUSH_STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net"}
+    done = subprocess.run(
+        [sys.executable, "-m", "framebrush_cli", "runs"],
+        env=own | address, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.rstrip().endswith("run `az login`; a pod needs a workload identity")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,5 +1,6 @@
 """The ``framebrush`` command."""
 
+import logging
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -36,6 +37,7 @@ def framebrush(
 
 def main() -> None:
     """Run the command. An error is printed in one line."""
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # It logs errors, too, that are raised.
     try:
         app(prog_name="framebrush")
     except FramebrushError as error:

@@ -149,9 +149,15 @@ class Draining(Interrupt):
     """The grace period after SIGTERM is over."""
 
 
+NOBODY = "DefaultAzureCredential failed to retrieve a token"
+"""What azure-identity says if it finds nobody who is signed in, before many lines on each way to sign in."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or the name of its type where it has none."""
     text = str(getattr(error, "message", None) or error).strip()
+    if text.startswith(NOBODY):
+        return "nobody is signed in to Azure here: run `az login`; a pod needs a workload identity"
     return text.splitlines()[0] if text else type(error).__name__
 
 

@@ -1,5 +1,6 @@
 """``framebrush get`` and ``open``: download a run's output, and show its report."""
 
+import json
 import tempfile
 import webbrowser
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from framebrush.contracts import BlobRef, State
 from framebrush.errors import Conflict
 from framebrush.runs import OUTPUT_OF, Outputs
 from framebrush.storage import Store
+from framebrush_cli.commands.watch import JsonOption
 from framebrush_cli.display import err, out, size
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
@@ -33,6 +35,7 @@ def get(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     report: Annotated[bool, typer.Option("--report", help="The run's report, a page, instead of the video.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Download the video that a run made, or the several videos; or its report."""
     run_id = resolve(connection.runs, run)
@@ -52,7 +55,10 @@ def get(
             raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
         except Conflict:
             raise CommandFailed(f"{source} was replaced during the download: try again") from None
-        out.print(f"{escape(str(target))} ({size(count)})")
+        if not as_json:
+            out.print(f"{escape(str(target))} ({size(count)})")
+    if as_json:
+        out.print(escape(json.dumps({"run_id": run_id, "files": [str(target) for target in targets.values()]})))
 
 
 def page_of(connection: Connection, run_id: str) -> BlobRef:

@@ -16,13 +16,10 @@ from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.runs import Outputs, clear_up, measure
 from framebrush_cli.commands.styled import styled_so_far
-from framebrush_cli.commands.watch import notes_of
+from framebrush_cli.commands.watch import JsonOption, notes_of
 from framebrush_cli.display import duration, err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, OpenRunArgument, RunArgument, connected, resolve
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 UNITS = {"m": 60, "h": 3600, "d": 86400}
 
@@ -177,10 +174,13 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
 
 
 @connected
-def cancel(connection: Connection, run: OpenRunArgument) -> None:
+def cancel(connection: Connection, run: OpenRunArgument, as_json: JsonOption = False) -> None:
     """End a run; what is left of its work is passed over."""
     run_id = resolve(connection.runs, run, newest=False)
     end_run(connection, run_id)
+    if as_json:
+        out.print(escape(connection.runs.status(run_id).model_dump_json()))
+        return
     out.print(f"{run_id}: {state(State.CANCELLED)}")
 
 

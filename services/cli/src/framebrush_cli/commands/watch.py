@@ -1,6 +1,7 @@
 """``framebrush watch``: a run's progress until its end."""
 
 import time
+from typing import Annotated
 
 import typer
 from rich.console import Console, Group
@@ -13,7 +14,7 @@ from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, Unavailable
 from framebrush.runs import Meter, Runs
 from framebrush_cli.commands.throughput import StageProgress, Throughput, estimate
-from framebrush_cli.display import duration, out, outcome, state
+from framebrush_cli.display import duration, err, out, outcome, state
 from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 
 STAGES = ("split", "scored", "encoded")
@@ -23,10 +24,15 @@ PATIENCE = 60.0
 """The seconds for which storage may be away."""
 
 
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
 @connected
-def watch(connection: Connection, run: RunArgument) -> None:
+def watch(connection: Connection, run: RunArgument, as_json: JsonOption = False) -> None:
     """Show a run's progress until it ends; exit code 0 if it succeeded, else 1."""
-    status = follow(connection.runs, resolve(connection.runs, run))
+    status = follow(connection.runs, resolve(connection.runs, run), err if as_json else out)
+    if as_json:
+        out.print(escape(status.model_dump_json()))
     raise typer.Exit(0 if status.state is State.SUCCEEDED else 1)
 
 
