@@ -174,12 +174,16 @@ def test_logs(framebrush: Command, runs: Runs, settings: Settings) -> None:
     assert followed == found
 
 
-def test_cancel(framebrush: Command, runs: Runs, settings: Settings) -> None:
+def test_cancel(framebrush: Command, runs: Runs, settings: Settings, tmp_path: Path) -> None:
     begin(runs, "film-1", settings)
     framebrush("cancel", "film-1")
     assert json.loads(framebrush("cancel", "film-1", "--json").stdout)["state"] == "cancelled"
     assert runs.status("film-1").state is State.CANCELLED
     assert "film-1: cancelled" in framebrush("watch", "film-1", code=1).stdout
+    (tmp_path / "film.mp4").write_bytes(b"a film")
+    again = framebrush("submit", "film.mp4", "--run-id", "film-1", code=1).stdout
+    assert "To do it anew: --run-id NAME" in again
+    assert "replay" not in again
 
 
 def test_a_shell_completes_runs_and_styles(framebrush: Command, runs: Runs, settings: Settings) -> None:

@@ -170,6 +170,27 @@ def test_batches_that_take_turns_do_not_use_up_each_others_time(monkeypatch: pyt
     assert sum(ended - begun for begun, ended in device.spans) > 1.5
 
 
+def test_a_batch_ends_with_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever cancels a run gets its scorers back at once, and not when their batches are done."""
+    store = SlowStore()
+
+    class Cancelling(Device):
+        def __call__(self, frames: RgbFrames) -> RgbFrames:
+            if len(self.spans) == 3:
+                assert Runs(store, "work").end("a", State.CANCELLED)
+            return super().__call__(frames)
+
+    device = Cancelling(seconds=0.01)
+    monkeypatch.setattr(f"{HANDLER}.PART_PIXELS", 8 * 8)
+    monkeypatch.setattr(f"{HANDLER}.LOOK", 0.0)
+    monkeypatch.setattr(f"{HANDLER}.decode_image", lambda *_: np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(f"{HANDLER}.encode_image", lambda *_: b"jpeg")
+    monkeypatch.setattr(f"{HANDLER}.load", lambda *_: device)
+    batch = prepare(store)[0]
+    assert list(Scorer(store, ScorerSettings(**CONNECTIONS, device="cpu"))(batch)) == []
+    assert len(device.spans) == 4
+
+
 def test_slots_follow_from_cores_and_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [slots(count) for count in (1, 2, 4, 16)] == [3, 4, 6, 8]
     monkeypatch.setattr("framebrush_scorer.settings.GPU", tmp_path / "none")

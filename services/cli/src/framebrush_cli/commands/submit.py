@@ -301,7 +301,7 @@ def _report(runs: Runs, request: RunRequest, *, created: bool, wait: bool, as_js
         out.print(escape(json.dumps(document)))
     if status and status.state in (State.FAILED, State.CANCELLED):
         if not created:
-            console.print(
-                f"To go on where it stopped: [bold]framebrush dlq replay --run {run_id}[/]; anew: --run-id NAME"
-            )
+            # What was cancelled has no dead letters, and its frames are gone.
+            replay = f"To go on where it stopped: [bold]framebrush dlq replay --run {run_id}[/]; anew"
+            console.print(f"{replay if status.state is State.FAILED else 'To do it anew'}: --run-id NAME")
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -47,6 +48,9 @@ log = logging.getLogger(__name__)
 
 PART_PIXELS = 16_000_000
 """The pixels of the frames that are in memory as arrays at a time, for each batch in hand: about 50 MB each way."""
+
+LOOK = 10.0
+"""The seconds after which a batch looks again whether its run goes on."""
 
 
 class FrameFailed(PermanentError):
@@ -136,6 +140,7 @@ class Scorer:
 
         Raises:
             FrameFailed: A frame is bad, and the run's policy is to fail.
+            PermanentError: The run has ended meanwhile.
         """
         if not renditions:
             return
@@ -164,6 +169,7 @@ class Scorer:
             with timed("encode"):
                 return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
+        looked = time.monotonic()
         for rendition in renditions:
             describe(device=self._device, model=", ".join(each.model for each in renditions))
             pack = PackWriter(manifest.options.pack_codec)
@@ -171,6 +177,7 @@ class Scorer:
                 note_waiting()  # Batches that take turns would use up each other's time.
                 with self._cores:
                     note_progress()
+                    looked = self._look(batch.run_id, looked)
                     frames = host_frames(len(some), height, width)
                     decoded = self._each(decode, some, frames)
                     results = self._apply(rendition.model, manifest, frames, decoded)
@@ -179,6 +186,19 @@ class Scorer:
                     self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
         frames_out.inc(len(indices))
+
+    def _look(self, run_id: str, looked: float) -> float:
+        """Look whether a run goes on, if that is some seconds ago; return when it was looked at.
+
+        Raises:
+            PermanentError: It has ended, so that nobody needs the rest of the batch.
+        """
+        now = time.monotonic()
+        if now - looked < LOOK:
+            return looked
+        if not self._runs.active(run_id):
+            raise PermanentError(f"the run {run_id} has ended")
+        return now
 
     def _each(self, function: Callable[..., R], *items: Iterable[Any]) -> list[R]:
         """Return the results of a function in the order of its arguments. The codecs' threads compute them."""
