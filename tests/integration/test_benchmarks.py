@@ -97,7 +97,7 @@ def test_simulation(tmp_path: Path, chart: list[str]) -> None:
     assert (one["limit"], one["speed-up"]) == ("devices", 1)
     assert 1 < four["speed-up"] <= 4
     if chart:
-        assert (many["stitchers"], many["limit"]) == (10, "stitchers")
+        assert (many["stitchers"], many["limit"]) == (32, "stitchers")
     else:
         assert four["speed-up"] < many["speed-up"] <= 64
     assert found["dollars"].keys() == {"GPU", "CPU", "storage", "bus"}
