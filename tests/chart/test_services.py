@@ -173,9 +173,12 @@ def test_the_test_calls_the_command_line() -> None:
     pod = found.of("Pod")["framebrush-test"]
     [container] = pod["spec"]["containers"]
     assert container["command"] == ["/bin/sh", "-c"]
-    words = shlex.split(container["args"][0])
+    name, _, command = container["args"][0].partition(" && ")
+    assert name.startswith("id=")
+    words = shlex.split(command.replace("$id", "helm-test-1"))
     assert words[:2] == ["exec", "framebrush"]
     options = parsed(words[2:])
+    assert (options["run_id"], options["output"]) == ("helm-test-1", "helm-test/helm-test-1.mp4")
     assert options["model"] == ["gouache"]
     assert options["wait"] is True
     [video] = found.of("ConfigMap")["framebrush-test"]["binaryData"]
