@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from framebrush.contracts import PICTURE, BlobRef, Options
-from framebrush.errors import BlobNotFound
+from framebrush.contracts import PICTURE, Options
 from framebrush.styles import Library
 from framebrush_cli.commands.price import estimate
-from framebrush_cli.commands.submit import run_options
+from framebrush_cli.commands.submit import PicturesOption, run_options
 from framebrush_cli.display import err, out, show_picture
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, NamedPicture, check_styles, connected, style_names
+from framebrush_cli.installation import (
+    Connection,
+    NamedPicture,
+    check_styles,
+    connected,
+    find_blob,
+    local_file,
+    style_names,
+)
 
 if TYPE_CHECKING:
     from framebrush.storage import SeekableFile
@@ -39,13 +46,7 @@ def preview(
             autocompletion=style_names,
         ),
     ] = None,
-    style_image: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PICTURE[=WEIGHT]",
-            help="Paint like a picture: a file, or a blob of the styles container; several are blended by weight.",
-        ),
-    ] = None,
+    style_image: PicturesOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -148,25 +149,14 @@ def open_film(connection: Connection, film: str) -> "SeekableFile":
     from framebrush.storage import BlobReader
     from framebrush_cli.preview import LocalFile
 
-    path = Path(film)
-    if path.is_file():
-        if path.stat().st_size == 0:
-            raise CommandFailed(f"{film} is empty (0 bytes): nothing to style")
+    if path := local_file(film):
         try:
             return LocalFile(path)
         except OSError as error:
             raise CommandFailed(f"{film} cannot be read: {error.strerror}") from None
-    if path.exists():
-        raise CommandFailed(f"{film} is not a file")
     if not connection.available:
         raise CommandFailed(f"{film}: there is no such file")
-    container = connection.storage.input_container
-    try:
-        info = connection.store.stat(BlobRef(container=container, name=film))
-    except (BlobNotFound, ValueError):
-        raise CommandFailed(f"{film}: no such file here, and no such blob in the container {container!r}") from None
-    if info.size == 0:
-        raise CommandFailed(f"{info.ref} is empty: upload the video again")
+    info = find_blob(connection.store, connection.storage.input_container, film)
     return BlobReader(connection.store, info.ref, info.size, info.etag)
 
 

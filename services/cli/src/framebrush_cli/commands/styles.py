@@ -32,16 +32,22 @@ def _jobs(connection: Connection) -> LearningJobs:
     return LearningJobs(connection.store, connection.storage.styles_container)
 
 
-@app.command("list")
-@connected
-def list_styles(connection: Connection, as_json: JsonOption = False) -> None:
-    """List all models: those of the library, those that come with framebrush, and those that are being learned."""
+def all_styles(connection: Connection) -> dict[str, tuple[str, str]]:
+    """Return where each model comes from and what it is, by its name: those of the library, and those that ship."""
     library, cards = _library(connection), dict(shipped_cards())
     found = {style.name: ("library", style.title) for style in library.styles()}
     catalogue = library.catalogue()
     for name in catalogue.models if catalogue else OURS:
         kind = "built in" if name in BUILT_IN else "shipped" if name in OURS else "installed"
         found.setdefault(name, (kind, str(cards.get(name, {}).get("title", ""))))
+    return found
+
+
+@app.command("list")
+@connected
+def list_styles(connection: Connection, as_json: JsonOption = False) -> None:
+    """List all models: those of the library, those that come with framebrush, and those that are being learned."""
+    found = all_styles(connection)
     learning = [status for status in _jobs(connection).statuses() if not status.state.ended]
     if as_json:
         models = [{"name": name, "kind": kind, "title": title} for name, (kind, title) in sorted(found.items())]

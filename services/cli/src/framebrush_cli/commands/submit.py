@@ -33,6 +33,13 @@ from framebrush_cli.installation import Connection, NamedPicture, connected, fin
 
 PANEL = "How frames are treated"
 OUTPUT = "How the output is encoded"
+PicturesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PICTURE[=WEIGHT]",
+        help="Paint like a picture: a file, or a blob of the styles container; several are blended by weight.",
+    ),
+]
 
 
 @connected
@@ -51,13 +58,7 @@ def submit(
     model: Annotated[
         list[str] | None, typer.Option(help="Name of any frame model, such as `identity`; several as with --style.")
     ] = None,
-    style_image: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PICTURE[=WEIGHT]",
-            help="Paint like a picture: a file, or a blob of the styles container; several are blended by weight.",
-        ),
-    ] = None,
+    style_image: PicturesOption = None,
     output: Annotated[
         str | None, typer.Option(help=f"Name of the output blob: {', '.join(FORMATS)}.  [default: by the input's]")
     ] = None,

@@ -22,11 +22,32 @@ def find_input(store: Store, container: str, video: str) -> BlobInfo:
     Raises:
         CommandFailed: There is no such file or blob, or it is empty.
     """
+    path = local_file(video)
+    return _upload(store, container, path) if path else find_blob(store, container, video)
+
+
+def local_file(video: str) -> Path | None:
+    """Return the file of this computer that is named; None if there is none, so that a blob may be meant.
+
+    Raises:
+        CommandFailed: It is empty, or something else than a file.
+    """
     path = Path(video)
-    if path.is_file():
-        return _upload(store, container, path)
-    if path.exists():
+    if not path.exists():
+        return None
+    if not path.is_file():
         raise CommandFailed(f"{video} is not a file")
+    if path.stat().st_size == 0:
+        raise CommandFailed(f"{path} is empty (0 bytes): nothing to style")
+    return path
+
+
+def find_blob(store: Store, container: str, video: str) -> BlobInfo:
+    """Return the blob that is named.
+
+    Raises:
+        CommandFailed: There is no such blob, or it is empty.
+    """
     try:
         info = store.stat(BlobRef(container=container, name=video))
     except (BlobNotFound, ValidationError):  # ./film.mp4 names a file, and can name no blob.
@@ -43,8 +64,6 @@ def progress_bar() -> Progress:
 
 
 def _upload(store: Store, container: str, path: Path) -> BlobInfo:
-    if path.stat().st_size == 0:
-        raise CommandFailed(f"{path} is empty (0 bytes): nothing to style")
     with progress_bar() as progress:
         try:
             with progress.open(path, "rb", description="reading  ") as file:

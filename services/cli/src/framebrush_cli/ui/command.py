@@ -19,6 +19,7 @@ HOST = "127.0.0.1"
 """The page is for this computer only: it acts with the rights of whoever started it."""
 
 NEEDED = ("starlette", "uvicorn", "framebrush_scorer", "framebrush_splitter", "framebrush_stitcher")
+"""The packages of the extra ``ui``."""
 
 
 @connected
@@ -31,10 +32,7 @@ def ui(
 
     It uses the installation that the other commands would use, and runs until Ctrl-C; runs that it started go on.
     """
-    missing = [
-        name for name in ("starlette", "uvicorn", "framebrush_scorer", "framebrush_splitter") if not find_spec(name)
-    ]
-    if missing:
+    if not all(map(find_spec, NEEDED)):
         raise CommandFailed("the page needs more packages: pip install 'framebrush-cli[ui]'")
     connection.store.ping()  # An installation that cannot be reached is told here, and not on the page.
     import uvicorn

@@ -13,16 +13,16 @@ from PIL import Image
 
 from framebrush.contracts import PICTURE, Options, State
 from framebrush.storage import BlobReader
-from framebrush.styles import OURS, Library
 from framebrush_cli.commands.dlq import facts
 from framebrush_cli.commands.get import page_of
 from framebrush_cli.commands.preview import library_of, make_preview, new_studio, open_film
 from framebrush_cli.commands.price import estimate
 from framebrush_cli.commands.runs import end_run
 from framebrush_cli.commands.styled import styled_so_far
+from framebrush_cli.commands.styles import all_styles
 from framebrush_cli.commands.submit import run_options, start
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, NamedPicture, Selection, find, peek, replay, shipped_cards
+from framebrush_cli.installation import Connection, NamedPicture, Selection, find, peek, replay
 from framebrush_cli.preview import Film, Preview, Still, Studio, read_stills, upright
 from framebrush_cli.ui.board import Board
 from framebrush_cli.ui.drops import Drops
@@ -52,12 +52,10 @@ class Desk:
 
     def styles(self) -> list[dict[str, str]]:
         """Return the names and the titles of all styles that one may choose."""
-        library = Library(self._connection.store, self._connection.storage.styles_container)
-        found = {style.name: style.title for style in library.styles()}
-        cards, catalogue = dict(shipped_cards()), library.catalogue()
-        for name in catalogue.models if catalogue else OURS:
-            found.setdefault(name, str(cards.get(name, {}).get("title", "")))
-        return [{"name": name, "title": found[name]} for name in sorted(found) if name not in (UNCHANGED, PICTURE)]
+        found = all_styles(self._connection).items()
+        return [
+            {"name": name, "title": title} for name, (_, title) in sorted(found) if name not in (UNCHANGED, PICTURE)
+        ]
 
     def film(self, key: str) -> dict[str, Any]:
         """Return what is known of a film that was dropped.

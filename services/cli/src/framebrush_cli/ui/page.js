@@ -119,13 +119,13 @@ function ownTile() {
   $("#own")?.remove();
   if (!chosen.picture) return;
   const box = element("input", "", { type: "checkbox", checked: true });
-  box.addEventListener("change", () => { forget("picture"); });
+  box.addEventListener("change", forgetPicture);
   $("#styles").prepend(Object.assign(newTile("your painting", "", box), { id: "own" }));
 }
 
-function forget(kind) {
-  chosen[kind] = null;
-  const drop = $(`#${kind}`);
+function forgetPicture() {
+  const drop = $("#picture");
+  chosen.picture = null;
   $("b", drop).textContent = "Drop a painting here";
   $("small", drop).textContent = "if the film shall look like it";
   $("img", drop).hidden = true;
