@@ -25,6 +25,8 @@ class Edges:
     last: deque[AnyPacket] = field(default_factory=deque)
     configurations: set[int | bytes] = field(default_factory=set)
     """What the headers of AAC say, or what the container says anew in the middle, of how to decode the stream."""
+    _tick: float = 0.0
+    """The seconds of a tick."""
     _bytes: int = 0
     _full: bool = False
     _headers: set[bytes] = field(default_factory=set)
@@ -34,6 +36,7 @@ class Edges:
     def add(self, packet: AnyPacket) -> None:
         """Add the next packet of the stream."""
         if not self.first:
+            self._tick = float(packet.time_base)
             self._framed, self._sound = is_framed(packet.stream), packet.stream.type == "audio"
         if self._framed:
             self._add_header(packet)
@@ -42,15 +45,19 @@ class Edges:
         kept = self.last if self._full else self.first
         kept.append(packet)
         self._bytes += packet.size
-        if len(kept) <= 2 or not (len(kept) > MOST or self._bytes > BYTES or _seconds(kept[0], packet) > SECONDS):
+        if len(kept) <= 2 or not (len(kept) > MOST or self._bytes > BYTES or self._seconds(kept[0], packet) > SECONDS):
             return
         if not self._full:
             self._full, self._bytes = True, 0
             return
         while len(self.last) > 2 and (
-            len(self.last) > MOST or self._bytes > BYTES or _seconds(self.last[0], packet) > SECONDS
+            len(self.last) > MOST or self._bytes > BYTES or self._seconds(self.last[0], packet) > SECONDS
         ):
             self._bytes -= self.last.popleft().size
+
+    def _seconds(self, first: AnyPacket, last: AnyPacket) -> float:
+        begin, end = first.pts if first.pts is not None else first.dts, last.pts if last.pts is not None else last.dts
+        return ((end or 0) - (begin or 0)) * self._tick
 
     def _add_header(self, packet: AnyPacket) -> None:
         header = bytes(memoryview(packet)[:4])
@@ -99,8 +106,3 @@ def _copy(packet: AnyPacket) -> AnyPacket:
         if packet.has_sidedata(name):  # type: ignore[arg-type]  # of PyAV's names
             copy.set_sidedata(packet.get_sidedata(name))  # type: ignore[arg-type]
     return copy
-
-
-def _seconds(first: AnyPacket, last: AnyPacket) -> float:
-    begin, end = first.pts if first.pts is not None else first.dts, last.pts if last.pts is not None else last.dts
-    return float(((end or 0) - (begin or 0)) * last.time_base)

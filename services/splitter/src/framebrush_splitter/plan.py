@@ -92,7 +92,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     """
     times, ends, positions = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     keyframes, places = array("q"), array("q")
-    edges, logs = dict[int, Edges](), dict[int, Log]()
+    edges, logs, ticks = dict[int, Edges](), dict[int, Log](), dict[int, float]()
     free = container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     recoloured, shown, clean, captions, alpha = False, Shown(stream), False, False, False
@@ -108,11 +108,18 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             raise InvalidVideo(
                 f"the file holds more than its size: {INFLATED} times as much, and there is no end of it"
             )
+        index = packet.stream.index
+        if index not in ticks:  # Fractions would take most of the time of planning a long film.
+            ticks[index] = float(packet.time_base)
         if free and (packet.stream is stream or packet.stream.type == "audio"):
-            logs.setdefault(packet.stream.index, Log.of(packet.stream)).add(packet)
-        last = max(last, float(((packet.pts or 0) + (packet.duration or 0)) * packet.time_base))
+            if index not in logs:
+                logs[index] = Log.of(packet.stream)
+            logs[index].add(packet)
+        last = max(last, ((packet.pts or 0) + (packet.duration or 0)) * ticks[index])
         if packet.stream is not stream:
-            edges.setdefault(packet.stream.index, Edges()).add(packet)
+            if index not in edges:
+                edges[index] = Edges()
+            edges[index].add(packet)
             continue
         stored += 1
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.

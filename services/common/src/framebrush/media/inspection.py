@@ -93,11 +93,14 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     shown, key = Shown(stream), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     logs, latest, length = dict[int, Log](), 0, None
+    free = container.format.name in WITHOUT_ZERO
     for packet in container.demux([container.streams[index] for index in tracks]):
-        track = tracks[packet.stream.index]
-        log = logs.setdefault(packet.stream.index, Log.of(packet.stream))
-        if container.format.name in WITHOUT_ZERO and packet.size and packet.stream.type in ("video", "audio"):
-            log.add(packet)
+        index = packet.stream.index
+        track = tracks[index]
+        if free and packet.size and packet.stream.type in ("video", "audio"):
+            if index not in logs:
+                logs[index] = Log.of(packet.stream)
+            logs[index].add(packet)
         if packet.stream is stream and frame is None:
             frame = next(iter(stream.decode(packet)), None)
         if packet.stream is stream and key is None and packet.is_keyframe:

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
 import av
@@ -113,7 +114,7 @@ def join(
         tracks |= {index: conversion.track() for index, conversion in conversions.items()}
         frames = video_packets(segments, noted(), reorder, time_base, video)
         copied = _copied(packets or (), copies, conversions, tracks, Clock(recipe.shifts, time_base))
-        for packet in heapq.merge(frames, copied, key=_seconds):
+        for _, packet in heapq.merge(_timed(frames), _timed(copied), key=itemgetter(0)):
             container.mux(packet)
     for index, conversion in conversions.items():
         tracks[index].heard = conversion.heard
@@ -227,6 +228,11 @@ def _noted(packets: Iterable[AnyPacket], track: Track) -> Iterator[AnyPacket]:
         yield packet
 
 
-def _seconds(packet: AnyPacket) -> float:
-    time = packet.dts if packet.dts is not None else packet.pts
-    return float((time or 0) * packet.time_base)
+def _timed(packets: Iterable[AnyPacket]) -> Iterator[tuple[float, AnyPacket]]:
+    """Yield each packet behind its time in seconds."""
+    ticks = dict[int, float]()
+    for packet in packets:
+        index, time = packet.stream_index, packet.dts if packet.dts is not None else packet.pts
+        if index not in ticks:
+            ticks[index] = float(packet.time_base)  # A fraction for each packet would take longer than to write it.
+        yield (time or 0) * ticks[index], packet

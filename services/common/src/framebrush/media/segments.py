@@ -75,10 +75,12 @@ def video_packets(
             if source.codec_context.extradata != stream.codec_context.extradata:
                 raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
             missing, durations = set(timeline.pts), dict(zip(timeline.pts, timeline.durations, strict=True))
+            first, ticks = _first_tick(timeline), (source.time_base or Fraction(1)) / time_base
             for packet in container.demux(source):
                 if not packet.size:
                     continue
-                packet.pts = round((packet.pts or 0) * packet.time_base / time_base) + _first_tick(timeline)
+                whole = (2 * (packet.pts or 0) * ticks.numerator + ticks.denominator) // (2 * ticks.denominator)
+                packet.pts = whole + first
                 if packet.pts not in missing:
                     raise JoinFailed(f"segment {number} has other frames than its timeline")
                 missing.remove(packet.pts)

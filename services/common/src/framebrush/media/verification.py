@@ -1,5 +1,6 @@
 """Compares an output with its input, in all but the look of its pixels. It needs the extra ``framebrush[video]``."""
 
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -145,10 +146,13 @@ def _times(
     exact = (wanted_base / found_base).denominator == 1 and (wanted_base == found_base or wanted_times is wanted.times)
     allowed = 0 if exact else 1 + min(wanted_base, found_base) / tick
     shift = _start(found) - _start(wanted)
-    ticks = max(
-        (abs(b * found_base - a * wanted_base - shift) / tick for a, b in zip(wanted_times, found_times, strict=False)),
-        default=Fraction(0),
+    # Whole numbers of a common unit: fractions would take most of the time of joining a long film.
+    unit = Fraction(1, math.lcm(wanted_base.denominator, found_base.denominator, shift.denominator))
+    a, b, moved = (int(each / unit) for each in (wanted_base, found_base, shift))
+    drift = max(
+        (abs(other * b - time * a - moved) for time, other in zip(wanted_times, found_times, strict=False)), default=0
     )
+    ticks = drift * unit / tick
     return Check(
         name=name,
         wanted=f"within {float(allowed):.3g} ticks of {tick} s",
