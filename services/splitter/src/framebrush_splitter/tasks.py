@@ -46,6 +46,7 @@ from framebrush_splitter.plan import (
     read_packets,
 )
 from framebrush_splitter.settings import Limits
+from framebrush_splitter.sparse import SparseFile, unneeded
 from framebrush_splitter.video import open_video
 
 OWN_COLORS = 5
@@ -86,7 +87,9 @@ def plan_run(
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
     with open_video(source) as (container, stream):
         frame, video = examine(source, container, stream, limits)
-    with open_video(source) as (container, stream):  # opened again, as not every format can be read twice
+    sparse = SparseFile(source)
+    with open_video(sparse) as (container, stream):  # opened again, as not every format can be read twice
+        sparse.leave_out(unneeded(container, stream))
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames))
         segments = cut(packets, segment_frames)
         rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)

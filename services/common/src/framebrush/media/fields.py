@@ -40,6 +40,11 @@ class Fields:
         self._possible = any(sequence.fields for sequence in self._sequences.values())
 
     @property
+    def possible(self) -> bool:
+        """Return whether the video's parameters allow that fields have packets of their own."""
+        return self._possible
+
+    @property
     def waits(self) -> bool:
         """Return whether the last packet held the first field of a picture, whose second is still to come."""
         return self._waiting is not None

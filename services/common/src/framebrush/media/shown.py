@@ -8,6 +8,9 @@ from av.video.stream import VideoStream
 from framebrush.media.fields import Fields
 from framebrush.media.naming import codec_name
 
+HIDING = ("vp8", "vp9")
+"""The codecs whose packets tell themselves whether they are shown."""
+
 
 class Shown:
     """Tells of the packets of a video, in the order in which they are stored, whether each of them shows a frame."""
@@ -16,6 +19,11 @@ class Shown:
         self._codec = codec_name(stream)
         extradata = bytes(stream.codec_context.extradata or b"") if self._codec == "h264" else b""
         self._fields = Fields(extradata)
+
+    @property
+    def looks_inside(self) -> bool:
+        """Return whether it takes the bytes of all packets to tell."""
+        return self._codec in HIDING or self._fields.possible
 
     def __call__(self, packet: "Packet[Any]") -> bool:
         """Return whether a packet shows a frame of its own: not if it is hidden, or the second field of a frame."""
@@ -34,7 +42,7 @@ def hidden(packet: "Packet[Any]", codec: str) -> bool:
     RFC 6386, section 9.1, tells it of VP8; the VP9 Bitstream Specification of VP9, in section 7.2 and annex B: a packet
     may be a superframe of several frames, of which the last one is shown.
     """
-    if codec not in ("vp8", "vp9"):
+    if codec not in HIDING:
         return False
     data = memoryview(packet)
     if codec == "vp8":
