@@ -47,10 +47,16 @@ def measured(result: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 def _cpu() -> float:
     own = os.times()
     total = own.user + own.system + own.children_user + own.children_system
-    for child in psutil.Process().children():
+    for child in psutil.Process().children(recursive=True):
         times = child.cpu_times()
-        total += times.user + times.system
+        total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def handlers(store: MemoryStore) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """The handlers of a splitter and of a stitcher."""
+    split = splitter.make(SplitterSettings(**CONNECTIONS), store)
+    return split, stitcher.make(StitcherSettings(**CONNECTIONS), store)
 
 
 def one_run(
@@ -62,15 +68,17 @@ def one_run(
     with measured(result, "plan"):
         planned: list[Message] = list(split(Trigger(requests=(request,))))
     with measured(result, "decode"):
-        for message in planned:
-            list(split(message))
+        waiting = list(planned)
+        while waiting:  # A long segment has further messages.
+            waiting += [each for each in split(waiting.pop(0)) if isinstance(each, SegmentPlanned)]
     for blob in list(store.list("work", f"runs/{run_id}/frames/")):
         name = blob.ref.name.replace("/frames/", "/styled/")
         store.write(BlobRef(container="work", name=name), store.read(blob.ref), metadata=blob.metadata)
     with measured(result, "encode"):
-        for message in planned:
-            assert isinstance(message, SegmentPlanned)
-            list(stitch(SegmentScored(run_id=run_id, segment=message.segment)))
+        manifest = runs.manifest(run_id)
+        for segment in range(len(manifest.segments)):
+            for chunk in range(manifest.chunk_count(segment)):
+                list(stitch(SegmentScored(run_id=run_id, segment=segment, chunk=chunk)))
     with measured(result, "join"):
         list(stitch(RunEncoded(run_id=run_id)))
     assert not runs.active(run_id)
@@ -86,8 +94,7 @@ def main() -> None:
     bound_arenas()  # as the services do
     store, ref = MemoryStore(), BlobRef(container="input", name=video.name)
     store.write(ref, video.read_bytes())
-    split = splitter.make(SplitterSettings(**CONNECTIONS), store)
-    stitch = stitcher.make(StitcherSettings(**CONNECTIONS), store)
+    split, stitch = handlers(store)
     results = [one_run(store, split, stitch, ref, f"run-{number}") for number in range(times + 1)]
     print(json.dumps(results[1:]))  # noqa: T201
 

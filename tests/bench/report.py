@@ -11,6 +11,9 @@ DOCS = Path("docs")
 
 TEMPLATE = Path(__file__).with_name("page.md").read_text()
 
+TWO_HOURS = 172_800
+"""The frames of a film of two hours, at 24 frames/s."""
+
 LIMITS = {
     "splitter": "JPEG encoding and colour conversion",
     "dispatcher": "nothing: it reads and writes messages",
@@ -128,6 +131,7 @@ def measured(result: dict[str, Any]) -> str:
         short_name=short_name,
         long_name=long_name,
         memory="\n".join(f"| {n} | {short[n]:.0f} | {long[n]:.0f} | {long[n] / short[n]:.2f} |" for n in short),
+        **lengths(result["lengths"]),
         simulated=f"{result['simulation']['frames']:,}",
         speedups="\n".join(speedup_rows(result["simulation"])),
         costs="\n".join(cost_rows(result["simulation"]["costs"])),
@@ -136,6 +140,15 @@ def measured(result: dict[str, Any]) -> str:
         sent=broker["sent"],
         settled=broker["settled"],
     )
+
+
+def lengths(found: dict[str, Any]) -> dict[str, Any]:
+    """What planning and joining take by the length of a film."""
+    cells: dict[str, Any] = {"lengths": " and ".join(f"{frames:,}" for frames in found["frames"])}
+    for step in ("plan", "join"):
+        begin, frame = found["begin"][step], found["frame"][step]
+        cells |= {f"{step}_begin": begin, f"{step}_frames": 1000 * frame, f"{step}_film": begin + TWO_HOURS * frame}
+    return cells
 
 
 def stage_rows(result: dict[str, Any], frames: int, style: str) -> Iterator[str]:

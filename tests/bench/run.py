@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import lengths
 from baselines import Took, bare_model, beginning, ffmpeg, repeat
 from machine import machine, say
 from messages import throughput
@@ -36,16 +37,18 @@ class Scale:
     bare_frames: int
     simulated: int
     """The frames of the simulated film."""
+    lengths: tuple[int, int]
+    """The frames of the films by which planning and joining are measured."""
     step: float
     """Seconds between two looks at how far a stage is."""
 
 
 def full(style: str, times: int) -> Scale:
     """What ``docs/benchmarks.md`` is written from: less than 20 minutes on two cores."""
-    return Scale(("identity", style), times, {"10 s": 2, "2 min": 23}, 4000, 200, 36, 172_800, step=2)
+    return Scale(("identity", style), times, {"10 s": 2, "2 min": 23}, 4000, 200, 36, 172_800, (250, 10_000), step=2)
 
 
-SMOKE = Scale(("identity",), 1, {"short": 1}, 20, 4, 3, 2000, step=0.2)
+SMOKE = Scale(("identity",), 1, {"short": 1}, 20, 4, 3, 2000, (5, 10), step=0.2)
 """Every part, in seconds, to see that all still works. Its figures say nothing."""
 
 
@@ -76,6 +79,8 @@ def measure(video: Path, scale: Scale) -> dict[str, Any]:
                 say(f"  {whole.wall:.2f} s, ffmpeg {baselines[-1].wall:.2f} s")
     result["identity"] = compared(wholes, baselines)
     result["memory"] = memory(video, scale.films)
+    say("planning and joining, by the length of the film")
+    result["lengths"] = lengths.measure(*scale.lengths)
     say("the whole installation, simulated")
     result["simulation"] = overview(result, scale.simulated)
     result["minutes"] = (time.monotonic() - begun) / 60

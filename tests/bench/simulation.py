@@ -37,8 +37,11 @@ CODEC = 0.011
 """Seconds of one core for decoding and encoding a frame of 1280x720."""
 CREDITS, STORAGE = 1000.0, 20_000.0
 """Azure's limits: operations per second of a Standard namespace, and of a storage account."""
-JOIN, PLAN = 1650.0, 20_000.0
-"""Frames/s of joining (0.08 s of CPU for 132 frames, ``make bench-compare``), and assumed of planning, in one pod."""
+FILM_BYTES, INDEX = 25_000, 0.05
+"""Assumed: the bytes of a frame of 1280x720 in the film and in the output (5 Mbit/s), and the part of a film that its
+plan reads (``tests/unit/splitter/test_sparse.py``)."""
+CONNECTIONS = 4
+"""The connections over which a join reads the film and the chunks, and writes the output."""
 FRAME_BYTES = 0.37
 """Bytes of a pixel as JPEG of quality 95, see docs/video.md."""
 OPERATIONS = {"reads": 225.4, "writes": 58.4, "lists": 8.7, "messages": 75.1}
@@ -78,6 +81,9 @@ class Setup:
     split: float
     stitch: float
     """Frames/s of one pod."""
+    plan: float
+    join: float
+    """Seconds of planning and of joining the whole, without what is read and written."""
     cores: int
     """Cores beside one device."""
     pixels: int
@@ -143,12 +149,14 @@ class Film:
         yield self.env.timeout(2 * REQUEST)
 
     def _whole(self) -> Generator[simpy.Event, Any, None]:
-        yield from self._work("plan", self.setup.frames / PLAN)
+        size = self.setup.frames * FILM_BYTES * self.setup.pixels / PIXELS
+        yield from self._work("plan", self.setup.plan + INDEX * size / BANDWIDTH)
         for number in range(len(self.segments)):
             self.env.process(self._segment(number))
         yield self.encoded
         yield from self._message()
-        yield from self._work("join", self.setup.frames / JOIN)
+        # The chunks are read, then the film's sound, which is all over the film, and the output is written.
+        yield from self._work("join", self.setup.join + 3 * size / BANDWIDTH / CONNECTIONS)
 
     def _segment(self, number: int) -> Generator[simpy.Event, Any, None]:
         yield from self._message()
@@ -227,6 +235,8 @@ def setups(
     size = width * height / PIXELS
     split, stitch = (rate / size for rate in rates(figures))
     score = H100_RATE * card.tflops / H100_TFLOPS / size
+    lengths = figures["lengths"]
+    plan, join = (lengths["begin"][step] + frames * lengths["frame"][step] for step in ("plan", "join"))
     for count in scorers:
         wanted = {"splitter": score * count / split, "stitcher": score * count / stitch, "dispatcher": count / 64}
         pods = {name: math.ceil(1.25 * number) for name, number in wanted.items()}
@@ -234,8 +244,9 @@ def setups(
             pods = {name: min(number, most[name]) for name, number in pods.items()}
         yield Setup(
             frames=frames, scorers=count, splitters=pods["splitter"], stitchers=pods["stitcher"],
-            dispatchers=pods["dispatcher"], score=score, split=split, stitch=stitch, cores=card.cores,
-            pixels=width * height, batch=batch_size(width, height, None),
+            dispatchers=pods["dispatcher"], score=score, split=split, stitch=stitch,
+            plan=plan, join=join, cores=card.cores, pixels=width * height,
+            batch=batch_size(width, height, None),
         )  # fmt: skip
 
 

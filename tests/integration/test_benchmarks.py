@@ -36,6 +36,7 @@ def test_make_bench(tmp_path: Path) -> None:
     assert min(counts["messages"], counts["storage write"], counts["storage read"]) > 0
     assert counts["bytes written"] > 100_000
     assert found["memory"]["films"]["short"].keys() == SERVICES
+    assert found["lengths"]["begin"].keys() == {"plan", "join"}
     page = (tmp_path / "benchmarks.md").read_text()
     assert "| requests to storage: list |" in page
     assert "{" not in page.partition("## What was tried")[0]

@@ -86,7 +86,7 @@ class AzureBlobs:
                 data,
                 overwrite=not if_absent,
                 metadata=dict(metadata) if metadata else None,
-                max_concurrency=1 if isinstance(data, bytes) else 2,
+                max_concurrency=1 if isinstance(data, bytes) else 4,
                 **_matching(if_match),
             )
         _written.inc(len(data) if isinstance(data, bytes) else data.tell())
