@@ -38,7 +38,7 @@ DIST ?= dist
 folder_of = $(if $(filter broker,$(1)),tests,services)/$(1)
 image = $(if $(REGISTRY),$(REGISTRY)/)framebrush/$(1):$(TAG)
 
-.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards pictures bench bench-compare bench-images fuzz fuzz-messages chaos faults clean images push sbom publish $(IMAGES:%=image-%)
+.PHONY: help check docs setup demo up down test e2e e2e-up e2e-test e2e-down lint format chart dashboards pictures bench bench-compare bench-peers bench-images fuzz fuzz-messages chaos faults clean images push sbom publish $(IMAGES:%=image-%)
 
 help: ## Show this help.
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -135,6 +135,11 @@ bench: setup $(CLIP) ## Measure every stage and the whole; see docs/benchmarks.m
 
 bench-compare: setup $(CLIP) ## Measure splitter and stitcher against an earlier version, in turns; BEFORE=COMMIT.
 	@$(BIN)/python tests/bench/compare.py --before "$(BEFORE)" $(OPTIONS)
+
+# What it compares with has an environment of its own.
+bench-peers: setup $(CLIP) ## Measure framebrush beside other ways to paint a film: a plain script, Ray Data, a message for each frame.
+	@"$(UV)" sync --quiet --locked --project tests/bench/peers --python "$$(command -v python3)" --no-python-downloads
+	@$(BIN)/python tests/bench/rivals.py $(OPTIONS)
 
 bench-images: setup ## Measure the images: megabytes, and seconds until ready.
 	@$(BIN)/python tests/bench/images.py --tag "$(TAG)" $(OPTIONS)

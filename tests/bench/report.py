@@ -79,6 +79,34 @@ def compared(result: dict[str, Any]) -> str:
     return COMPARED.format(**{**result, "rows": "\n".join(rows)})
 
 
+PEERS = """
+## Beside other ways
+
+Written by `make bench-peers` on {date}. Machine: {machine}. All {frames} frames of the clip at 640x360, with its sound,
+in the style `{style}`, with the same network, and the start of everything included; by the clock, once each.
+
+| way | seconds | frames/s |
+|---|---:|---:|
+{rows}
+
+What the others leave out of their output: times of frames that are not evenly spaced, and colours by the film's tags.
+None of them goes on where it was after it was killed.
+"""
+WAYS = {
+    "framebrush": "framebrush: `framebrush style`, which starts and stops the four services, Azurite and the broker",
+    "reference": "as the reference architecture has it: a message for each frame, the network loaded for each message",
+    "script": "a plain script: ffmpeg, onnxruntime, ffmpeg",
+    "ray": "Ray Data with onnxruntime, one actor",
+}
+
+
+def peers(result: dict[str, Any]) -> str:
+    """The section on other ways to do it."""
+    frames, seconds = result["frames"], result["seconds"]
+    rows = [f"| {words} | {seconds[way]:.1f} | {frames / seconds[way]:.2f} |" for way, words in WAYS.items()]
+    return PEERS.format(**{**result, "rows": "\n".join(rows)})
+
+
 def load(folder: Path) -> dict[str, Any]:
     """The figures that are there."""
     path = folder / "benchmarks.json"
@@ -90,6 +118,7 @@ def write(result: dict[str, Any], folder: Path = DOCS) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmarks.json").write_text(json.dumps(result, indent=2) + "\n")
     sections = [measured(result)] if "frames" in result else ["# Benchmarks\n"]
+    sections += [peers(result["peers"])] if "peers" in result else []
     sections += [images(result["images"])] if "images" in result else []
     sections += [compared(result["compared"])] if "compared" in result else []
     page = folder / "benchmarks.md"

@@ -51,6 +51,16 @@ def test_make_bench_compare(tmp_path: Path) -> None:
     assert "`make bench-compare BEFORE=HEAD`" in (tmp_path / "benchmarks.md").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_make_bench_peers(tmp_path: Path) -> None:
+    run("make", "bench-peers", f"OPTIONS=--frames 5 --output {tmp_path}")
+    found = json.loads((tmp_path / "benchmarks.json").read_text())["peers"]
+    assert found["seconds"].keys() == {"framebrush", "reference", "script", "ray"}
+    assert found["frames"] == 5
+    assert "| Ray Data with onnxruntime" in (tmp_path / "benchmarks.md").read_text()
+
+
 def test_packs(tmp_path: Path) -> None:
     film = make_video(tmp_path / "film.mp4", size=(128, 96), pts=range(0, 5 * 512, 512), audio=None)
     table = run(sys.executable, "tests/bench/packs.py", str(film))
