@@ -11,7 +11,7 @@ import torch
 from support.pipeline import Pipeline
 from support.video import make_video, picture
 
-import framebrush
+from framebrush import load, style
 from framebrush.errors import FramebrushError
 from framebrush.media import decode_image, read_pack
 
@@ -42,16 +42,16 @@ def test_frames_are_painted_as_a_scorer_paints_them(tmp_path: Path, controls: di
     before, expected = frames(original.ref), frames(styled.ref)
     assert len(before) == 6
     assert (before != expected).any()
-    made = framebrush.load("starry", **controls)(before)  # type: ignore[arg-type]
+    made = load("starry", **controls)(before)  # type: ignore[arg-type]
     assert made.tobytes() == expected.tobytes()
 
 
 def test_a_tensor_becomes_a_tensor() -> None:
-    style, given = framebrush.load("ink"), torch.from_numpy(FRAMES.copy())
-    painted = style(given)
+    ink, given = load("ink"), torch.from_numpy(FRAMES.copy())
+    painted = ink(given)
     assert painted.dtype == torch.uint8
     assert painted.device == given.device
-    assert (painted.numpy() == style(FRAMES)).all()
+    assert (painted.numpy() == ink(FRAMES)).all()
     assert (given.numpy() == FRAMES).all(), "the frames stay as they are"
 
 
@@ -62,18 +62,18 @@ def test_a_tensor_becomes_a_tensor() -> None:
 )
 def test_other_arrays_are_refused(frames: object) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 RGB frames \(N, H, W, 3\)"):
-        framebrush.load("identity")(frames)  # type: ignore[type-var]
+        load("identity")(frames)  # type: ignore[type-var]
 
 
 @pytest.mark.parametrize("control", [{"strength": 1.5}, {"scale": 0.1}, {"smoothing": -1.0}, {"scale": float("nan")}])
 def test_controls_have_ranges(control: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(control))} is .*, must be in"):
-        framebrush.load("identity", **control)  # type: ignore[arg-type]
+        load("identity", **control)  # type: ignore[arg-type]
 
 
 def test_an_unknown_style_is_told_with_what_is_near() -> None:
     with pytest.raises(FramebrushError, match="did you mean starry"):
-        framebrush.load("stary")
+        load("stary")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_mistakes_are_told_before_anything_is_started(
     monkeypatch.chdir(tmp_path)
     Path("film.mp4").write_bytes(b"nothing is read of it")
     with pytest.raises(error, match=words):
-        framebrush.style(**({"film": "film.mp4", "output": "out.mp4"} | arguments))  # type: ignore[arg-type]
+        style(**({"film": "film.mp4", "output": "out.mp4"} | arguments))  # type: ignore[arg-type]
     assert not Path(".framebrush").exists()
 
 

@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
-from support.video import facts, make_video, painting
+from support.video import facts, make_video, painting, picture
 
 import framebrush
 from framebrush.errors import FramebrushError
@@ -71,7 +74,19 @@ def test_in_python_with_a_file_for_each_style(tmp_path: Path, monkeypatch: pytes
         for _ in range(2):
             with pytest.raises(FramebrushError, match=r"film\.mp4 was not styled: invalid_video: "):
                 framebrush.style(video, style="mosaic", output="no.mp4")
-        assert len(set(re.findall(r"film-[0-9a-f]{12}: failed", told.getvalue()))) == 2
+        assert len(set(re.findall(r"film-[0-9a-f-]+: failed", told.getvalue()))) == 2, told.getvalue()
+        shots = tmp_path / "shots"
+        shots.mkdir()
+        for number in range(3):
+            Image.fromarray(picture(number, 64, 48)).save(shots / f"shot {number}.png")
+        made = framebrush.style(shots, style=["identity", "ink"], output="painted/")
+        assert [str(path) for path in made] == ["painted/identity", "painted/ink"]
+        for number in range(3):
+            same, ink = (np.asarray(Image.open(path / f"shot {number}.png")) for path in made)
+            assert (same == picture(number, 64, 48)).all(), "nothing is lost on the way"
+            assert (ink != same).any()
+        [painted] = framebrush.style(shots, style="ink", output="painted.mp4", rate="12.5")
+        assert facts(painted).times == tuple(Fraction(number, 1) / Fraction(25, 2) for number in range(3))
         assert home.running(), "a stack that ran before goes on"
     finally:
         stop(home)
