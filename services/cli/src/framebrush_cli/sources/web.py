@@ -101,7 +101,7 @@ class _Adapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*arguments, **options)
         plain, secure = (
             (_PrivateConnection, _PrivateSecureConnection) if self._private else (_Connection, _SecureConnection)
         )
