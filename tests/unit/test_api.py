@@ -105,10 +105,11 @@ def bare(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-I", "-S", "-c", begin + program], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize(("name", "package"), [("style", "framebrush-cli"), ("load", "framebrush-scorer")])
+@pytest.mark.parametrize(("name", "package"), [("style", "cli"), ("load", "scorer")])
 def test_what_is_missing_is_named(name: str, package: str) -> None:
     done = bare(f"from framebrush import {name}")
-    assert f"ImportError: framebrush.{name} is in another package: pip install '{package}'" in done.stderr
+    assert f"ImportError: framebrush.{name} is in the package framebrush-{package}: run `make setup`" in done.stderr
+    assert (ROOT / f"services/{package}/pyproject.toml").exists()
 
 
 def test_the_package_itself_imports_nothing() -> None:

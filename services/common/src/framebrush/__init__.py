@@ -18,10 +18,10 @@ from typing import Any
 __all__ = ["load", "style"]
 
 PLACES = {
-    "load": ("framebrush_scorer.pipeline", "load_style", "framebrush-scorer"),
-    "style": ("framebrush_cli.commands.film", "style", "framebrush-cli"),
+    "load": ("framebrush_scorer.pipeline", "load_style", "scorer"),
+    "style": ("framebrush_cli.commands.film", "style", "cli"),
 }
-"""The module of each function, its name there, and the package to install."""
+"""The module of each function, its name there, and the folder of the package below ``services``."""
 
 
 def __getattr__(name: str) -> Any:
@@ -29,7 +29,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, function, package = PLACES[name]
     if find_spec(module.partition(".")[0]) is None:
-        raise ImportError(f"framebrush.{name} is in another package: pip install '{package}'", name=module)
+        raise ImportError(
+            f"framebrush.{name} is in the package framebrush-{package}: run `make setup` in a checkout of framebrush, "
+            f"or `uv pip install ./services/{package}` there",
+            name=module,
+        )
     return getattr(import_module(module), function)
 
 

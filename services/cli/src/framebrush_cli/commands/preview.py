@@ -14,7 +14,7 @@ from framebrush.styles import Library
 from framebrush_cli.commands.price import estimate
 from framebrush_cli.commands.submit import PicturesOption, RateOption, run_options
 from framebrush_cli.display import err, out, show_picture
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import CommandFailed, NotInstalled
 from framebrush_cli.installation import (
     Connection,
     NamedPicture,
@@ -107,7 +107,7 @@ def new_studio(library: Library | None) -> "Studio":
         CommandFailed: The scorer or the splitter is not installed here.
     """
     if not (find_spec("framebrush_scorer") and find_spec("framebrush_splitter")):
-        raise CommandFailed("a preview is painted here: pip install 'framebrush-cli[preview]'")
+        raise NotInstalled("a preview is painted here, and needs the scorer", "cli[preview]")
     from framebrush.sandbox import Sandbox
 
     sandbox = Sandbox(modules=["framebrush_cli.preview.frames"])

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import CommandFailed, NotInstalled
 
 RATE = Fraction(25)
 """The pictures per second of a folder, if nothing is said."""
@@ -50,7 +50,7 @@ def opened_source(named: str, rate: str | None = None) -> Iterator[Source]:
     path = Path(named)
     if path.is_dir():
         if not (find_spec("PIL") and find_spec("av")):
-            raise CommandFailed("a folder of pictures needs more: pip install 'framebrush-cli[preview]'")
+            raise NotInstalled("a folder of pictures needs more packages", "cli[preview]")
         from framebrush_cli.sources.folder import pictures_of, write_film
 
         pictures, speed = pictures_of(path), _rate(rate)
