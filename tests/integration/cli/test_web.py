@@ -1,9 +1,7 @@
 """Films from the web: a real server, with a certificate of its own."""
 
-import os
 import ssl
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from support.video import make_video
+from typer.testing import CliRunner
 
 from framebrush.errors import FramebrushError
+from framebrush_cli.__main__ import app
 from framebrush_cli.sources import opened_source
 from framebrush_cli.sources.source import url_name
 from framebrush_cli.sources.web import is_public
@@ -200,22 +200,22 @@ def test_names_of_files(url: str, name: str) -> None:
 
 
 def test_commands_take_addresses(
-    trusted: str, framebrush: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    trusted: str,
+    framebrush: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "made.mp4").unlink()
-    framebrush("preview", f"{trusted}/film.mp4", "--style", "ink")
+    monkeypatch.chdir(tmp_path)
+    preview = ["preview", f"{trusted}/film.mp4", "--style", "ink"]
+    assert CliRunner().invoke(app, preview).exit_code == 0
     assert (tmp_path / "film.preview.png").exists()
+    # A film is looked at as any other one, in the sandbox.
+    Site.film = b"this is no film"
+    assert "not a readable video" in str(CliRunner().invoke(app, [*preview, "--force"]).exception)
+    missing = CliRunner().invoke(app, ["style", f"{trusted}/missing.mp4", "-o", "out.mp4"])
+    assert "404 Not Found" in str(missing.exception)
+    assert not (tmp_path / ".framebrush").exists()
+
     assert framebrush("submit", f"{trusted}/film.mp4", "--style", "ink").stdout.startswith("film-")
     assert "strength: " in framebrush("submit", f"{trusted}/film.mp4?2", "--strength", "3", code=1).stderr
     assert not [path for path in Site.asked if "?2" in path], "what is wrong is told before anything is downloaded"
-    # A film is looked at as any other one, in the sandbox.
-    Site.film = b"this is no film"
-    assert (
-        "not a readable video"
-        in framebrush("preview", f"{trusted}/film.mp4", "--style", "ink", "--force", code=1).stderr
-    )
-    command = [sys.executable, "-m", "framebrush_cli", "style", f"{trusted}/missing.mp4", "-o", "out.mp4"]
-    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "404 Not Found" in done.stderr
-    assert not (tmp_path / ".framebrush").exists()

@@ -1,6 +1,5 @@
 """Folders of pictures as films."""
 
-import io
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,8 +89,6 @@ def test_what_is_no_film_is_refused_by_name(shots: Path, tmp_path: Path) -> None
     two = [Image.fromarray(picture(number, *SIZE)) for number in (1, 2)]
     two[0].save(shots / "shot 2.tif", save_all=True, append_images=two[1:])
     refused(shots, r"shot 2\.tif holds several pictures")
-    deep = io.BytesIO()
-    Image.fromarray(picture(1, *SIZE)).save(deep, "TIFF")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "has no pictures")
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from framebrush.contracts import CONTAINERS, FORMATS, Encoding, Options, State
+from framebrush.contracts import CONTAINERS, FORMATS, PICTURE, Encoding, Options, State
 from framebrush.errors import PermanentError
 from framebrush.styles import known_models, unknown
 from framebrush_cli.commands.get import download
@@ -90,7 +90,8 @@ def style(
                 raise CommandFailed(f"{target} exists: --force overwrites it")
         with _stack(scorers) as home, tempfile.TemporaryDirectory(prefix="framebrush-") as folder:
             films = [Path(folder) / f"{each}.mkv" for each in chosen.models] if as_pictures else targets
-            _run(Connection(home=home), source, chosen, names, pictures, options, films)
+            styles = [each for each in chosen.models if each != PICTURE]
+            _run(Connection(home=home), source, chosen, styles, pictures, options, films)
             if as_pictures:
                 for made, files in zip(films, shots, strict=True):
                     write_pictures(made, files)
