@@ -28,7 +28,7 @@ REGISTRY ?=
 TAG ?= $(shell sed -n 's/^appVersion: *"\(.*\)"/\1/p' charts/framebrush/Chart.yaml)
 # For instance another network or a mirror for the build, see `docker build --help`.
 DOCKER_BUILD_FLAGS ?=
-# Another torch for the scorer than the lock's, see services/scorer/Dockerfile.
+# Another torch than the lock's, see services/scorer/Dockerfile. TORCH_INDEX is for `make setup`, too.
 TORCH_INDEX ?=
 TORCH_VERSION ?=
 # Another base than python:3.11-slim-bookworm, such as the same by digest.
@@ -194,9 +194,30 @@ check:
 	@echo "Installing uv $(UV_VERSION) into .uv"
 	@python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
+# PyPI's torch comes with CUDA. Where no GPU is, the wheels without it are taken if their index answers; if none does,
+# at least triton stays out, which nothing uses.
+GPU := /dev/nvidiactl
+CPU_INDEX := https://download.pytorch.org/whl/cpu
+TORCHES := torch torchvision
+FOR_GPUS = $(shell sed -nE 's/^name = "(nvidia-.*|cuda-.*|triton)"$$/\1/p' uv.lock)
+define choose_torch
+index="$(TORCH_INDEX)"; without=(); \
+if [[ -z "$$index" && ! -e "$(GPU)" ]]; then \
+  if python3 -c 'import sys, urllib.request as r; r.urlopen(sys.argv[1], timeout=5)' "$(CPU_INDEX)/torch/" 2>/dev/null; \
+  then index="$(CPU_INDEX)"; \
+  else without=(triton); echo "No GPU is here, and $(CPU_INDEX) does not answer: torch comes with CUDA, 3 GB more." \
+    "TORCH_INDEX=URL names another index of wheels without it." >&2; fi; \
+fi; \
+[[ -z "$$index" ]] || without=($(TORCHES) $(FOR_GPUS))
+endef
+
 # The interpreter that has been checked, with its headers: python-qpid-proton is compiled against it.
 .venv/.stamp: uv.lock pyproject.toml $(wildcard services/*/pyproject.toml tests/*/pyproject.toml k8s/*/pyproject.toml) | check $(UV)
-	@"$(UV)" sync --locked --all-packages --python "$$(command -v python3)" --no-python-downloads
+	@$(choose_torch); \
+	"$(UV)" sync --locked --all-packages --python "$$(command -v python3)" --no-python-downloads \
+	  $${without[@]/#/--no-install-package }; \
+	[[ -z "$$index" ]] || "$(UV)" pip install --quiet --python .venv --no-deps --index "$$index" \
+	  $(foreach name,$(TORCHES),"$(name)==$$(sed -n '/^name = "$(name)"$$/{n;s/version = "\(.*\)"/\1/p}' uv.lock)")
 	@touch $@
 
 $(AZURITE): tests/azurite/package-lock.json tests/azurite/.npmrc | .venv/.stamp

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from support.video import frames as frames_of
+from support.video import picture
 
 from framebrush.contracts import BlobRef, Failure, Options, RunRequest, State, Status, derive_run_id
 from framebrush.messaging import body_of, connect
@@ -56,6 +59,20 @@ def test_submit_uploads_and_sends_the_request_that_the_splitter_would_make(
     assert f"{run_id}: failed" in again
     assert f"framebrush dlq replay --run {run_id}" in again
     assert framebrush("submit", "film.mp4", "--crf", "31").stdout.strip() != run_id
+
+
+def test_a_folder_of_pictures_is_submitted_as_a_film(
+    framebrush: Command, settings: Settings, tmp_path: Path, runs: Runs
+) -> None:
+    (tmp_path / "shots").mkdir()
+    for number in range(3):
+        Image.fromarray(picture(number, 48, 32)).save(tmp_path / f"shots/{number}.png")
+    run_id = framebrush("submit", "shots", "--rate", "10").stdout.strip()
+    content = runs.store.read(BlobRef(container=settings.input_container, name="shots.mkv"))
+    assert [(frame == picture(number, 48, 32)).all() for number, frame in enumerate(frames_of(content))] == [True] * 3
+    begin(runs, run_id, settings)
+    assert framebrush("submit", "shots", "--rate", "10").stdout.startswith(f"exists already: {run_id}")
+    assert framebrush("submit", "shots", "--rate", "11").stdout.strip() != run_id
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,12 @@ def test_what_is_missing_is_created_and_what_exists_stays(
     assert again.stderr == ""
 
 
+def test_containers_only_for_a_broker_that_has_its_queues(setup: Setup, broker: BrokerProcess) -> None:
+    assert "HTTPS" in setup(broker.connection_string, code=1).stderr
+    said = setup(broker.connection_string, "--containers-only").stdout
+    assert [line.partition(" ")[0] for line in said.splitlines()] == ["container"] * 5 + ["models:"]
+
+
 def test_a_queue_that_differs_is_left_alone_with_a_warning(
     setup: Setup, broker: BrokerProcess, admin: ServiceBusAdministrationClient, tmp_path: Path
 ) -> None:

@@ -21,5 +21,5 @@ def test_arguments_are_passed_on(command, argument, status, option):
 
 def test_a_missing_scorer_is_named_with_the_remedy(monkeypatch):
     monkeypatch.setattr(models, "find_spec", lambda name: None)
-    with pytest.raises(CommandFailed, match="pip install 'framebrush-scorer"):
+    with pytest.raises(CommandFailed, match=r"`uv pip install './services/scorer\[training\]'`"):
         models.become("framebrush_scorer.training", [])

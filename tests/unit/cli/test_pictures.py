@@ -19,7 +19,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("suffix", "weight"), [("", 1.0), ("=0.4", 0.4), ("=3", 3.0)])
+@pytest.mark.parametrize(("suffix", "weight"), [("", 1.0), ("=0.4", 0.4), ("=3", 3.0), ("=1e-3", 1e-3)])
 def test_a_file_is_uploaded_once_under_its_content(file: Path, suffix: str, weight: float) -> None:
     store = MemoryStore()
     picture = NamedPicture.read(f"{file}{suffix}")
@@ -38,6 +38,12 @@ def test_a_file_elsewhere_is_found(file: Path, monkeypatch: pytest.MonkeyPatch) 
     assert NamedPicture.read(f"../{file.name}").content == PNG
 
 
+@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf", "1001"])
+def test_a_weight_has_a_range(file: Path, weight: str) -> None:
+    with pytest.raises(CommandFailed, match=r"--style-image .*: weight: "):
+        NamedPicture.read(f"{file}={weight}")
+
+
 def test_a_blob_is_named_as_it_is() -> None:
     store, ref = MemoryStore(), BlobRef(container="styles", name="old/wave.jpg")
     store.write(ref, PNG)
@@ -53,6 +59,10 @@ def test_a_blob_is_named_as_it_is() -> None:
         ("../wave.jpg", "no part of the name"),
         ("film.mp4", "film.mp4 is no picture: a JPEG, PNG or WebP file is needed"),
         ("film.mp4=2", "film.mp4 is no picture"),
+        ("film.mp4==1e-3", "--style-image film.mp4==1e-3: '=1e-3' is no weight, which is a number above 0"),
+        ("film.mp4=", "'' is no weight"),
+        ("film.mp4=a=0.5", "'a=0.5' is no weight"),
+        ("film.mp4=-1", "no picture"),
     ],
 )
 def test_what_cannot_be_a_picture_is_refused_at_once(

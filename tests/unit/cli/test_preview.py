@@ -27,7 +27,8 @@ from typer.testing import CliRunner, Result
 from framebrush.contracts import Options, State
 from framebrush_cli.__main__ import app
 from framebrush_cli.commands import preview as command
-from framebrush_cli.preview import LocalFile, Studio, read_stills
+from framebrush_cli.preview import Studio, read_stills
+from framebrush_cli.sources import LocalFile
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,8 @@ from framebrush_cli.errors import CommandFailed
         (["film.mp4", "-o", "a.mp4", "--style", "stary"], "did you mean starry"),
         (["film.mp4", "-o", "a.mp4", "--style-image", "film.mp4"], "is no picture"),
         (["film.mp4", "-o", "a.mp4", "--style-image", "missing.png"], "no such file"),
-        (["film.mp4", "-o", "a.mp4", "--style", "ink", "--style-image", "film.mp4"], "give one of them"),
+        (["film.mp4", "-o", "a.mp4", "--style", "ink", "--style", "ocean"], "unknown model 'ocean'"),
+        (["film.mp4", "-o", "a.webm", "--style", "ink"], "webm"),
         (["film.mp4", "-o", "a.mp4", "--run-id", "mine"], "--run-id is an option of `framebrush submit` only"),
     ],
 )

@@ -1,3 +1,5 @@
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -327,6 +329,41 @@ def test_what_cannot_be_learned_from_is_named(tmp_path, capsys, content, words):
     assert left.value.code == 2
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_training_that_is_interrupted_keeps_what_it_learned_and_goes_on(tmp_path):
+    stopped, whole = tmp_path / "stopped.safetensors", tmp_path / "whole.safetensors"
+    options = [*TRAIN, *TINY, "--steps", "100"]
+    command = [sys.executable, "-m", "framebrush_cli", "train", *options, "--out", str(stopped)]
+    process, said = subprocess.Popen(command, stderr=subprocess.PIPE, text=True), []
+    while not any(" %  step" in line for line in said):
+        said.append(process.stderr.readline())
+        assert said[-1], said
+    process.send_signal(signal.SIGINT)
+    told = "".join(said) + process.communicate(timeout=60)[1]
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    [steps] = re.findall(r"stopped: \S+stopped\.safetensors has what was learned in (\d+) of 100 steps", told)
+    assert "the same command goes on with it" in told
+    assert 0 < int(steps) < 100
+    assert read_card(stopped).training["steps"] == int(steps)
+    read_network(stopped)
+    main([*options, "--out", str(stopped)])
+    main([*options, "--out", str(whole)])
+    assert_same_weights(read_network(stopped), read_network(whole))
+
+
+def test_an_interrupt_before_the_first_step_has_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "framebrush_cli", "train", *TRAIN, *TINY, "--out", str(tmp_path / "a.safetensors")]
+    told = os.environ | {"PYTHONPROFILEIMPORTTIME": "1"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=told)
+    while "torch" not in (line := process.stderr.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert "Traceback" not in said
+    assert process.returncode == 130
+    assert "stopped: nothing was learned yet" in said
 
 
 def test_training_that_is_killed_ends_like_one_that_is_not(tmp_path, caplog):

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def _console(file: TextIO) -> Console:
     # In a pipe tables are as wide as they need to be. Otherwise a program that reads them would find ids cut off.
-    return Console(file=file, width=None if file.isatty() else 500, highlight=False, soft_wrap=True)
+    # In a notebook, too, what is printed is text, and no table of HTML.
+    width = None if file.isatty() else 500
+    return Console(file=file, width=width, highlight=False, soft_wrap=True, force_jupyter=False)
 
 
 out, err = _console(sys.stdout), _console(sys.stderr)

@@ -14,7 +14,7 @@ PREFIX = "FRAMEBRUSH_"
 """The prefix of the names of all variables."""
 
 
-def settings_from(cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, str | None] | None = None) -> S:
+def settings_from(cls: type[S], environment: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> S:
     """Return settings from these variables, and from values that take precedence over them.
 
     Raises:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import typer
 
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import NotInstalled
 
 
 def train(context: typer.Context) -> None:
@@ -32,5 +32,5 @@ def become(module: str, arguments: list[str]) -> None:
         CommandFailed: The scorer is not installed.
     """
     if find_spec("framebrush_scorer") is None:
-        raise CommandFailed("this needs the scorer: pip install 'framebrush-scorer[training]'")
+        raise NotInstalled("this needs the scorer", "scorer[training]")
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606 - no shell is wanted

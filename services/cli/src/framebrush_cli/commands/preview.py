@@ -12,9 +12,9 @@ from rich.markup import escape
 from framebrush.contracts import PICTURE, Options
 from framebrush.styles import Library
 from framebrush_cli.commands.price import estimate
-from framebrush_cli.commands.submit import PicturesOption, run_options
+from framebrush_cli.commands.submit import PicturesOption, RateOption, run_options
 from framebrush_cli.display import err, out, show_picture
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import CommandFailed, NotInstalled
 from framebrush_cli.installation import (
     Connection,
     NamedPicture,
@@ -24,6 +24,7 @@ from framebrush_cli.installation import (
     local_file,
     style_names,
 )
+from framebrush_cli.sources import file_name, opened_source
 
 if TYPE_CHECKING:
     from framebrush.storage import SeekableFile
@@ -37,7 +38,10 @@ DEFAULT = "gouache"
 def preview(
     connection: Connection,
     film: Annotated[
-        str, typer.Argument(metavar="FILM", help="A video file, or the name of a blob in the input container.")
+        str,
+        typer.Argument(
+            metavar="FILM", help="A video file, a folder of pictures, an https: address, or a blob of the installation."
+        ),
     ],
     style: Annotated[
         list[str] | None,
@@ -60,6 +64,7 @@ def preview(
     strength: Annotated[float | None, typer.Option(help="How much of the painting, 0 to 1.")] = None,
     keep_colors: Annotated[bool | None, typer.Option("--keep-colors", help="The video's own colours.")] = None,
     scale: Annotated[float | None, typer.Option(help="Size of the brush, 0.25 to 4.")] = None,
+    rate: RateOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -77,8 +82,8 @@ def preview(
     options = run_options(style or [], pictures, given, default=default)
     library = library_of(connection)
     check_styles(options.models, library)
-    with err.status("Painting …"):
-        made = make_preview(new_studio(library), connection, film, options, pictures)
+    with opened_source(film, rate) as source, err.status("Painting …"):
+        made = make_preview(new_studio(library), connection, source.name, options, pictures)
     files = made.write(target, sheet_only=target.suffix == ".png")
     if as_json:
         out.print(escape(json.dumps(made.facts() | {"files": [str(path) for path in files]})))
@@ -102,7 +107,7 @@ def new_studio(library: Library | None) -> "Studio":
         CommandFailed: The scorer or the splitter is not installed here.
     """
     if not (find_spec("framebrush_scorer") and find_spec("framebrush_splitter")):
-        raise CommandFailed("a preview is painted here: pip install 'framebrush-cli[preview]'")
+        raise NotInstalled("a preview is painted here, and needs the scorer", "cli[preview]")
     from framebrush.sandbox import Sandbox
 
     sandbox = Sandbox(modules=["framebrush_cli.preview.frames"])
@@ -147,7 +152,7 @@ def open_film(connection: Connection, film: str) -> "SeekableFile":
         CommandFailed: There is no such film, or it is empty.
     """
     from framebrush.storage import BlobReader
-    from framebrush_cli.preview import LocalFile
+    from framebrush_cli.sources import LocalFile
 
     if path := local_file(film):
         try:
@@ -166,7 +171,7 @@ def _target(film: str, output: Path | None, *, force: bool) -> Path:
     Raises:
         CommandFailed: It is neither, or it exists.
     """
-    target = output or Path(f"{Path(film).stem}.preview.png")
+    target = output or Path(f"{Path(file_name(film)).stem}.preview.png")
     if target.suffix not in (".png", "") and not target.is_dir():
         raise CommandFailed(f"{target} must end in .png, or be a folder")
     sheet = target if target.suffix == ".png" and not target.is_dir() else target / "sheet.png"

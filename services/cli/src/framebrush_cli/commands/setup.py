@@ -37,6 +37,9 @@ def setup(
     any_model: Annotated[
         bool, typer.Option("--any-model", help="The scorers may have models that nobody names here: refuse none.")
     ] = False,
+    containers_only: Annotated[
+        bool, typer.Option("--containers-only", help="Make no queues, since the broker has them: that of tests/broker.")
+    ] = False,
 ) -> None:
     """Create the queues and the containers that do not exist yet; what exists stays as it is.
 
@@ -46,13 +49,15 @@ def setup(
     """
     from framebrush_cli.installation import Namespace, differences, read_queues  # It takes a second to import.
 
-    declared, settings, end = read_queues(queues or QUEUES_FILE), connection.settings, time.monotonic() + timeout
-    namespace = Namespace(settings)
+    settings, end = connection.settings, time.monotonic() + timeout
+    declared = {} if containers_only else read_queues(queues or QUEUES_FILE)
     bus, blobs = (
         partial(_patiently, end=end, identity=key is None)
         for key in (settings.servicebus_connection_string, settings.storage_connection_string)
     )
+    namespace = Namespace(settings) if declared else None
     for name, options in declared.items():
+        assert namespace is not None  # noqa: S101 - there are queues
         found = bus(partial(namespace.create, name, options))
         out.print(f"queue {escape(name)}: {'exists' if found else 'created'}")
         for difference in differences(options, found) if found else ():

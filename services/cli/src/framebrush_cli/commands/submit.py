@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Annotated, Any
 
 import typer
@@ -30,9 +29,11 @@ from framebrush_cli.commands.watch import follow
 from framebrush_cli.display import err, out, outcome
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, NamedPicture, connected, find_input, style_names
+from framebrush_cli.sources import file_name, opened_source
 
 PANEL = "How frames are treated"
 OUTPUT = "How the output is encoded"
+FILM = "A video file, a folder of pictures, an https: address, or a blob of the installation."
 PicturesOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -41,12 +42,21 @@ PicturesOption = Annotated[
     ),
 ]
 
+RateOption = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER", help="Pictures per second of a folder, such as 24 or 24000/1001.  [default: 25]"),
+]
+
 
 @connected
 def submit(
     connection: Connection,
     video: Annotated[
-        str, typer.Argument(metavar="VIDEO", help="A video file, or the name of a blob in the input container.")
+        str,
+        typer.Argument(
+            metavar="VIDEO",
+            help="A video file, a folder of pictures, an https: address, or a blob of the installation.",
+        ),
     ],
     style: Annotated[
         list[str] | None,
@@ -62,6 +72,7 @@ def submit(
     output: Annotated[
         str | None, typer.Option(help=f"Name of the output blob: {', '.join(FORMATS)}.  [default: by the input's]")
     ] = None,
+    rate: RateOption = None,
     strength: Annotated[
         float | None, typer.Option(rich_help_panel=PANEL, help="How much of the painting, 0 to 1.")
     ] = None,
@@ -174,7 +185,9 @@ def submit(
         "pack_codec": pack_codec, "jpeg_quality": jpeg_quality, "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     pictures = [NamedPicture.read(text) for text in style_image or []]
-    request, created = start(connection, video, style or model or [], pictures, given, output=output, run_id=run_id)
+    request, created = start(
+        connection, video, style or model or [], pictures, given, output=output, run_id=run_id, rate=rate
+    )
     _report(connection.runs, request, created=created, wait=wait, as_json=as_json)
 
 
@@ -187,17 +200,19 @@ def start(
     *,
     output: str | None = None,
     run_id: str | None = None,
+    rate: str | None = None,
 ) -> tuple[RunRequest, bool]:
     """Upload what a run needs and send its request, unless it exists.
 
     Args:
         connection: The installation.
-        video: A file, or the name of a blob.
+        video: A file, a folder of pictures, an https: address, or the name of a blob.
         names: The styles; the installation's default if there are neither styles nor pictures.
         pictures: The pictures that are painted like.
         given: Further options by their names; None stands for the default.
         output: The name of the output blob; by default it follows from the input's.
         run_id: The name of the run; by default it follows from the video and the options.
+        rate: The pictures per second of a folder of pictures; see :func:`framebrush_cli.sources.opened_source`.
 
     Returns:
         The request with the id of its run, and whether it was sent.
@@ -209,10 +224,11 @@ def start(
     settings = connection.settings
     options = run_options(names, pictures, given, default=settings.default_model)
     # This comes before the upload, so that a mistake in the options costs nothing.
-    request = _request(settings, PurePath(video).name, options, output, run_id)
+    request = _request(settings, file_name(video), options, output, run_id)
     styles = Library(connection.store, settings.styles_container).pin(options.models)
     found = [picture.find(connection.store, settings.styles_container) for picture in pictures]
-    source = find_input(connection.store, settings.input_container, video)
+    with opened_source(video, rate) as film:
+        source = find_input(connection.store, settings.input_container, film.name)
     versions = [*(blob.etag for blob in found), *(style.digest for style in styles.values())]
     request = _identified(request, source, versions)
     return request, _send(connection, request)

@@ -15,12 +15,14 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from framebrush_cli.display import duration, out
+from framebrush_cli.display import duration, err, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import DEFAULT, GRACE, Follower, Home, Part, acquire, plan_stack, probe, tail
 
 MOST_STARTS = 3
 """The number of starts after which a part that is still not ready is given up."""
+TIMEOUT = 90.0
+"""The seconds in which all parts must get ready."""
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of the stack's state, data and logs.  [default: .framebrush]")
 ]
@@ -30,25 +32,43 @@ def up(
     foreground: Annotated[bool, typer.Option("--foreground", help="Show the logs, and stop with Ctrl-C.")] = False,
     scorers: Annotated[int, typer.Option(min=1, max=16, help="Scorer processes.")] = 1,
     data: DataOption = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds in which all parts must get ready.")] = 90,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds in which all parts must get ready.")] = TIMEOUT,
 ) -> None:
     """Start Azurite, the local broker and all services on this machine.
 
     They run in the background, restarted when they die, until `framebrush down`.
     """
     home = Home(data) if data else Home.find() or Home(DEFAULT)  # of a folder above, too
-    home.logs.mkdir(parents=True, exist_ok=True)
     if home.running() and home.supervised():
         out.print(_table(home.read().parts))
         out.print("Runs already. To start anew: [bold]framebrush down && framebrush up[/]")
         return
-    stop(home)  # A killed supervisor may have left this behind.
-    with _stopped_on_failure(home):
-        _launch(home, scorers)
-        _wait(home, timeout)
+    ready = start_stack(home, scorers, timeout)
+    out.print(_table(home.read().parts, ready))
     out.print(f"Ready. Logs are in {escape(_short(home.logs))}. Next: [bold]framebrush submit VIDEO[/]")
     if foreground:
         _follow(home)
+
+
+def start_stack(home: Home, scorers: int, timeout: float = TIMEOUT) -> dict[str, float]:
+    """Start every part of a stack that does not run, and wait until all are ready.
+
+    Args:
+        home: The folder of the stack.
+        scorers: The number of scorer processes.
+        timeout: The seconds in which all parts must get ready.
+
+    Returns:
+        The seconds that each part took, by its name.
+
+    Raises:
+        CommandFailed: A part is not installed, or does not get ready; then all are stopped again.
+    """
+    home.logs.mkdir(parents=True, exist_ok=True)
+    stop(home)  # A killed supervisor may have left this behind.
+    with _stopped_on_failure(home):
+        _launch(home, scorers)
+        return _wait(home, timeout)
 
 
 def down(
@@ -137,15 +157,15 @@ def _launch(home: Home, scorers: int) -> None:
             os.close(lock)
 
 
-def _wait(home: Home, timeout: float) -> None:
-    """Wait until every part is ready.
+def _wait(home: Home, timeout: float) -> dict[str, float]:
+    """Wait until every part is ready; return the seconds that each took.
 
     Raises:
         CommandFailed: A part is not ready. The text names it and has the end of its log.
     """
     started = time.monotonic()
     ready: dict[str, float] = {}
-    with Live(console=out, transient=True, refresh_per_second=8) as live:
+    with Live(console=err, transient=True, refresh_per_second=8) as live:
         while True:
             passed = time.monotonic() - started
             parts = home.read().parts
@@ -154,10 +174,9 @@ def _wait(home: Home, timeout: float) -> None:
                 ready[name] = passed
             live.update(_table(parts, ready, problems))
             if len(ready) == len(parts):
-                break
+                return ready
             _check(home, parts, {name: text for name, text in problems.items() if text}, late=passed > timeout)
             time.sleep(0.1)
-    out.print(_table(parts, ready))
 
 
 def _problem(part: Part) -> str | None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from framebrush.contracts import Check
 from framebrush.errors import InvalidVideo
 from framebrush_cli.display import out
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import CommandFailed, NotInstalled
 
 if TYPE_CHECKING:
     from framebrush.media import MediaInfo
@@ -37,7 +37,7 @@ def verify(
 
         from framebrush.media import compare, read_media_info
     except ModuleNotFoundError as error:
-        raise CommandFailed(f"verify needs the package {error.name}: pip install 'framebrush-cli[verify]'") from None
+        raise NotInstalled(f"verify needs the package {error.name}", "cli[verify]") from None
     infos = list["MediaInfo"]()
     for path in (before, after):
         try:

@@ -42,31 +42,36 @@ def follow(runs: Runs, run_id: str, console: Console = out) -> Status:
     Returns:
         The last status of the run.
     """
-    view = _View(runs, run_id)
-    last_seen = time.monotonic()
     try:
-        with Live(view.render(), console=console, transient=True, refresh_per_second=4) as live:
-            while True:
-                began = time.monotonic()
-                try:
-                    status = _status(runs, run_id)
-                    if status and status.state.ended:
-                        break
-                    if status:
-                        view.update(status)
-                    last_seen = time.monotonic()
-                except Unavailable as error:
-                    if time.monotonic() - last_seen > PATIENCE:
-                        raise
-                    view.note = f"[yellow]{escape(str(error))}; trying again[/]"
-                live.update(view.render())
-                if not console.is_terminal:
-                    view.print_line(console)
-                # A listing of a long run takes its time, so look less often then.
-                time.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
+        return until_end(runs, run_id, console)
     except KeyboardInterrupt:
         console.print(f"The run goes on: [bold]framebrush watch {run_id}[/], [bold]framebrush cancel {run_id}[/]")
         raise typer.Exit(130) from None
+
+
+def until_end(runs: Runs, run_id: str, console: Console) -> Status:
+    """Do what :func:`follow` does; an interrupt is the caller's."""
+    view = _View(runs, run_id)
+    last_seen = time.monotonic()
+    with Live(view.render(), console=console, transient=True, refresh_per_second=4) as live:
+        while True:
+            began = time.monotonic()
+            try:
+                status = _status(runs, run_id)
+                if status and status.state.ended:
+                    break
+                if status:
+                    view.update(status)
+                last_seen = time.monotonic()
+            except Unavailable as error:
+                if time.monotonic() - last_seen > PATIENCE:
+                    raise
+                view.note = f"[yellow]{escape(str(error))}; trying again[/]"
+            live.update(view.render())
+            if not console.is_terminal:
+                view.print_line(console)
+            # A listing of a long run takes its time, so look less often then.
+            time.sleep(max(INTERVAL, 4 * (time.monotonic() - began)))
     console.print(outcome(status))
     for note in notes_of(runs, run_id):
         console.print(f"[dim]note:[/] {escape(note)}")

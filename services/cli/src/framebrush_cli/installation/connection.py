@@ -34,6 +34,8 @@ class Connection:
     """A connection to an installation, by what the flags say."""
 
     flags: dict[str, str] = field(default_factory=dict)
+    home: Home | None = None
+    """The local stack that is meant, whatever the variables say."""
 
     @property
     def available(self) -> bool:
@@ -71,7 +73,12 @@ class Connection:
         Raises:
             CommandFailed: A setting is missing or malformed.
         """
-        return settings_from(cls, self._environment(), self._overrides())
+        known = self._environment()
+        if self.home is None:
+            return settings_from(cls, known, self._overrides())
+        # The variables of this process, which pydantic would read, are another installation's.
+        fields = [(name, each) for name, each in cls.model_fields.items() if f"{PREFIX}{name.upper()}" not in known]
+        return settings_from(cls, known, {name: each.get_default() for name, each in fields if not each.is_required()})
 
     @cached_property
     def store(self) -> "AzureBlobs":
@@ -95,7 +102,7 @@ class Connection:
         return bool(self.flags) or any(os.environ.get(f"{PREFIX}{name.upper()}") for name in FLAGS)
 
     def _environment(self) -> Mapping[str, str]:
-        home = None if self._named() else Home.find()
+        home = self.home or (None if self._named() else Home.find())
         if home and not home.running():
             raise CommandFailed(f"the local stack in {home.path} does not run: `framebrush up` starts it")
         return home.read().environment if home else {}

@@ -34,9 +34,7 @@ class NamedPicture:
         Raises:
             CommandFailed: The name or the weight is malformed, or the file cannot be read or is no picture.
         """
-        name, separator, weight = text.rpartition("=")
-        whole = not separator or Path(text).is_file() or not Path(name).is_file()
-        path = Path(text if whole else name)
+        path, weight = _with_weight(text)
         try:
             if not path.is_file():
                 return cls(StyleImage.parse(text), None)
@@ -47,7 +45,7 @@ class NamedPicture:
                 raise CommandFailed(f"{path} is no picture: a JPEG, PNG or WebP file is needed")
             digest = hashlib.sha256(content).hexdigest()
             image = StyleImage(name=f"{path.stem[:200]}-{digest[:16]}{path.suffix.lower()}")
-            return cls(image if whole else StyleImage.parse(f"{image.name}={weight}"), content)
+            return cls(StyleImage(name=image.name, weight=weight), content)
         except ValidationError as error:
             raise CommandFailed(f"--style-image {text}: {explain(error)}") from None
         except OSError as error:
@@ -69,3 +67,21 @@ class NamedPicture:
             raise CommandFailed(
                 f"{ref.name}: no such file here, and no such blob in the container {container!r}"
             ) from None
+
+
+def _with_weight(text: str) -> tuple[Path, float]:
+    """Return the file of a text ``PICTURE`` or ``PICTURE=WEIGHT``, and its weight. The file need not exist.
+
+    Raises:
+        CommandFailed: What stands behind the name of a file is no number.
+    """
+    ends = [place for place, sign in enumerate(text) if sign == "=" and Path(text[:place]).is_file()]
+    if Path(text).is_file() or not ends:  # a name may have an equals sign, too
+        return Path(text), 1.0
+    name, weight = text[: ends[-1]], text[ends[-1] + 1 :]
+    try:
+        return Path(name), float(weight)
+    except ValueError:
+        raise CommandFailed(
+            f"--style-image {text}: {weight!r} is no weight, which is a number above 0, as in {name}=0.5"
+        ) from None

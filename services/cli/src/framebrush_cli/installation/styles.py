@@ -10,7 +10,7 @@ from pathlib import Path
 from framebrush.contracts import PICTURE, LibraryStyle
 from framebrush.pictures import PictureSettings
 from framebrush.styles import NAME, OURS, SHIPPED, SUFFIXES, Library, known_models, unknown
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import CommandFailed, NotInstalled
 
 MOST_PREVIEW = 20 * 10**6
 """The largest preview that is uploaded, in bytes."""
@@ -65,7 +65,7 @@ def read_style(path: Path, name: str, title: str | None) -> tuple[LibraryStyle, 
     if path.suffix not in SUFFIXES or not path.is_file():
         raise CommandFailed(f"{path}: no such file with weights, {' or '.join(SUFFIXES)}")
     if find_spec("framebrush_scorer") is None:
-        raise CommandFailed("to look into weights needs the scorer: pip install framebrush-scorer")
+        raise NotInstalled("to look into weights needs the scorer", "scorer")
     from framebrush_scorer.networks import pack_network  # It imports torch.
 
     weights, card = pack_network(path, title or name)

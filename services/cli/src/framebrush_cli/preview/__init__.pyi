@@ -1,5 +1,4 @@
 from .frames import Film as Film
-from .frames import LocalFile as LocalFile
 from .frames import RgbImage as RgbImage
 from .frames import Still as Still
 from .frames import read_stills as read_stills

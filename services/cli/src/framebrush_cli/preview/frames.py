@@ -1,13 +1,11 @@
 """Reads some frames of a film, in the sandbox, without reading the film as a whole."""
 
-import os
 import struct
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -58,25 +56,6 @@ class Still:
     """The presentation time, counted from the beginning of the film."""
     image: RgbImage
     """The pixels as they are stored: not turned, and not stretched."""
-
-
-class LocalFile(SeekableFile):
-    """A file of this computer, as the sandbox's process may read it."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
-        super().__init__(path.name, os.fstat(self._file.fileno()).st_size)
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer or a part of it. Return the number of bytes, which is 0 at the end of the file."""
-        count = os.preadv(self._file.fileno(), [buffer], self._position)
-        self._position += count
-        return count
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        super().close()
 
 
 def read_stills(

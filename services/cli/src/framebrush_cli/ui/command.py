@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from framebrush_cli.display import err, out
-from framebrush_cli.errors import CommandFailed
+from framebrush_cli.errors import CommandFailed, NotInstalled
 from framebrush_cli.installation import Connection, connected
 
 HOST = "127.0.0.1"
@@ -33,7 +33,7 @@ def ui(
     It uses the installation that the other commands would use, and runs until Ctrl-C; runs that it started go on.
     """
     if not all(map(find_spec, NEEDED)):
-        raise CommandFailed("the page needs more packages: pip install 'framebrush-cli[ui]'")
+        raise NotInstalled("the page needs more packages", "cli[ui]")
     connection.store.ping()  # An installation that cannot be reached is told here, and not on the page.
     import uvicorn
 

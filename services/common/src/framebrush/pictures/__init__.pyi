@@ -9,3 +9,5 @@ from .prediction import blend as blend
 from .prediction import predict as predict
 from .settings import PictureSettings as PictureSettings
 from .signatures import looks_like_a_picture as looks_like_a_picture
+from .whole import decode_whole as decode_whole
+from .whole import whole_of as whole_of

@@ -94,15 +94,12 @@ def _square(picture: Image.Image, orientation: int) -> Image.Image:
         picture.draft(picture.mode, (2 * EDGE * picture.width // edge, 2 * EDGE * picture.height // edge))
     picture.load()
     profile = picture.info.get("icc_profile")
-    if picture.mode == "P" or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-    elif picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
-        picture = Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    picture = in_channels(picture)
     edge = min(picture.size)
     left, top = (picture.width - edge) // 2, (picture.height - edge) // 2
     box = (left, top, left + edge, top + edge)
     square = picture.resize((EDGE, EDGE), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-    square = _on_white(_in_srgb(square, profile))
+    square = on_white(in_srgb(square, profile))
     # The middle square stays the middle square when it is turned or mirrored.
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -110,7 +107,16 @@ def _square(picture: Image.Image, orientation: int) -> Image.Image:
     return ImageOps.exif_transpose(square)
 
 
-def _in_srgb(picture: Image.Image, profile: Any) -> Image.Image:
+def in_channels(picture: Image.Image) -> Image.Image:
+    """Return a picture without a palette, with a channel for what is transparent, and with eight bits."""
+    if picture.mode == "P" or "transparency" in picture.info:
+        return picture.convert("RGBA")
+    if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255
+        return Image.fromarray((np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    return picture
+
+
+def in_srgb(picture: Image.Image, profile: Any) -> Image.Image:
     """Return a picture with the colours that its ICC profile means, if it has one that can be read."""
     if profile and picture.mode in ("RGB", "CMYK", "L"):
         with suppress(ImageCms.PyCMSError, *DAMAGE):
@@ -121,7 +127,8 @@ def _in_srgb(picture: Image.Image, profile: Any) -> Image.Image:
     return picture
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
+def on_white(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB, on white where it is transparent."""
     if "A" not in picture.getbands():
         return picture.convert("RGB")
     picture = picture.convert("RGBA")

@@ -26,7 +26,17 @@ class Controls:
     keep_colors: bool = False
     """Whether the result has the painting's luma and the frames' chroma."""
     scale: float = 1.0
-    """The size of the brush, relative to that which the model has by itself."""
+    """The size of the brush, relative to that which the model has by itself, in 0.25..4."""
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ValueError: One is out of its range.
+        """
+        for name, least, most in (("strength", 0, 1), ("scale", 0.25, 4)):
+            if not least <= (value := getattr(self, name)) <= most:
+                raise ValueError(f"{name} is {value}, must be in {least}..{most}")
 
 
 class Controlled:

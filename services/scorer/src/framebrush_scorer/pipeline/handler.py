@@ -38,7 +38,7 @@ from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame, RgbFrames
 from framebrush_scorer.models import FrameModel, WeightsCache, host_frames, load, load_learned, load_picture
 from framebrush_scorer.pipeline.controls import Controlled, Controls
-from framebrush_scorer.pipeline.scoring import score
+from framebrush_scorer.pipeline.scoring import PART_PIXELS, FrameFailed, score
 from framebrush_scorer.pipeline.smoothing import smooth
 from framebrush_scorer.settings import ScorerSettings
 
@@ -46,17 +46,8 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 
-PART_PIXELS = 16_000_000
-"""The pixels of the frames that are in memory as arrays at a time, for each batch in hand: about 50 MB each way."""
-
 LOOK = 10.0
 """The seconds after which a batch looks again whether its run goes on."""
-
-
-class FrameFailed(PermanentError):
-    """A frame could not be scored, and the run's policy is to fail."""
-
-    reason = "frame_failed"
 
 
 class Scorer:

@@ -16,6 +16,16 @@ log = logging.getLogger(__name__)
 _model_seconds = Counter("framebrush_model_seconds_total", "Time that the model was at work.")
 
 
+PART_PIXELS = 16_000_000
+"""The pixels of the frames that a model is given at a time: about 50 MB each way."""
+
+
+class FrameFailed(PermanentError):
+    """A frame could not be scored, and nothing is to stand in its place."""
+
+    reason = "frame_failed"
+
+
 class ModelFailed(PermanentError):
     """A model returned something else than :class:`framebrush_scorer.models.FrameModel` says."""
 

@@ -101,6 +101,7 @@ class Trainer:
         save_every: float = 60.0,
         limit: float = math.inf,
         saved: Callable[["Trainer"], None] = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Train to the end or for some time, and write the files; at the end, remove the checkpoint.
 
@@ -109,6 +110,7 @@ class Trainer:
             save_every: The seconds between two checkpoints with weights, card and preview.
             limit: The seconds after which the training pauses, with a checkpoint. At least one step is taken.
             saved: A function that is called with this trainer after every checkpoint.
+            stop: A function that is asked after every step whether the training is to pause, as at the limit.
 
         Returns:
             Whether the training has come to its end.
@@ -120,7 +122,7 @@ class Trainer:
             now = time.monotonic()
             self.elapsed = before + now - begun
             report(self)
-            if now - begun >= limit:
+            if now - begun >= limit or stop():
                 break
             if now - last >= save_every:
                 self.save()

@@ -1,0 +1,242 @@
+"""Downloads a film from the web, within limits, and from public addresses only."""
+
+import ipaddress
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from pydantic import Field
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+from framebrush.environment import Environment
+from framebrush.errors import LimitExceeded
+from framebrush_cli.errors import CommandFailed
+from framebrush_cli.installation import progress_bar
+from framebrush_cli.sources.source import url_name
+
+PART = 2**20
+"""The bytes that are asked for at a time."""
+PATIENCE = (10.0, 30.0)
+"""The seconds for a connection, and those between two parts."""
+REDIRECTS = 5
+"""The most addresses that lead to another one."""
+SPARE = 2**30
+"""The bytes of the disk that stay free."""
+HEAD = 1024
+"""The bytes in which a web page is known."""
+AUTHORITIES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+"""The variables by which people name certificates of their own, as the ones of a company."""
+
+
+class WebSettings(Environment):
+    """What is downloaded."""
+
+    max_download_size: Annotated[int, Field(ge=1)] = 20_000
+    """The megabytes (10^6 bytes) of a film from the web at most."""
+    max_download_time: Annotated[float, Field(gt=0)] = 3600.0
+    """The seconds that a download may take."""
+    download_private: bool = False
+    """Whether addresses are allowed that are not public: of this computer, and of networks behind it."""
+    download_http: bool = False
+    """Whether addresses are allowed that begin with ``http:``, where anybody on the way can change the film."""
+
+
+class NotPublic(CommandFailed):
+    """A name leads to an address that is not public."""
+
+
+class _Connection(HTTPConnection):
+    """A connection to an address that was looked at first; another name server cannot change it in between."""
+
+    private = False
+
+    def _new_conn(self) -> socket.socket:
+        problem: OSError | None = None
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from None
+        for *_, place in found:
+            address = str(place[0])
+            if not self.private and not is_public(address):
+                raise NotPublic(
+                    f"{self.host} is {address}, which is no public address: if that is wanted, "
+                    "set FRAMEBRUSH_DOWNLOAD_PRIVATE=true"
+                )
+            try:
+                return create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
+            except OSError as error:
+                problem = error
+        raise NewConnectionError(self, str(problem)) from problem
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _PrivateConnection(_Connection):
+    private = True
+
+
+class _PrivateSecureConnection(_SecureConnection):
+    private = True
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections that look at addresses first."""
+
+    def __init__(self, *, private: bool) -> None:
+        self._private = private
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        plain, secure = (
+            (_PrivateConnection, _PrivateSecureConnection) if self._private else (_Connection, _SecureConnection)
+        )
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+        }
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is public: not of this computer, of a private network, or of one link."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        # What is written as IPv6 may lead to IPv4: mapped, 6to4, NAT64.
+        inner = found.ipv4_mapped or found.sixtofour
+        if found in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast
+
+
+def download(url: str, folder: Path) -> Path:
+    """Write the film of an address to a file in a folder; return the file.
+
+    Whether it is a film is found where it is opened, as with any other.
+
+    Raises:
+        CommandFailed: It cannot be had; the text says why.
+        LimitExceeded: It is too large, or takes too long.
+    """
+    settings, shown = WebSettings(), shown_url(url)
+    end = time.monotonic() + settings.max_download_time
+    with requests.Session() as session:
+        session.trust_env = False  # no proxies, which would look up names themselves, and no passwords of .netrc
+        session.headers["Accept-Encoding"] = "identity"
+        session.verify = next((os.environ[name] for name in AUTHORITIES if os.environ.get(name)), True)
+        session.mount("https://", _Adapter(private=settings.download_private))
+        session.mount("http://", _Adapter(private=settings.download_private))
+        try:
+            with _answer(session, url, settings) as answer:
+                if "html" in answer.headers.get("Content-Type", ""):
+                    raise _page(shown)
+                target = folder / url_name(answer.url)
+                _write(answer, target, settings, end, shown)
+                return target
+        except requests.exceptions.SSLError as error:
+            raise CommandFailed(f"{shown}: the server cannot be trusted: {_reason(error)}") from None
+        except (requests.Timeout, TimeoutError):
+            raise CommandFailed(f"{shown}: the server does not answer in time") from None
+        except (requests.RequestException, HTTPError) as error:
+            raise CommandFailed(f"{shown} cannot be downloaded: {_reason(error)}") from None
+        except OSError as error:
+            raise CommandFailed(f"{shown} cannot be written to {folder}: {error.strerror}") from None
+
+
+def shown_url(url: str) -> str:
+    """Return an address for people: without what may be a secret, and what could steer a terminal."""
+    parts = urlsplit(url)
+    return re.sub(r"[^\x21-\x7e]", "?", f"{parts.scheme}://{parts.hostname or ''}{parts.path}")[:300]
+
+
+def _answer(session: requests.Session, url: str, settings: WebSettings) -> requests.Response:
+    """Return the answer to a request, after all that leads elsewhere."""
+    for _ in range(REDIRECTS + 1):
+        _check(url, settings)
+        answer = session.get(url, stream=True, allow_redirects=False, timeout=PATIENCE)
+        if not answer.is_redirect:
+            if not answer.ok:
+                answer.close()
+                why = f"{answer.status_code} {answer.reason}".strip()
+                raise CommandFailed(f"{shown_url(url)}: the server says {why[:100]}")
+            return answer
+        answer.close()
+        url = urljoin(url, answer.headers["Location"])
+    raise CommandFailed(f"{shown_url(url)}: more than {REDIRECTS} addresses that lead to another one")
+
+
+def _check(url: str, settings: WebSettings) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise CommandFailed(f"{url[:300]!r} is no address") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and settings.download_http):
+        hint = ": if that is wanted, set FRAMEBRUSH_DOWNLOAD_HTTP=true" if parts.scheme == "http" else ""
+        raise CommandFailed(f"{shown_url(url)}: films come from https: addresses only{hint}")
+    if not host:
+        raise CommandFailed(f"{shown_url(url)} names no server")
+    if parts.username is not None or parts.password is not None:
+        raise CommandFailed(f"{shown_url(url)}: an address with a password is not taken")
+
+
+def _write(answer: requests.Response, target: Path, settings: WebSettings, end: float, shown: str) -> None:
+    told = answer.headers.get("Content-Length", "")
+    total = int(told) if told.isdecimal() else None
+
+    def check_size(size: int) -> None:
+        if size > settings.max_download_size * 10**6:
+            found = f"{shown}: the film is larger"
+            raise LimitExceeded.of(found, f"{settings.max_download_size} MB", "MAX_DOWNLOAD_SIZE")
+
+    check_size(total or 0)
+    with target.open("wb") as file, progress_bar() as progress:
+        task = progress.add_task("downloading", total=total)
+        for part in _parts(answer):
+            check_size(file.tell() + len(part))
+            if time.monotonic() > end:
+                found = f"{shown}: the download takes longer"
+                raise LimitExceeded.of(found, f"{settings.max_download_time:g} s", "MAX_DOWNLOAD_TIME")
+            if shutil.disk_usage(target.parent).free < SPARE + len(part):
+                raise CommandFailed(f"{shown} does not fit on the disk: {target.parent} has less than 1 GB free")
+            if not file.tell() and re.match(rb"\s*<(!doctype html|html)", part[:HEAD], re.IGNORECASE):
+                raise _page(shown)
+            file.write(part)
+            progress.advance(task, len(part))
+        count = file.tell()
+    if not count:
+        raise CommandFailed(f"{shown} is empty (0 bytes)")
+    if total is not None and count < total and "Content-Encoding" not in answer.headers:
+        raise CommandFailed(f"{shown}: the connection ended after {count} of {total} bytes: try again")
+
+
+def _parts(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the content as it comes: whoever sends a byte a second is noticed at the end of the time, too."""
+    while part := answer.raw.read1(PART, decode_content=True):
+        yield part
+
+
+def _page(shown: str) -> CommandFailed:
+    return CommandFailed(f"{shown} is a web page, and no film: give the address of the video file itself")
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost reason of an error of the network, in a line."""
+    while inner := [each for each in (getattr(error, "reason", None), *error.args) if isinstance(each, Exception)]:
+        error = inner[0]
+    return re.sub(r"^<[^>]*>: |^\w+\(host=.*?\): ", "", str(error))[:300] or type(error).__name__
