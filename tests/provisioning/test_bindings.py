@@ -15,8 +15,10 @@ from provisioning.built import EVERYTHING, MINIMUM, Built, build
 from pydantic import ValidationError
 from support.tools import missing
 
+from framebrush.storage import StorageSettings
 from framebrush_azure.chart import SPOT_TAINT, longest_termination, toleration
 from framebrush_azure.cluster import SLACK
+from framebrush_azure.names import fullname
 from framebrush_azure.settings import Installation, described
 from framebrush_cli.installation import read_queues
 from framebrush_cli.local import QUEUES_FILE
@@ -137,11 +139,28 @@ def test_containers_are_those_of_the_chart(built: Built) -> None:
     assert {inputs["publicAccess"] for inputs in made.values()} == {"None"}
 
 
+def test_services_look_for_every_container_in_the_account_that_has_it(built: Built, rendered: Manifests) -> None:
+    """The program, the chart and the services each know which containers are whose."""
+    for name in ("splitter", "dispatcher", "stitcher", "learner"):
+        found = rendered.environment(f"{fullname(built.installation)}-{name}")
+        settings = StorageSettings.model_validate({k.removeprefix("FRAMEBRUSH_").lower(): v for k, v in found.items()})
+        host = {True: settings.system_storage_account_url, False: settings.storage_account_url}
+        for container in settings.containers:
+            account = built.accounts[container]
+            assert host[container in settings.system_containers] == f"https://{account}.blob.core.windows.net"
+    assert len(set(built.accounts.values())) == 2
+
+
 def test_a_pod_may_end_its_longest_message(built: Built, rendered: Manifests) -> None:
     [cluster] = built.of("containerservice:ManagedCluster").values()
     grace = max(pod["spec"].get("terminationGracePeriodSeconds", 0) for _, pod in rendered.pods())
     assert longest_termination() >= grace
     assert int(cluster["autoScalerProfile"]["maxGracefulTerminationSec"]) == longest_termination() + SLACK
+
+
+def test_only_the_account_of_films_tells_of_blobs(built: Built) -> None:
+    [topic] = built.of("eventgrid:SystemTopic").values()
+    assert topic["source"] == f"/id/of/StorageAccount/{built.accounts['input']}"
 
 
 def test_films_that_are_dropped_reach_the_triggers_queue_and_outputs_do_not(built: Built) -> None:
@@ -155,14 +174,17 @@ def test_films_that_are_dropped_reach_the_triggers_queue_and_outputs_do_not(buil
 
 
 def test_nobody_comes_in_with_a_key(built: Built) -> None:
-    [account], [bus], [registry], [cluster] = (
+    accounts = list(built.of("storage:StorageAccount").values())
+    assert len(accounts) == 2
+    [bus], [registry], [cluster] = (
         list(built.of(kind).values())
         for kind in (
-            "storage:StorageAccount", "servicebus:Namespace", "containerregistry:Registry",
+            "servicebus:Namespace", "containerregistry:Registry",
             "containerservice:ManagedCluster",
         )
     )  # fmt: skip
-    assert account["allowSharedKeyAccess"] is account["allowBlobPublicAccess"] is False
+    for account in accounts:
+        assert account["allowSharedKeyAccess"] is account["allowBlobPublicAccess"] is False
     assert bus["disableLocalAuth"]
     assert registry["adminUserEnabled"] is registry["anonymousPullEnabled"] is False
     assert cluster["disableLocalAccounts"]
@@ -179,7 +201,15 @@ def test_private_means_private(private: Built, plain: Built, rendered: Manifests
         assert {inputs["publicNetworkAccess"] for kind in closed for inputs in built.of(kind).values()} == {access}
     endpoints = private.of("network:PrivateEndpoint")
     zones = private.of("privatedns:PrivateZone")
-    assert endpoints.keys() == zones.keys() == {"blob", "namespace", "registry"}
+    assert endpoints.keys() == {"films", "system", "namespace", "registry"}
+    assert zones.keys() == {"blob", "namespace", "registry"}
+    reached = {
+        link["privateLinkServiceId"]: link["groupIds"]
+        for endpoint in endpoints.values()
+        for link in endpoint["privateLinkServiceConnections"]
+    }
+    for account in set(private.accounts.values()):
+        assert reached[f"/id/of/StorageAccount/{account}"] == ["blob"]
     assert not plain.of("network:PrivateEndpoint")
     [cluster] = private.of("containerservice:ManagedCluster").values()
     assert cluster["apiServerAccessProfile"]["enablePrivateCluster"]
@@ -210,6 +240,7 @@ def test_the_budget_tells_people(built: Built) -> None:
 
 def test_what_lies_between_goes_away(built: Built) -> None:
     [policy] = built.of("storage:ManagementPolicy").values()
+    assert policy["accountName"] == built.accounts["work"] == built.accounts["logs"]
     deleted = {
         prefix: rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
         for rule in policy["policy"]["rules"]

@@ -65,7 +65,12 @@ class Installation(_Model):
     gpu_pools: tuple[GpuPool, ...] = (GpuPool(name="t4"), GpuPool(name="t4spot", spot=True, max_nodes=8))
     """The pools of GPU nodes. The first one has the learner, too."""
     submitters: tuple[Guid, ...] = ()
-    """Object ids of people or groups that may submit films, look at runs and get outputs."""
+    """Object ids of people or groups that may submit films and get outputs, and see nothing else."""
+    painters: tuple[Guid, ...] = ()
+    """Object ids of people or groups that may add styles, pictures to paint like, and have styles learned."""
+    operators: tuple[Guid, ...] = ()
+    """Object ids of people or groups that may look at all runs, cancel and share them, and replay dead letters. They
+    may do what submitters and painters may, too."""
     grafana_admins: tuple[Guid, ...] = ()
     """Object ids of people or groups that may change dashboards."""
     cluster_admins: tuple[Guid, ...] = ()
@@ -89,6 +94,11 @@ class Installation(_Model):
         if not names or len({*names, "system", "cpu"}) < len(names) + 2:
             raise ValueError("gpu_pools: there must be one at least, with a name of its own, not system or cpu")
         return self
+
+    @property
+    def people(self) -> dict[str, tuple[str, ...]]:
+        """Return who of the people may what, by the names of :data:`framebrush_azure.access.PEOPLE`."""
+        return {"submitter": self.submitters, "painter": self.painters, "operator": self.operators}
 
     @property
     def tags(self) -> dict[str, str]:
