@@ -32,6 +32,7 @@ def plan_stack(home: Home, scorers: int) -> Stack:
     environment = {name: value for name, value in os.environ.items() if name.startswith("FRAMEBRUSH_")}
     for name in FOREIGN:
         environment.pop(name, None)
+    environment.setdefault("FRAMEBRUSH_DEAD_LETTER_INTERVAL", "2")  # Our broker takes no money for a look.
     environment |= {
         "FRAMEBRUSH_STORAGE_CONNECTION_STRING": azurite.connection_string(blob),
         "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": (
