@@ -20,6 +20,7 @@ MINIMUM: dict[str, Any] = {"emails": ["operator@contoso.com"]}
 EVERYTHING: dict[str, Any] = MINIMUM | {
     "name": "films",
     "private": True,
+    "runbook": "https://wiki.contoso.com/framebrush",
     "kubernetes-namespace": "films",
     "release": "prod",
     "gpu-pools": [

@@ -229,6 +229,9 @@ def test_alerts_are_those_of_the_chart(built: Built) -> None:
         assert [rule["expression"] for rule in rules] == [rule["expression"] for rule in group["properties"]["rules"]]
         alerts = [rule for rule in rules if "alert" in rule]
         assert all(rule["actions"][0]["actionGroupId"].startswith("/id/of/ActionGroup/") for rule in alerts)
+        links = {rule["annotations"].get("runbook") for rule in alerts}
+        address = built.installation.runbook
+        assert links == ({f"{address}#{rule['alert'].lower()}" for rule in alerts} if address else {None})
 
 
 def test_the_budget_tells_people(built: Built) -> None:
@@ -260,6 +263,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no pool": ({"gpu-pools": []}, ""),
     "a name that storage refuses": ({"name": "Frame-Brush"}, "name"),
     "a person by mail": ({"submitters": ["me@contoso.com"]}, "submitters.0"),
+    "a link that leads nowhere": ({"runbook": "docs/runbook.md"}, "runbook"),
     "no money": ({"monthly-budget": 0}, "monthly_budget"),
 }
 

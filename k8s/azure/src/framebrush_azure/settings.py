@@ -85,6 +85,8 @@ class Installation(_Model):
     """The first day of the month in which the budget begins; Azure takes no day in the past."""
     emails: Annotated[tuple[str, ...], Field(min_length=1)]
     """Who gets alerts and mails about the budget."""
+    runbook: Annotated[str, Field(pattern=r"^https?://[^ ]+$")] | None = None
+    """The address of docs/runbook.md as the people reach it who get alerts; without it alerts have no link."""
     service_bus_units: Literal[1, 2, 4, 8, 16] = 1
     """The messaging units of a private installation's Service Bus, each of some 4 MB/s."""
 
