@@ -54,6 +54,9 @@ class Storage:
             minimum_tls_version="TLS1_2",
             is_hns_enabled=False,  # With it a blob's creation is announced before it has content.
             public_network_access="Disabled" if settings.private else "Enabled",
+            network_rule_set=storage.NetworkRuleSetArgs(
+                default_action="Deny" if settings.private else "Allow", bypass="AzureServices"
+            ),
             tags=settings.tags,
         )
 
