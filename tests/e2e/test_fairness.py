@@ -22,7 +22,7 @@ OPTIONS = Options(model="identity", batch_frames=32, preset="ultrafast")
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_window(cluster: Cluster) -> Iterator[None]:
-    """The default window is for GPUs: two CPUs take minutes for it. This one is half of what four scorers can hold."""
+    """The default window is for GPUs: two CPUs take minutes for it. This one is about what four scorers hold."""
     cluster.helm(
         "upgrade", RELEASE, "charts/framebrush", "--reuse-values", "--wait", "--timeout", "5m",
         "--set", f"services.splitter.settings.runWindow={WINDOW}",
