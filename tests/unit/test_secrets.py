@@ -11,7 +11,7 @@ from support.tools import missing
 from framebrush_cli.local.azurite import KEY
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / "tests/checkov/.venv/bin/detect-secrets"
+PROGRAM = ROOT / ".uv/checkov/bin/detect-secrets"
 """It comes with checkov."""
 GUESSES = ("Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector")
 """Detectors that take digests and names for secrets. The others know the forms of keys."""
@@ -20,7 +20,7 @@ GUESSES = ("Base64HighEntropyString", "HexHighEntropyString", "KeywordDetector")
 def keys(folder: Path, *options: str) -> set[tuple[str, str]]:
     """The kinds of what is found, and the SHA-1 of each."""
     if not PROGRAM.exists():
-        missing("detect-secrets is missing: make test installs it into tests/checkov")
+        missing("detect-secrets is missing: make test installs it into .uv")
     off = [word for name in GUESSES for word in ("--disable-plugin", name)]
     done = subprocess.run(
         [PROGRAM, "scan", "--no-verify", *off, *options], cwd=folder, capture_output=True, text=True, check=True
