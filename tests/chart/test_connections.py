@@ -36,6 +36,30 @@ def test_keyless() -> None:
             assert (metadata["namespace"], metadata["cloud"]) == ("contoso", "AzurePublicCloud")
 
 
+def test_what_is_the_systems_may_be_in_an_account_of_its_own() -> None:
+    assert not any("SYSTEM_STORAGE" in name for name in render().environment("framebrush-splitter"))
+    environment = render("", {"azure.systemStorageAccount": "contososystem"}).environment("framebrush-splitter")
+    assert environment["FRAMEBRUSH_STORAGE_ACCOUNT_URL"] == "https://contosoframes.blob.core.windows.net"
+    assert environment["FRAMEBRUSH_SYSTEM_STORAGE_ACCOUNT_URL"] == "https://contososystem.blob.core.windows.net"
+    variable = "FRAMEBRUSH_SYSTEM_STORAGE_CONNECTION_STRING"
+    for values, expected in (
+        (GIVEN | {"auth.connectionString.systemStorage": "T"}, ("framebrush-connections", "system-storage")),
+        (KEYS | {"auth.connectionString.keys.systemStorage": "d"}, ("keys", "d")),
+    ):
+        found = render("", values | {"setup.enabled": True})
+        assert (
+            sources(found, "framebrush-splitter")[variable] == sources(found, "framebrush-test")[variable] == expected
+        )
+        [job] = found.of("Job")
+        assert sources(found, job)[variable][1] == expected[1]
+    [given] = {
+        secret["stringData"]["system-storage"]
+        for secret in render("", GIVEN | {"auth.connectionString.systemStorage": "T"}).of("Secret").values()
+    }
+    assert given == "T"
+    assert "SYSTEM_STORAGE" not in render("kind", {"auth.connectionString.systemStorage": "T"}).text
+
+
 def test_keda_may_have_another_identity() -> None:
     annotated = {"auth.workloadIdentity.keda": {"annotated": True, "identityId": ""}}
     assert keda(render("", annotated)) == {"podIdentity": {"provider": "azure-workload"}}

@@ -36,7 +36,9 @@ SETTINGS: dict[str, type[Settings]] = {
     "learner": LearnerSettings,
 }
 ELSEWHERE = {
-    "storage_connection_string", "storage_account_url", "servicebus_connection_string", "servicebus_namespace",
+    "storage_connection_string", "storage_account_url",
+    "system_storage_connection_string", "system_storage_account_url",
+    "servicebus_connection_string", "servicebus_namespace",
     "input_container", "work_container", "output_container", "styles_container", "logs_container",
     "message_timeout", "drain_grace",
     "metrics_linger", "concurrency", "styles",

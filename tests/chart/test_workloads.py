@@ -9,7 +9,7 @@ import pytest
 import yaml
 from chart.cases import CASES, digest
 from chart.generate import CHART, helm
-from chart.rendered import MINIMUM, STAGES, Manifests, assignments, render
+from chart.rendered import MINIMUM, STAGES, Manifests, Refused, assignments, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -357,13 +357,21 @@ def test_alerts_link_to_the_runbook() -> None:
     text = render("", values).text
     assert "runbook: https://wiki.contoso.com/framebrush#framebrushnoconsumer" in text
     assert "docs/runbook.md" not in text
+    without = render("", {"monitoring.rules.enabled": True})
+    [rules] = without.of("PrometheusRule").values()
+    alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+    assert alerts
+    assert all(rule["annotations"].keys() == {"summary", "description"} for rule in alerts), "no link leads nowhere"
+    with pytest.raises(Refused, match="runbook"):
+        render("", {"monitoring.rules.enabled": True, "monitoring.rules.runbook": "docs/runbook.md"})
 
 
 def test_rules_and_dashboards_are_those_of_the_chart() -> None:
-    rules = render("", {"monitoring.rules": {"enabled": True, "labels": {"release": "prometheus"}}}).of(
-        "PrometheusRule"
-    )
-    assert rules["framebrush"]["spec"] == yaml.safe_load((CHART / "alerts/rules.yaml").read_text())
+    address = "https://wiki.contoso.com/docs/runbook.md"
+    values = {"enabled": True, "labels": {"release": "prometheus"}, "runbook": address}
+    rules = render("", {"monitoring.rules": values}).of("PrometheusRule")
+    ours = (CHART / "alerts/rules.yaml").read_text().replace("docs/runbook.md", address)
+    assert rules["framebrush"]["spec"] == yaml.safe_load(ours)
     assert rules["framebrush"]["metadata"]["labels"]["release"] == "prometheus"
     found = Manifests(helm("template", *assignments(MINIMUM)).stdout)
     maps = [

@@ -11,6 +11,8 @@ from support.metrics import selectors, series, used_labels
 from support.rules import RULES, rules
 from support.tools import tool
 
+from framebrush.contracts import FLOW, QUEUES
+
 ROOT = Path(__file__).parents[2]
 TESTS = Path(__file__).with_name("rules_test.yaml")
 ALL = rules()
@@ -52,6 +54,19 @@ def test_they_ask_for_what_exists(rule: dict[str, Any]) -> None:
         assert selector.labels <= names[selector.name], selector.name
         known |= names[selector.name]
     assert used_labels(rule["expr"]) <= known
+
+
+def test_every_queue_and_every_service_is_watched() -> None:
+    text = RULES.read_text()
+    queues = re.search(r"azure-servicebus-\(([a-z|]+)\)", text)
+    services = re.search(r'service=~"([a-z|]+)"', text)
+    scaled = re.search(r'scaledObject=~"\.\+-\(([a-z|]+)\|scorer-\.\+\)"', text)
+    assert queues
+    assert services
+    assert scaled
+    assert queues[1].split("|") == list(QUEUES)
+    known = {step.service for step in FLOW.values()}
+    assert set(services[1].split("|")) == {*scaled[1].split("|"), "scorer"} == known
 
 
 @pytest.mark.parametrize("rule", ALERTS)

@@ -11,18 +11,25 @@ from framebrush_azure.program import Program
 from framebrush_azure.settings import Installation, described
 
 PERSON, GROUP = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+MEMBERS = {"submitter": PERSON, "painter": PERSON.replace("1", "3"), "operator": PERSON.replace("1", "4")}
+"""Somebody of each kind of people."""
+FILMS, SYSTEM = "films", "filmssystem"
+"""The accounts of the private installation, whose name is films."""
 MINIMUM: dict[str, Any] = {"emails": ["operator@contoso.com"]}
 """What a person must say."""
 EVERYTHING: dict[str, Any] = MINIMUM | {
     "name": "films",
     "private": True,
+    "runbook": "https://wiki.contoso.com/framebrush",
     "kubernetes-namespace": "films",
     "release": "prod",
     "gpu-pools": [
         {"name": "h100", "vm_size": "Standard_NC40ads_H100_v5", "spot": True, "max_nodes": 3, "concurrency": 38},
         {"name": "t4", "max_nodes": 2},
     ],
-    "submitters": [PERSON],
+    "submitters": [MEMBERS["submitter"]],
+    "painters": [MEMBERS["painter"]],
+    "operators": [MEMBERS["operator"]],
     "grafana-admins": [GROUP],
     "cluster-admins": [GROUP],
 }
@@ -43,6 +50,11 @@ class Built:
             for each in self.resources
             if each.typ == f"azure-native:{kind}"
         }
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """Return the account of each container."""
+        return {use: inputs["accountName"] for use, inputs in self.of("storage:BlobContainer").items()}
 
     @property
     def values(self) -> dict[str, Any]:

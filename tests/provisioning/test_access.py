@@ -4,11 +4,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from provisioning.built import PERSON, Built
+from provisioning.built import FILMS, MEMBERS, Built
 from provisioning.recorded import Recorded, record
 
 from framebrush.contracts import FLOW, QUEUES
-from framebrush_azure.access import CALLS, SUBMITTER, TITLES, Calls, Role
+from framebrush_azure.access import CALLS, PEOPLE, TITLES, Calls, Role
 from framebrush_azure.chart import SERVICES, containers
 
 BLOB_READ = {Role.BLOB_READER, Role.BLOB_CONTRIBUTOR}
@@ -49,7 +49,7 @@ def expected(built: Built, calls: Calls) -> set[tuple[Role, str]]:
     roles = {(role, f"/id/of/BlobContainer/{name}-{use}") for use, role in calls.container_roles.items()}
     roles |= {(role, f"/id/of/Queue/{name}-{queue}") for queue, role in calls.queue_roles}
     if calls.delegates:
-        roles.add((Role.BLOB_DELEGATOR, f"/id/of/StorageAccount/{name}"))
+        roles.add((Role.BLOB_DELEGATOR, f"/id/of/StorageAccount/{name}"))  # that of the films
     if calls.manages:
         roles.add((Role.BUS_OWNER, f"/id/of/Namespace/{name}"))
     return roles
@@ -61,16 +61,23 @@ def test_roles_cover_the_calls_and_no_more(built: Built, who: str) -> None:
     assert grants(built)[principal] == expected(built, CALLS[who])
 
 
-def test_people_may_submit_and_watch(private: Built) -> None:
-    assert grants(private)[PERSON] == expected(private, SUBMITTER)
-    assert "output" not in SUBMITTER.writes
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_people_may_do_what_they_are_named_for(private: Built, kind: str) -> None:
+    assert grants(private)[MEMBERS[kind]] == expected(private, PEOPLE[kind])
+    assert "output" not in PEOPLE[kind].writes
+
+
+def test_who_submits_has_no_right_in_the_account_of_the_system(private: Built) -> None:
+    theirs = {scope.rpartition("-")[2] for _, scope in grants(private)[MEMBERS["submitter"]] if "Container" in scope}
+    assert theirs == {"input", "output"} == {use for use, account in private.accounts.items() if account == FILMS}
 
 
 def test_nobody_else_has_a_role(built: Built) -> None:
     name = built.installation.name
     known = {f"principal-of-{name}-{who}" for who in (*CALLS, "cluster")} | {"principal-of-SystemTopic"}
     others = {"principal-of-kubelet": Role.REGISTRY_PULL, "principal-of-Grafana": Role.MONITORING_READER}
-    people = {*built.installation.submitters, *built.installation.grafana_admins, *built.installation.cluster_admins}
+    own = built.installation
+    people = {*own.submitters, *own.painters, *own.operators, *own.grafana_admins, *own.cluster_admins}
     found = grants(built)
     assert set(found) <= known | set(others) | people
     for who, role in others.items():

@@ -15,8 +15,10 @@ from provisioning.built import EVERYTHING, MINIMUM, Built, build
 from pydantic import ValidationError
 from support.tools import missing
 
+from framebrush.storage import StorageSettings
 from framebrush_azure.chart import SPOT_TAINT, longest_termination, toleration
 from framebrush_azure.cluster import SLACK
+from framebrush_azure.names import fullname
 from framebrush_azure.settings import Installation, described
 from framebrush_cli.installation import read_queues
 from framebrush_cli.local import QUEUES_FILE
@@ -25,10 +27,9 @@ CLIENT = re.compile(r"client-of-[a-z0-9-]+")
 GUID = "33333333-3333-3333-3333-333333333333"
 
 
-@pytest.fixture(scope="session")
-def rendered(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Manifests:
+def manifests(built: Built, folder: Path) -> Manifests:
     """The chart with the values that the program prints, as an installation would render it."""
-    values = tmp_path_factory.mktemp("values") / "my-names.yaml"
+    values = folder / "my-names.yaml"
     values.write_text(CLIENT.sub(GUID, built.exports["values"]))
     try:
         done = helm(
@@ -39,6 +40,11 @@ def rendered(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Manifest
         missing("helm is missing: https://helm.sh")
     assert done.returncode == 0, done.stderr
     return Manifests(done.stdout)
+
+
+@pytest.fixture(scope="session")
+def rendered(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Manifests:
+    return manifests(built, tmp_path_factory.mktemp("values"))
 
 
 def test_every_service_account_has_its_credential(built: Built, rendered: Manifests) -> None:
@@ -137,11 +143,28 @@ def test_containers_are_those_of_the_chart(built: Built) -> None:
     assert {inputs["publicAccess"] for inputs in made.values()} == {"None"}
 
 
+def test_services_look_for_every_container_in_the_account_that_has_it(built: Built, rendered: Manifests) -> None:
+    """The program, the chart and the services each know which containers are whose."""
+    for name in ("splitter", "dispatcher", "stitcher", "learner"):
+        found = rendered.environment(f"{fullname(built.installation)}-{name}")
+        settings = StorageSettings.model_validate({k.removeprefix("FRAMEBRUSH_").lower(): v for k, v in found.items()})
+        host = {True: settings.system_storage_account_url, False: settings.storage_account_url}
+        for container in settings.containers:
+            account = built.accounts[container]
+            assert host[container in settings.system_containers] == f"https://{account}.blob.core.windows.net"
+    assert len(set(built.accounts.values())) == 2
+
+
 def test_a_pod_may_end_its_longest_message(built: Built, rendered: Manifests) -> None:
     [cluster] = built.of("containerservice:ManagedCluster").values()
     grace = max(pod["spec"].get("terminationGracePeriodSeconds", 0) for _, pod in rendered.pods())
     assert longest_termination() >= grace
     assert int(cluster["autoScalerProfile"]["maxGracefulTerminationSec"]) == longest_termination() + SLACK
+
+
+def test_only_the_account_of_films_tells_of_blobs(built: Built) -> None:
+    [topic] = built.of("eventgrid:SystemTopic").values()
+    assert topic["source"] == f"/id/of/StorageAccount/{built.accounts['input']}"
 
 
 def test_films_that_are_dropped_reach_the_triggers_queue_and_outputs_do_not(built: Built) -> None:
@@ -155,14 +178,17 @@ def test_films_that_are_dropped_reach_the_triggers_queue_and_outputs_do_not(buil
 
 
 def test_nobody_comes_in_with_a_key(built: Built) -> None:
-    [account], [bus], [registry], [cluster] = (
+    accounts = list(built.of("storage:StorageAccount").values())
+    assert len(accounts) == 2
+    [bus], [registry], [cluster] = (
         list(built.of(kind).values())
         for kind in (
-            "storage:StorageAccount", "servicebus:Namespace", "containerregistry:Registry",
+            "servicebus:Namespace", "containerregistry:Registry",
             "containerservice:ManagedCluster",
         )
     )  # fmt: skip
-    assert account["allowSharedKeyAccess"] is account["allowBlobPublicAccess"] is False
+    for account in accounts:
+        assert account["allowSharedKeyAccess"] is account["allowBlobPublicAccess"] is False
     assert bus["disableLocalAuth"]
     assert registry["adminUserEnabled"] is registry["anonymousPullEnabled"] is False
     assert cluster["disableLocalAccounts"]
@@ -173,13 +199,21 @@ def test_nobody_comes_in_with_a_key(built: Built) -> None:
     assert bus["sku"]["name"] in ("Standard", "Premium"), "Basic has no duplicate detection"
 
 
-def test_private_means_private(private: Built, plain: Built, rendered: Manifests) -> None:
+def test_private_means_private(private: Built, plain: Built) -> None:
     closed = ("storage:StorageAccount", "servicebus:Namespace", "containerregistry:Registry")
     for built, access in ((private, "Disabled"), (plain, "Enabled")):
         assert {inputs["publicNetworkAccess"] for kind in closed for inputs in built.of(kind).values()} == {access}
     endpoints = private.of("network:PrivateEndpoint")
     zones = private.of("privatedns:PrivateZone")
-    assert endpoints.keys() == zones.keys() == {"blob", "namespace", "registry"}
+    assert endpoints.keys() == {"films", "system", "namespace", "registry"}
+    assert zones.keys() == {"blob", "namespace", "registry"}
+    reached = {
+        link["privateLinkServiceId"]: link["groupIds"]
+        for endpoint in endpoints.values()
+        for link in endpoint["privateLinkServiceConnections"]
+    }
+    for account in set(private.accounts.values()):
+        assert reached[f"/id/of/StorageAccount/{account}"] == ["blob"]
     assert not plain.of("network:PrivateEndpoint")
     [cluster] = private.of("containerservice:ManagedCluster").values()
     assert cluster["apiServerAccessProfile"]["enablePrivateCluster"]
@@ -199,6 +233,9 @@ def test_alerts_are_those_of_the_chart(built: Built) -> None:
         assert [rule["expression"] for rule in rules] == [rule["expression"] for rule in group["properties"]["rules"]]
         alerts = [rule for rule in rules if "alert" in rule]
         assert all(rule["actions"][0]["actionGroupId"].startswith("/id/of/ActionGroup/") for rule in alerts)
+        for rule in alerts:
+            link = f"{built.installation.runbook}#{rule['alert'].lower()}" if built.installation.runbook else None
+            assert rule["annotations"].get("runbook") == link
 
 
 def test_the_budget_tells_people(built: Built) -> None:
@@ -210,6 +247,7 @@ def test_the_budget_tells_people(built: Built) -> None:
 
 def test_what_lies_between_goes_away(built: Built) -> None:
     [policy] = built.of("storage:ManagementPolicy").values()
+    assert policy["accountName"] == built.accounts["work"] == built.accounts["logs"]
     deleted = {
         prefix: rule["definition"]["actions"]["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
         for rule in policy["policy"]["rules"]
@@ -229,6 +267,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no pool": ({"gpu-pools": []}, ""),
     "a name that storage refuses": ({"name": "Frame-Brush"}, "name"),
     "a person by mail": ({"submitters": ["me@contoso.com"]}, "submitters.0"),
+    "a link that leads nowhere": ({"runbook": "docs/runbook.md"}, "runbook"),
     "no money": ({"monthly-budget": 0}, "monthly_budget"),
 }
 

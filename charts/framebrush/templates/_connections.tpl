@@ -20,12 +20,14 @@ AzureChinaCloud: { serviceBus: servicebus.chinacloudapi.cn, storage: core.chinac
 {{- end -}}
 {{- end }}
 
+{{- /* The URL of a storage account: (list $ NAME). */ -}}
 {{- define "framebrush.storageUrl" -}}
-{{- $name := .Values.azure.storageAccount -}}
+{{- $root := index . 0 -}}
+{{- $name := index . 1 -}}
 {{- if hasPrefix "https://" $name -}}
 {{- trimSuffix "/" $name -}}
 {{- else -}}
-{{- printf "https://%s.blob.%s" $name (index (include "framebrush.clouds" . | fromYaml) .Values.azure.cloud).storage -}}
+{{- printf "https://%s.blob.%s" $name (index (include "framebrush.clouds" $root | fromYaml) $root.Values.azure.cloud).storage -}}
 {{- end -}}
 {{- end }}
 
@@ -38,7 +40,10 @@ FRAMEBRUSH_STYLES_CONTAINER: {{ .Values.containers.styles | quote }}
 FRAMEBRUSH_LOGS_CONTAINER: {{ .Values.containers.logs | quote }}
 {{- if not (include "framebrush.keyed" .) }}
 FRAMEBRUSH_SERVICEBUS_NAMESPACE: {{ include "framebrush.serviceBusHost" . }}
-FRAMEBRUSH_STORAGE_ACCOUNT_URL: {{ include "framebrush.storageUrl" . }}
+FRAMEBRUSH_STORAGE_ACCOUNT_URL: {{ include "framebrush.storageUrl" (list . .Values.azure.storageAccount) }}
+{{- with .Values.azure.systemStorageAccount }}
+FRAMEBRUSH_SYSTEM_STORAGE_ACCOUNT_URL: {{ include "framebrush.storageUrl" (list $ .) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
@@ -55,7 +60,12 @@ FRAMEBRUSH_STORAGE_ACCOUNT_URL: {{ include "framebrush.storageUrl" . }}
 {{- if and .Values.auth.connectionString.existingSecret (not .Values.local.enabled) -}}
 {{- toYaml .Values.auth.connectionString.keys -}}
 {{- else -}}
-{ storage: storage, serviceBus: servicebus, serviceBusAdmin: servicebus-admin }
+storage: storage
+serviceBus: servicebus
+serviceBusAdmin: servicebus-admin
+{{- if and (not .Values.local.enabled) .Values.auth.connectionString.systemStorage }}
+systemStorage: system-storage
+{{- end }}
 {{- end -}}
 {{- end }}
 
@@ -75,6 +85,9 @@ servicebus-admin: Endpoint=sb://{{ $broker }};SharedAccessKeyName=local;SharedAc
 {{- else -}}
 {{- with .Values.auth.connectionString -}}
 storage: {{ .storage | quote }}
+{{- with .systemStorage }}
+system-storage: {{ . | quote }}
+{{- end }}
 servicebus: {{ .serviceBus | quote }}
 servicebus-admin: {{ .serviceBusAdmin | default .serviceBus | quote }}
 {{- end -}}
@@ -91,6 +104,13 @@ servicebus-admin: {{ .serviceBusAdmin | default .serviceBus | quote }}
     secretKeyRef:
       name: {{ index . 1 }}
       key: {{ $keys.storage }}
+{{- with $keys.systemStorage }}
+- name: FRAMEBRUSH_SYSTEM_STORAGE_CONNECTION_STRING
+  valueFrom:
+    secretKeyRef:
+      name: {{ index $ 1 }}
+      key: {{ . }}
+{{- end }}
 - name: FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING
   valueFrom:
     secretKeyRef:

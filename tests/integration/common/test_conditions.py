@@ -26,7 +26,7 @@ def runs(azurite: str) -> Runs:
 @contextmanager
 def leased(runs: Runs, ref: BlobRef) -> Iterator[None]:
     assert isinstance(runs.store, AzureBlobs)
-    lease = runs.store._service.get_blob_client(ref.container, ref.name).acquire_lease(60)
+    lease = runs.store._accounts.blob(ref).acquire_lease(60)
     try:
         yield
     finally:

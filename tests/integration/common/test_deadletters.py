@@ -96,6 +96,32 @@ def test_every_dead_letter_is_handled_once_and_stays(queues: Queues) -> None:
     assert [message.subject for message in queues.peek("events")] == ["batch_scored"]
 
 
+def test_another_watch_goes_on_where_the_first_one_stopped(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a sweep, which has seen two of four."""
+    monkeypatch.setattr(deadletters, "STEP", 2)
+    seen = {"first": list[str](), "second": list[str]()}
+
+    def watch(name: str) -> DeadLetterWatch:
+        def handle(failed: ItemFailed) -> Iterator[Message]:
+            seen[name].append(failed.run_id)
+            yield from ()
+
+        return DeadLetterWatch(queues.settings(), handle)
+
+    first, second = watch("first"), watch("second")
+    for run_id in "abc":
+        queues.send(SegmentPlanned(run_id=run_id, segment=0))
+        lose(queues, "splits")
+    first()
+    second.places = first.places
+    queues.send(SegmentPlanned(run_id="d", segment=0))
+    lose(queues, "splits")
+    second()
+    assert seen == {"first": ["a", "b", "c"], "second": ["c", "d"]}
+    assert REGISTRY.get_sample_value("framebrush_dead_letters", {"queue": "splits"}) == 4
+    eventually(lambda: turn(second) and sorted(seen["second"]) == ["a", "b", "c", "d"])
+
+
 def test_the_letters_that_lie_there_are_counted(queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when a person has taken some away."""
     handled = list[str]()

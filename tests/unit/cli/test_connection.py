@@ -62,6 +62,12 @@ def test_a_flag_overrules_the_other_way_to_the_same_backend(monkeypatch: pytest.
     assert settings.servicebus_connection_string is not None
 
 
+def test_a_flag_for_one_account_overrules_the_variable_for_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They belong together: the other one is of another installation."""
+    monkeypatch.setenv("FRAMEBRUSH_SYSTEM_STORAGE_ACCOUNT_URL", "https://system.blob.core.windows.net")
+    assert Connection({"storage_account_url": "https://b.blob.core.windows.net"}).storage.system_containers == set()
+
+
 @pytest.mark.usefixtures("stack")
 def test_a_stack_that_does_not_run_is_named_with_the_fix() -> None:
     with pytest.raises(CommandFailed, match=r"the local stack in .*\.framebrush does not run: `framebrush up`"):

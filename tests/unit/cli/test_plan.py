@@ -32,9 +32,11 @@ def test_the_callers_settings_hold_but_for_those_that_lead_elsewhere(
     monkeypatch.setenv("FRAMEBRUSH_DEFAULT_MODEL", "mosaic")
     monkeypatch.setenv("FRAMEBRUSH_STORAGE_ACCOUNT_URL", "https://a.blob.core.windows.net")
     monkeypatch.setenv("FRAMEBRUSH_STORAGE_CONNECTION_STRING", "of the cloud")
+    monkeypatch.setenv("FRAMEBRUSH_SYSTEM_STORAGE_CONNECTION_STRING", "of the cloud")
     environment = plan_stack(home, 1).environment
     assert environment["FRAMEBRUSH_DEFAULT_MODEL"] == "mosaic"
     assert "FRAMEBRUSH_STORAGE_ACCOUNT_URL" not in environment
+    assert not any("SYSTEM_STORAGE" in name for name in environment)
     assert "127.0.0.1" in environment["FRAMEBRUSH_STORAGE_CONNECTION_STRING"]
 
 

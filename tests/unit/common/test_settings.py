@@ -59,6 +59,17 @@ def test_missing_storage_is_told_in_one_line(cls: type[Settings], monkeypatch: p
     assert text == "settings: set FRAMEBRUSH_STORAGE_ACCOUNT_URL or FRAMEBRUSH_STORAGE_CONNECTION_STRING"
 
 
+def test_both_storage_accounts_are_reached_in_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(StorageSettings).system_containers == set()
+    monkeypatch.setenv("FRAMEBRUSH_SYSTEM_STORAGE_CONNECTION_STRING", "t")
+    assert load(StorageSettings).system_containers == {"work", "styles", "logs"}
+    monkeypatch.setenv("FRAMEBRUSH_LOGS_CONTAINER", "output")
+    assert "the container output cannot be in both storage accounts" in refusal()
+    monkeypatch.delenv("FRAMEBRUSH_SYSTEM_STORAGE_CONNECTION_STRING")
+    monkeypatch.setenv("FRAMEBRUSH_SYSTEM_STORAGE_ACCOUNT_URL", "https://system.example")
+    assert "reach both storage accounts by connection strings, or both by their URLs" in refusal()
+
+
 @pytest.mark.parametrize("cls", [BrokerSettings, Settings])
 def test_a_missing_broker_is_told_in_one_line(cls: type[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING")

@@ -111,12 +111,19 @@ CALLS = {
     "events": Calls(sends=frozenset({"triggers"})),
 }
 """The calls of every service, of the set-up Job, of the test's pod, of KEDA and of Event Grid."""
-SUBMITTER = Calls(
-    sends=ALL,  # a dead letter of any queue may be replayed
-    receives=ALL,
-    reads=frozenset({"output", "logs"}),
-    writes=frozenset({"input", "styles", "work"}),
-    delegates=True,
-)
-"""The calls of a person at the command line: submit, watch, get, cancel, share, replay of dead letters."""
+PEOPLE = {
+    # Submit, and get what came of it.
+    "submitter": Calls(sends=frozenset({"triggers"}), reads=frozenset({"output"}), writes=frozenset({"input"})),
+    # What lies among the styles, and what asks for the learning of one.
+    "painter": Calls(sends=frozenset({"learnings"}), reads=frozenset({"input"}), writes=frozenset({"styles"})),
+    # Submit, watch, get, cancel, share, logs, replay of dead letters of any queue.
+    "operator": Calls(
+        sends=ALL,
+        receives=ALL,
+        reads=frozenset({"output", "logs"}),
+        writes=frozenset({"input", "styles", "work"}),
+        delegates=True,
+    ),
+}
+"""The calls of people at the command line. Submitters have no right in the system's account."""
 assert set(SERVICES) <= CALLS.keys()  # noqa: S101 - the table is of this file

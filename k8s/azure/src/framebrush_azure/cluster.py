@@ -32,6 +32,7 @@ class Cluster:
             sku=aks.ManagedClusterSKUArgs(name="Base", tier="Standard"),
             identity=aks.ManagedClusterIdentityArgs(type="UserAssigned", user_assigned_identities=[identity]),
             aad_profile=aks.ManagedClusterAADProfileArgs(managed=True, enable_azure_rbac=True),
+            enable_rbac=True,
             disable_local_accounts=True,
             api_server_access_profile=aks.ManagedClusterAPIServerAccessProfileArgs(
                 enable_private_cluster=settings.private
@@ -100,6 +101,7 @@ class Cluster:
             "count": least,
             "min_count": least,
             "max_count": most,
+            "max_pods": 110,
             "enable_auto_scaling": True,
             "os_type": "Linux",
             "os_sku": "AzureLinux" if least else "Ubuntu",  # AKS' GPU drivers are tested on Ubuntu first.

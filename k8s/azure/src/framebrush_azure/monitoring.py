@@ -90,30 +90,34 @@ class Monitoring:
                 interval=each["properties"]["interval"],
                 enabled=True,
                 scopes=[self.workspace.id, self._cluster],
-                rules=[_rule(rule, people.id) for rule in each["properties"]["rules"]],
+                rules=[self._rule(rule, people.id) for rule in each["properties"]["rules"]],
                 tags=self._settings.tags,
             )
+
+    def _rule(self, rule: dict[str, Any], people: pulumi.Input[str]) -> alertsmanagement.PrometheusRuleArgs:
+        expression = rule["expression"]
+        if "record" in rule:
+            return alertsmanagement.PrometheusRuleArgs(record=rule["record"], expression=expression, enabled=True)
+        # The template's link is an expression of ARM.
+        annotations = {name: text for name, text in rule["annotations"].items() if name != "runbook"}
+        if self._settings.runbook:
+            annotations["runbook"] = f"{self._settings.runbook}#{rule['alert'].lower()}"
+        return alertsmanagement.PrometheusRuleArgs(
+            alert=rule["alert"],
+            expression=expression,
+            for_=rule["for"],
+            severity=rule["severity"],
+            labels=rule["labels"],
+            annotations=annotations,
+            enabled=True,
+            resolve_configuration=alertsmanagement.PrometheusRuleResolveConfigurationArgs(
+                auto_resolved=True, time_to_resolve=rule["resolveConfiguration"]["timeToResolve"]
+            ),
+            actions=[alertsmanagement.PrometheusRuleGroupActionArgs(action_group_id=people)],
+        )
 
 
 def groups() -> list[dict[str, Any]]:
     """Return the rule groups of the chart's template for Azure, which is made from its alerts."""
     found: list[dict[str, Any]] = json.loads((CHART / "alerts" / "azure.json").read_text("utf-8"))["resources"]
     return found
-
-
-def _rule(rule: dict[str, Any], people: pulumi.Input[str]) -> alertsmanagement.PrometheusRuleArgs:
-    if "record" in rule:
-        return alertsmanagement.PrometheusRuleArgs(record=rule["record"], expression=rule["expression"], enabled=True)
-    return alertsmanagement.PrometheusRuleArgs(
-        alert=rule["alert"],
-        expression=rule["expression"],
-        for_=rule["for"],
-        severity=rule["severity"],
-        labels=rule["labels"],
-        annotations=rule["annotations"],
-        enabled=True,
-        resolve_configuration=alertsmanagement.PrometheusRuleResolveConfigurationArgs(
-            auto_resolved=True, time_to_resolve=rule["resolveConfiguration"]["timeToResolve"]
-        ),
-        actions=[alertsmanagement.PrometheusRuleGroupActionArgs(action_group_id=people)],
-    )

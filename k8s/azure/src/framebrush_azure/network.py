@@ -41,23 +41,14 @@ class Network:
             opts=pulumi.ResourceOptions(depends_on=[after] if after else None),
         )
 
-    def endpoint(self, kind: str, target: pulumi.Input[str]) -> None:
-        """Make a private endpoint of a resource, and the DNS zone that leads there.
+    def endpoint(self, kind: str, **targets: pulumi.Input[str]) -> None:
+        """Make private endpoints of resources of a kind, and the DNS zone that leads there.
 
         Args:
             kind: A key of :data:`ZONES`, which Azure calls the sub-resource.
-            target: The id of the resource.
+            targets: The ids of the resources, by the names of their endpoints.
         """
         name, group = f"{self._settings.name}-{kind}", self._group
-        endpoint = network.PrivateEndpoint(
-            name,
-            resource_group_name=group,
-            subnet=network.SubnetArgs(id=self._endpoints.id),
-            private_link_service_connections=[
-                network.PrivateLinkServiceConnectionArgs(name=name, private_link_service_id=target, group_ids=[kind])
-            ],
-            tags=self._settings.tags,
-        )
         zone = privatedns.PrivateZone(
             name, resource_group_name=group, private_zone_name=ZONES[kind], location="global", tags=self._settings.tags
         )
@@ -68,6 +59,20 @@ class Network:
             location="global",
             registration_enabled=False,
             virtual_network=privatedns.SubResourceArgs(id=self._network.id),
+        )
+        for use, target in targets.items():
+            self._endpoint(f"{self._settings.name}-{use}", kind, target, zone)
+
+    def _endpoint(self, name: str, kind: str, target: pulumi.Input[str], zone: privatedns.PrivateZone) -> None:
+        group = self._group
+        endpoint = network.PrivateEndpoint(
+            name,
+            resource_group_name=group,
+            subnet=network.SubnetArgs(id=self._endpoints.id),
+            private_link_service_connections=[
+                network.PrivateLinkServiceConnectionArgs(name=name, private_link_service_id=target, group_ids=[kind])
+            ],
+            tags=self._settings.tags,
         )
         network.PrivateDnsZoneGroup(
             name,

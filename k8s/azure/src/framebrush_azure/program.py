@@ -6,7 +6,7 @@ import pulumi
 from pulumi_azure_native import authorization, resources
 
 from framebrush_azure import names
-from framebrush_azure.access import CALLS, SUBMITTER, Calls, Role
+from framebrush_azure.access import CALLS, PEOPLE, Calls, Role
 from framebrush_azure.bus import Bus
 from framebrush_azure.cluster import Cluster
 from framebrush_azure.costs import budget
@@ -36,11 +36,11 @@ class Program:
         self._cluster = Cluster(settings, group.name, network.nodes.id, own.id, [joins])
         self._identities.allow("pull", self._cluster.kubelet, Role.REGISTRY_PULL, registry.id)
         if settings.private:
-            network.endpoint("blob", self._storage.account.id)
-            network.endpoint("namespace", self._bus.namespace.id)
-            network.endpoint("registry", registry.id)
+            network.endpoint("blob", films=self._storage.films.id, system=self._storage.system.id)
+            network.endpoint("namespace", namespace=self._bus.namespace.id)
+            network.endpoint("registry", registry=registry.id)
         clients = self._sign_in()
-        events = Events(settings, group.name, self._storage.account.id)
+        events = Events(settings, group.name, self._storage.films.id)
         events.deliver(self._bus.queues["triggers"].id, self._allow("events", events.principal, CALLS["events"]))
         monitoring = Monitoring(settings, group.name, self._cluster.cluster.id)
         self._identities.allow("grafana", monitoring.reader, Role.MONITORING_READER, monitoring.workspace.id)
@@ -48,13 +48,15 @@ class Program:
             self._people(f"grafana-{number}", person, Role.GRAFANA_ADMIN, monitoring.grafana.id)
         for number, person in enumerate(settings.cluster_admins):
             self._people(f"admin-{number}", person, Role.CLUSTER_ADMIN, self._cluster.cluster.id)
-        for number, person in enumerate(settings.submitters):
-            self._allow(f"submitter-{number}", person, SUBMITTER, kind=None)
+        for kind, people in settings.people.items():
+            for number, person in enumerate(people):
+                self._allow(f"{kind}-{number}", person, PEOPLE[kind], kind=None)
         budget(settings, group.id)
         found = {
             "registry": registry.login_server,
             "bus": self._bus.namespace.name,
-            "storage": self._storage.account.name,
+            "storage": self._storage.films.name,
+            "system_storage": self._storage.system.name,
             "tenant": client.tenant_id,
         }
         self.outputs: dict[str, pulumi.Output[str]] = {
@@ -94,7 +96,7 @@ class Program:
             scope = self._bus.queues[queue].id
             made.append(self._identities.allow(f"{who}-{queue}-{role.name.lower()}", principal, role, scope, kind))
         if calls.delegates:  # Keys are the account's, and what they open is bounded by the person's roles.
-            account = self._storage.account.id
+            account = self._storage.films.id
             made.append(self._identities.allow(f"{who}-keys", principal, Role.BLOB_DELEGATOR, account, kind))
         if calls.manages:
             made.append(self._identities.allow(f"{who}-bus", principal, Role.BUS_OWNER, self._bus.namespace.id, kind))

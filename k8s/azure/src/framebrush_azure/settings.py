@@ -65,7 +65,12 @@ class Installation(_Model):
     gpu_pools: tuple[GpuPool, ...] = (GpuPool(name="t4"), GpuPool(name="t4spot", spot=True, max_nodes=8))
     """The pools of GPU nodes. The first one has the learner, too."""
     submitters: tuple[Guid, ...] = ()
-    """Object ids of people or groups that may submit films, look at runs and get outputs."""
+    """Object ids of people or groups that may submit films and get outputs, and see nothing else."""
+    painters: tuple[Guid, ...] = ()
+    """Object ids of people or groups that may add styles, pictures to paint like, and have styles learned."""
+    operators: tuple[Guid, ...] = ()
+    """Object ids of people or groups that may look at all runs, cancel and share them, and replay dead letters. They
+    may do what submitters and painters may, too."""
     grafana_admins: tuple[Guid, ...] = ()
     """Object ids of people or groups that may change dashboards."""
     cluster_admins: tuple[Guid, ...] = ()
@@ -80,6 +85,8 @@ class Installation(_Model):
     """The first day of the month in which the budget begins; Azure takes no day in the past."""
     emails: Annotated[tuple[str, ...], Field(min_length=1)]
     """Who gets alerts and mails about the budget."""
+    runbook: Annotated[str, Field(pattern=r"^https?://[^ ]+$")] | None = None
+    """The address of docs/runbook.md as the people reach it who get alerts; without it alerts have no link."""
     service_bus_units: Literal[1, 2, 4, 8, 16] = 1
     """The messaging units of a private installation's Service Bus, each of some 4 MB/s."""
 
@@ -89,6 +96,11 @@ class Installation(_Model):
         if not names or len({*names, "system", "cpu"}) < len(names) + 2:
             raise ValueError("gpu_pools: there must be one at least, with a name of its own, not system or cpu")
         return self
+
+    @property
+    def people(self) -> dict[str, tuple[str, ...]]:
+        """Return who of the people may what, by the names of :data:`framebrush_azure.access.PEOPLE`."""
+        return {"submitter": self.submitters, "painter": self.painters, "operator": self.operators}
 
     @property
     def tags(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The storage account, its containers, and how long what is in them stays."""
+"""The storage accounts, their containers, and how long what is in them stays."""
 
 import pulumi
 from pulumi_azure_native import storage
@@ -6,14 +6,43 @@ from pulumi_azure_native import storage
 from framebrush_azure import chart
 from framebrush_azure.settings import Installation
 
+FILMS = frozenset({"input", "output"})
+"""What is in the account of films, in which callers have rights. All else is in the system's."""
+
 
 class Storage:
-    """An account without keys. Whoever comes has a role on single containers."""
+    """Two accounts without keys. Whoever comes has a role on single containers."""
 
     def __init__(self, settings: Installation, group: pulumi.Input[str]) -> None:
-        self.account = storage.StorageAccount(
+        self._settings, self._group = settings, group
+        self.films, self.system = self._account(settings.name), self._account(f"{settings.name[:10]}system")
+        self.containers = {
+            use: storage.BlobContainer(
+                f"{settings.name}-{use}",
+                resource_group_name=group,
+                account_name=(self.films if use in FILMS else self.system).name,
+                container_name=name,
+                public_access="None",
+            )
+            for use, name in chart.containers().items()
+        }
+        names = chart.containers()
+        ends = {f"{names['work']}/runs/": settings.keep_work_days, f"{names['logs']}/": settings.keep_logs_days}
+        storage.ManagementPolicy(
             settings.name,
             resource_group_name=group,
+            account_name=self.system.name,
+            management_policy_name="default",
+            policy=storage.ManagementPolicySchemaArgs(
+                rules=[_deleted(prefix, days) for prefix, days in ends.items()],
+            ),
+        )
+
+    def _account(self, name: str) -> storage.StorageAccount:
+        settings = self._settings
+        return storage.StorageAccount(
+            name,  # to which Pulumi adds eight digits, and Azure takes 24 characters
+            resource_group_name=self._group,
             kind="StorageV2",
             sku=storage.SkuArgs(name="Standard_ZRS"),
             access_tier="Hot",
@@ -25,28 +54,10 @@ class Storage:
             minimum_tls_version="TLS1_2",
             is_hns_enabled=False,  # With it a blob's creation is announced before it has content.
             public_network_access="Disabled" if settings.private else "Enabled",
-            tags=settings.tags,
-        )
-        self.containers = {
-            use: storage.BlobContainer(
-                f"{settings.name}-{use}",
-                resource_group_name=group,
-                account_name=self.account.name,
-                container_name=name,
-                public_access="None",
-            )
-            for use, name in chart.containers().items()
-        }
-        names = chart.containers()
-        ends = {f"{names['work']}/runs/": settings.keep_work_days, f"{names['logs']}/": settings.keep_logs_days}
-        storage.ManagementPolicy(
-            settings.name,
-            resource_group_name=group,
-            account_name=self.account.name,
-            management_policy_name="default",
-            policy=storage.ManagementPolicySchemaArgs(
-                rules=[_deleted(prefix, days) for prefix, days in ends.items()],
+            network_rule_set=storage.NetworkRuleSetArgs(
+                default_action="Deny" if settings.private else "Allow", bypass="AzureServices"
             ),
+            tags=settings.tags,
         )
 
 

@@ -15,7 +15,14 @@ SHIPPED = ("t4", "t4spot")
 
 
 def chart_values(
-    settings: Installation, *, registry: str, bus: str, storage: str, clients: Mapping[str, str], tenant: str
+    settings: Installation,
+    *,
+    registry: str,
+    bus: str,
+    storage: str,
+    system_storage: str,
+    clients: Mapping[str, str],
+    tenant: str,
 ) -> str:
     """Return the values as YAML.
 
@@ -23,7 +30,8 @@ def chart_values(
         settings: The installation.
         registry: The host of the registry.
         bus: The name of the Service Bus namespace.
-        storage: The name of the storage account.
+        storage: The name of the storage account of films.
+        system_storage: The name of the system's storage account.
         clients: The client id of each identity, by who signs in as it.
         tenant: The id of the tenant.
     """
@@ -38,7 +46,7 @@ def chart_values(
     services["learner"] |= {"nodeSelector": {"agentpool": first.name}, "tolerations": _tolerations(first)}
     values: dict[str, Any] = {
         "image": {"registry": registry},
-        "azure": {"serviceBusNamespace": bus, "storageAccount": storage},
+        "azure": {"serviceBusNamespace": bus, "storageAccount": storage, "systemStorageAccount": system_storage},
         "auth": {
             "workloadIdentity": {
                 "clientId": clients["dispatcher"],  # of the test's pod; each service has its own

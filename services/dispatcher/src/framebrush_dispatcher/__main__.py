@@ -6,6 +6,7 @@ from framebrush.service import PeriodicTask, bound_arenas, run_service
 from framebrush.storage import Store
 from framebrush_dispatcher.deadletters import DeadLetterWatch
 from framebrush_dispatcher.handler import Dispatcher
+from framebrush_dispatcher.lookout import Lookout
 from framebrush_dispatcher.settings import DispatcherSettings
 from framebrush_dispatcher.tracker import Tracker
 
@@ -17,10 +18,10 @@ def make(settings: DispatcherSettings, store: Store) -> Handler:
 
 def background(settings: DispatcherSettings, store: Store, handler: Handler) -> list[PeriodicTask]:
     """Return the tasks that track runs and watch for dead letters."""
-    tracker, watch = Tracker(Runs(store, settings.work_container)), DeadLetterWatch(settings, handler)
+    interval, watch = settings.dead_letter_interval, DeadLetterWatch(settings, handler)
     return [
-        PeriodicTask("tracker", settings.track_interval, tracker),
-        PeriodicTask("dead letters", settings.dead_letter_interval, watch),
+        PeriodicTask("tracker", settings.track_interval, Tracker(Runs(store, settings.work_container))),
+        PeriodicTask("dead letters", interval, Lookout(store, settings.work_container, watch, interval)),
     ]
 
 

@@ -5,13 +5,14 @@ their queue, and only a look at all dead letters finds all new ones. Such a swee
 and a namespace of the Standard tier has 1,000 credits in a second. So the more dead letters there are, the slower the
 sweeps. Between sweeps the watch looks only behind the highest number that it has seen, where most new ones are.
 
-A dispatcher handles a dead letter once, but nothing depends on that. A new dispatcher, or a second one, handles all of
-them anew, and a dead letter of a run that has ended or was reopened since changes nothing.
+A dispatcher handles a dead letter once, but nothing depends on that. A new dispatcher handles all of them anew, those
+that the one before it had reached in its next sweep, and a dead letter of a run that has ended or was reopened since
+changes nothing.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -33,6 +34,7 @@ from framebrush.messaging import (
     translated,
 )
 from framebrush.tracing import message_span, record
+from framebrush_dispatcher.lookout import Place
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,23 @@ class DeadLetterWatch:
         self._connection = ExitStack()
         self._receivers: dict[str, ServiceBusReceiver] = {}
         self._sender: MessageSender | None = None
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """How far the watch is with each queue; set to go on from there."""
+        return {
+            each.queue: Place(
+                following=each.following, highest=each.highest, count=each.count, total=max(each.total, each.count)
+            )
+            for each in self._sweeps
+        }
+
+    @places.setter
+    def places(self, places: Mapping[str, Place]) -> None:
+        for sweep in self._sweeps:
+            if place := places.get(sweep.queue):
+                sweep.following, sweep.highest = place.following, place.highest
+                sweep.count, sweep.total = place.count, place.total
 
     def __call__(self) -> None:
         """Look for dead letters that were not handled yet, and handle them.

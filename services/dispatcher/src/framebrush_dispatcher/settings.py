@@ -12,5 +12,5 @@ class DispatcherSettings(Settings):
 
     track_interval: Annotated[float, Field(gt=0)] = 1.0
     """The seconds between two updates of the active runs' progress."""
-    dead_letter_interval: Annotated[float, Field(gt=0)] = 2.0
-    """The seconds between two looks into the dead-letter queues."""
+    dead_letter_interval: Annotated[float, Field(gt=0)] = 30.0
+    """The seconds between two looks into the dead-letter queues, by one of all dispatchers."""

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -15,12 +16,13 @@ from framebrush.contracts import (
     PICTURE,
     BlobRef,
     Options,
+    PinnedStyle,
     RunRequest,
     State,
     derive_run_id,
     explain,
 )
-from framebrush.errors import BlobNotFound
+from framebrush.errors import BlobNotFound, Unfit
 from framebrush.runs import Runs
 from framebrush.service import Settings
 from framebrush.storage import BlobInfo
@@ -185,6 +187,8 @@ def submit(
         "pack_codec": pack_codec, "jpeg_quality": jpeg_quality, "batch_frames": batch_frames, "bad_frames": bad_frames,
     }  # fmt: skip
     pictures = [NamedPicture.read(text) for text in style_image or []]
+    if wait and not connection.sees_runs:
+        raise CommandFailed("--wait: runs are not open to you here; without it `framebrush get` finds the output")
     request, created = start(
         connection, video, style or model or [], pictures, given, output=output, run_id=run_id, rate=rate
     )
@@ -225,13 +229,24 @@ def start(
     options = run_options(names, pictures, given, default=settings.default_model)
     # This comes before the upload, so that a mistake in the options costs nothing.
     request = _request(settings, file_name(video), options, output, run_id)
-    styles = Library(connection.store, settings.styles_container).pin(options.models)
+    styles = _pinned(connection, options)
     found = [picture.find(connection.store, settings.styles_container) for picture in pictures]
     with opened_source(video, rate) as film:
         source = find_input(connection.store, settings.input_container, film.name)
     versions = [*(blob.etag for blob in found), *(style.digest for style in styles.values())]
     request = _identified(request, source, versions)
     return request, _send(connection, request)
+
+
+def _pinned(connection: Connection, options: Options) -> Mapping[str, PinnedStyle]:
+    """Return the styles of the library; none where it is not open to us, and whether they exist the splitter says."""
+    library = Library(connection.store, connection.settings.styles_container)
+    try:
+        return library.pin(options.models)
+    except Unfit:
+        if connection.sees_runs:
+            raise
+        return {}
 
 
 def run_options(
@@ -290,17 +305,17 @@ def _identified(request: RunRequest, source: BlobInfo, versions: list[str]) -> R
 
 
 def _send(connection: Connection, request: RunRequest) -> bool:
-    """Send a request unless its run exists; return whether it was sent."""
+    """Send a request unless its run exists, as far as we may see that; return whether it was sent."""
     from framebrush.messaging import MessageSender, connect, translated
 
     assert request.run_id  # noqa: S101 - given or derived above
-    try:
-        connection.runs.status(request.run_id)
-    except BlobNotFound:
-        with translated(), connect(connection.settings) as client, MessageSender(client) as sender:
-            sender.send(request)
-        return True
-    return False
+    if connection.sees_runs:
+        with suppress(BlobNotFound):
+            connection.runs.status(request.run_id)
+            return False
+    with translated(), connect(connection.settings) as client, MessageSender(client) as sender:
+        sender.send(request)
+    return True
 
 
 def _report(runs: Runs, request: RunRequest, *, created: bool, wait: bool, as_json: bool) -> None:

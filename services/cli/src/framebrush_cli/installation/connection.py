@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from framebrush.errors import Unfit
 from framebrush.service import Settings
 from framebrush.storage import StorageSettings
 from framebrush_cli.errors import CommandFailed
@@ -26,6 +27,8 @@ FLAGS = {
     "servicebus_namespace": "NAMESPACE.servicebus.windows.net, with Azure's default credential.",
     "storage_connection_string": "Connection string of the storage account.",
     "storage_account_url": "https://ACCOUNT.blob.core.windows.net, with Azure's default credential.",
+    "system_storage_connection_string": "Connection string of the system's storage account, if it has one of its own.",
+    "system_storage_account_url": "Its URL, with Azure's default credential.",
 }
 
 
@@ -98,6 +101,20 @@ class Connection:
 
         return Runs(self.store, self.storage.work_container)
 
+    @cached_property
+    def sees_runs(self) -> bool:
+        """Whether runs are open to us: who may only submit films has no right in the system's account.
+
+        Raises:
+            Unavailable: Storage does not answer.
+        """
+        if self.storage.system_containers:
+            try:
+                self.store.ping()
+            except Unfit:
+                return False
+        return True
+
     def _named(self) -> bool:
         return bool(self.flags) or any(os.environ.get(f"{PREFIX}{name.upper()}") for name in FLAGS)
 
@@ -108,9 +125,16 @@ class Connection:
         return home.read().environment if home else {}
 
     def _overrides(self) -> dict[str, str | None]:
-        """Return the values of flags. A flag also overrules the variable of the other way to reach the same backend."""
-        backends = {name.partition("_")[0] for name in self.flags}
-        return {name: self.flags.get(name) for name in FLAGS if name.partition("_")[0] in backends}
+        """Return the values of flags.
+
+        A flag also overrules the variables of the other way to reach the same backend, and of its other account.
+        """
+        backends = {_backend(name) for name in self.flags}
+        return {name: self.flags.get(name) for name in FLAGS if _backend(name) in backends}
+
+
+def _backend(flag: str) -> str:
+    return "servicebus" if flag.startswith("servicebus") else "storage"
 
 
 def connected(command: Callable[..., None]) -> Callable[..., None]:

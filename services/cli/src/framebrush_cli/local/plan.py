@@ -15,7 +15,10 @@ LEARNER = "framebrush_scorer.learning"
 """The module of the learner, which comes with the scorer."""
 QUEUES_FILE = Path(__file__).with_name("queues.json")
 #: The caller's variables that would lead the stack's services away from it.
-FOREIGN = ("FRAMEBRUSH_STORAGE_ACCOUNT_URL", "FRAMEBRUSH_SERVICEBUS_NAMESPACE", "FRAMEBRUSH_HTTP_PORT")
+FOREIGN = (
+    "FRAMEBRUSH_STORAGE_ACCOUNT_URL", "FRAMEBRUSH_SYSTEM_STORAGE_ACCOUNT_URL",
+    "FRAMEBRUSH_SYSTEM_STORAGE_CONNECTION_STRING", "FRAMEBRUSH_SERVICEBUS_NAMESPACE", "FRAMEBRUSH_HTTP_PORT",
+)  # fmt: skip
 
 
 def plan_stack(home: Home, scorers: int) -> Stack:
@@ -29,6 +32,7 @@ def plan_stack(home: Home, scorers: int) -> Stack:
     environment = {name: value for name, value in os.environ.items() if name.startswith("FRAMEBRUSH_")}
     for name in FOREIGN:
         environment.pop(name, None)
+    environment.setdefault("FRAMEBRUSH_DEAD_LETTER_INTERVAL", "2")  # Our broker takes no money for a look.
     environment |= {
         "FRAMEBRUSH_STORAGE_CONNECTION_STRING": azurite.connection_string(blob),
         "FRAMEBRUSH_SERVICEBUS_CONNECTION_STRING": (

@@ -1,4 +1,4 @@
-from .azure import BLOCK as BLOCK
+from .accounts import BLOCK as BLOCK
 from .azure import AzureBlobs as AzureBlobs
 from .memory import MemoryStore as MemoryStore
 from .once import write_once as write_once

@@ -16,53 +16,36 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobServiceClient, ContainerClient, LinearRetry
+from azure.storage.blob import ContainerClient
 from prometheus_client import Counter
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import AccessDenied, BlobNotFound, Conflict, Unfit, first_line, refusal
 from framebrush.steps import timed
+from framebrush.storage.accounts import Accounts
 from framebrush.storage.settings import StorageSettings
 from framebrush.storage.sharing import link
 from framebrush.storage.store import BlobInfo
-from framebrush.storage.transport import WatchedTransport
 
 _bytes = Counter("framebrush_blob_bytes_total", "Bytes read from and written to Blob storage.", ["direction"])
 _read, _written = _bytes.labels("read"), _bytes.labels("written")
 
-BLOCK = 8 * 2**20
-"""The size of a block in bytes. It is above 4 MiB, where Azure's high-throughput path begins."""
 PAGE, BATCH = 5000, 256
 """The most names in a page of a listing, and the most deletions in one request, that Azure has."""
 
 
 class AzureBlobs:
-    """The blobs of one storage account. Many threads may use it: the SDK's clients share one pool of connections."""
+    """The blobs of an installation, whichever storage account they are in. Many threads may use it."""
 
     def __init__(self, settings: StorageSettings) -> None:
+        self._accounts = Accounts(settings)
         self._work = settings.work_container
         self._by_key = settings.storage_connection_string is not None
         self._own = {settings.work_container, settings.output_container}
-        # The SDK's defaults wait 15 s before the first retry; the worker's own backoff takes over after these.
-        options: dict[str, Any] = {
-            "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-            "transport": WatchedTransport(connection_timeout=5, read_timeout=30),
-            "max_block_size": BLOCK,
-        }
-        if settings.storage_connection_string is not None:
-            secret = settings.storage_connection_string.get_secret_value()
-            self._service = BlobServiceClient.from_connection_string(secret, **options)
-        else:
-            from azure.identity import DefaultAzureCredential  # It takes half a second, and only here.
-
-            assert settings.storage_account_url is not None  # noqa: S101 - the settings' validator has seen to it
-            self._service = BlobServiceClient(
-                settings.storage_account_url, credential=DefaultAzureCredential(), **options
-            )
 
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None, *, etag: str | None = None) -> bytes:
         """See :meth:`framebrush.storage.Store.read`."""
-        client = self._service.get_blob_client(ref.container, ref.name)
+        client = self._accounts.blob(ref)
         with timed("read"), self._translated(ref):
             # An empty blob has no bytes, so it has no range from 0 either.
             offset = None if start == 0 and length is None else start
@@ -80,7 +63,7 @@ class AzureBlobs:
         if_absent: bool = False,
     ) -> str:
         """See :meth:`framebrush.storage.Store.write`."""
-        client = self._service.get_blob_client(ref.container, ref.name)
+        client = self._accounts.blob(ref)
         with timed("write"), self._translated(ref):
             result = client.upload_blob(
                 data,
@@ -94,7 +77,7 @@ class AzureBlobs:
 
     def append(self, ref: BlobRef, data: bytes) -> None:
         """See :meth:`framebrush.storage.Store.append`."""
-        client = self._service.get_blob_client(ref.container, ref.name)
+        client = self._accounts.blob(ref)
         with self._translated(ref):
             try:
                 client.append_block(data)
@@ -113,12 +96,12 @@ class AzureBlobs:
     def stat(self, ref: BlobRef) -> BlobInfo:
         """See :meth:`framebrush.storage.Store.stat`."""
         with self._translated(ref):
-            found = self._service.get_blob_client(ref.container, ref.name).get_blob_properties()
+            found = self._accounts.blob(ref).get_blob_properties()
         return BlobInfo(ref, found.size, found.etag, found.last_modified, found.metadata or {})
 
     def list(self, container: str, prefix: str = "") -> Iterator[BlobInfo]:
         """See :meth:`framebrush.storage.Store.list`."""
-        client = self._service.get_container_client(container)
+        client = self._accounts.container(container)
         with self._translated(container):
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"], results_per_page=PAGE):
                 ref = BlobRef(container=container, name=found.name)
@@ -131,7 +114,7 @@ class AzureBlobs:
             names = (ref.name for ref in group)
             while batch := tuple(islice(names, BATCH)):
                 with self._translated(container):
-                    self._delete(self._service.get_container_client(container), batch)
+                    self._delete(self._accounts.container(container), batch)
 
     def _delete(self, client: ContainerClient, names: Iterable[str]) -> None:
         """Delete blobs of one container with one request, where storage takes batches.
@@ -161,8 +144,8 @@ class AzureBlobs:
             try:
                 with self._translated(name):
                     # Look first: whoever may use a container need not have the right to create one.
-                    if not self._service.get_container_client(name).exists():
-                        self._service.create_container(name)
+                    if not self._accounts.container(name).exists():
+                        self._accounts.container(name).create_container()
                         created += (name,)
             except Conflict:
                 continue
@@ -180,13 +163,16 @@ class AzureBlobs:
                 "links are made with a sign-in, never with the account's key: use FRAMEBRUSH_STORAGE_ACCOUNT_URL "
                 "instead of FRAMEBRUSH_STORAGE_CONNECTION_STRING"
             )
-        return link(self._service, ref, may, lasts)
+        return link(self._accounts.of(ref.container), ref, may, lasts)
 
     def ping(self) -> None:
         """See :meth:`framebrush.storage.Store.ping`."""
-        with self._translated(self._work):
+        self._ping(self._work)
+
+    def _ping(self, container: str) -> None:
+        with self._translated(container):
             # List, since whoever may use this one container need not have the right to ask for its properties.
-            next(iter(self._service.get_container_client(self._work).list_blobs(results_per_page=1)), None)
+            next(iter(self._accounts.container(container).list_blobs(results_per_page=1)), None)
 
     @contextmanager
     def _translated(self, ref: BlobRef | str) -> Iterator[None]:
@@ -211,14 +197,14 @@ class AzureBlobs:
             status = getattr(error, "status_code", None)
             if status == 412:  # Storage also answers so if somebody holds a lease on the blob.
                 raise Conflict(f"{ref}: {first_line(error)}") from error
-            if status == 403 and container not in self._own and self._has_access():
+            if status == 403 and container not in self._own and self._has_access(container):
                 raise AccessDenied(f"{ref}: {first_line(error)}") from error
             raise refusal(status, f"storage: {ref}: {first_line(error)}") from error
 
-    def _has_access(self) -> bool:
-        """Return whether our credentials are good for the work container."""
+    def _has_access(self, container: str) -> bool:
+        """Return whether our credentials are good for the account that has a container."""
         try:
-            self.ping()
+            self._ping(self._accounts.sample(container))
         except Unfit:
             return False
         return True

@@ -1,0 +1,81 @@
+"""A long run beside a short one: the short one has its turn after a window of the long one, and not after all of it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.cluster import RELEASE, Cluster
+from support.video import make_video
+
+from framebrush.contracts import BlobRef, Options, State
+
+pytestmark = pytest.mark.timeout(1800)
+
+LONG, SHORT, WINDOW = 20_000, 50, 240
+FACTOR = 3
+"""How many times as long as alone the short run may take."""
+TICK = 512
+OPTIONS = Options(model="identity", batch_frames=32, preset="ultrafast")
+"""The cheapest model: what is measured is how work is handed out."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_window(cluster: Cluster) -> Iterator[None]:
+    """The default window is for GPUs: two CPUs take minutes for it. This one is about what four scorers hold."""
+    cluster.helm(
+        "upgrade", RELEASE, "charts/framebrush", "--reuse-values", "--wait", "--timeout", "5m",
+        "--set", f"services.splitter.settings.runWindow={WINDOW}",
+    )  # fmt: skip
+    yield
+    cluster.helm("rollback", RELEASE, "--wait", "--timeout", "5m")
+
+
+@pytest.fixture(scope="module")
+def sources(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[int, BlobRef]:
+    """Films of so many frames of 64x48."""
+    folder, found = tmp_path_factory.mktemp("films"), dict[int, BlobRef]()
+    for frames in (LONG, SHORT):
+        pts = range(0, frames * TICK, TICK)
+        film = make_video(folder / f"{frames}.mp4", pts=pts, gop=120, audio=None, options={"crf": "30"})
+        found[frames], _ = cluster.put(f"{cluster.run_id('fair')}-{frames}.mp4", film.read_bytes())
+    return found
+
+
+def seconds(cluster: Cluster, run_id: str, source: BlobRef) -> float:
+    """How long a run takes from its request to its end."""
+    begun = time.monotonic()
+    cluster.request(run_id, source, OPTIONS)
+    status = cluster.ended(run_id, 600)
+    assert status.state is State.SUCCEEDED, status.error
+    assert status.frames == SHORT
+    return time.monotonic() - begun
+
+
+def test_a_short_run_does_not_wait_for_a_long_one(cluster: Cluster, sources: dict[int, BlobRef], results: Path) -> None:
+    seconds(cluster, cluster.run_id("short-cold"), sources[SHORT])  # starts the pods, which both others then find
+    alone = seconds(cluster, cluster.run_id("short-alone"), sources[SHORT])
+    long = cluster.run_id("long")
+    begun = time.monotonic()
+    cluster.request(long, sources[LONG], OPTIONS)
+
+    def under_way() -> bool:
+        status = cluster.status(long)
+        assert status is None or not status.state.ended, f"the long run was too fast: {status}"
+        return status is not None and status.progress.scored > 0
+
+    cluster.wait("frames of the long run", under_way, 300)
+    beside = seconds(cluster, cluster.run_id("short-beside"), sources[SHORT])
+    progress = cluster.runs.status(long).progress
+    ended = cluster.ended(long, 1200)
+    took = time.monotonic() - begun
+    text = (
+        f"{SHORT} frames alone: {alone:.1f} s; beside a run of {LONG} frames: {beside:.1f} s, when {progress.scored} "
+        f"of those were scored; that run took {took:.0f} s"
+    )
+    print(f"\n  {text}")
+    results.joinpath("fairness.txt").write_text(f"{text}\n")
+    assert ended.state is State.SUCCEEDED, ended.error
+    assert ended.frames == LONG
+    assert progress.scored < LONG // 2, "the long run was nearly done, so that nothing was shared"
+    assert beside <= FACTOR * alone
