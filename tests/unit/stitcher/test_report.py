@@ -15,7 +15,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from support.pages import figures_in, page_ref, run
+from support.pages import figures_in, page_of, page_ref, run
 from support.pipeline import Pipeline
 from support.video import make_video, painting
 
@@ -225,6 +225,13 @@ def test_no_failure_of_the_page_fails_a_run(tmp_path: Path, monkeypatch: pytest.
         assert note.startswith(f"{wanted}: ")
         assert note in page or not page
         assert bool(page) == ("pictures" in wanted)
+
+
+def test_frames_may_be_longer_than_what_is_read_at_a_time(film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("framebrush_stitcher.report.picked.CHUNK", 700)
+    page = page_of(run(film, model="identity"))
+    assert len(re.findall(r'alt="Frame \d+ before"', page)) == 6
+    assert figures_in(page)["flicker"][0]
 
 
 def test_a_page_of_others_is_left_alone(film: bytes) -> None:

@@ -59,7 +59,8 @@ def sample(
     """
     end, found = time.monotonic() + seconds, Samples()
     firsts = list(accumulate((segment.frames for segment in manifest.segments), initial=0))
-    with tarfile.open(fileobj=source, mode="r:") as members, av.open(str(output)) as container:
+    whole = io.BufferedReader(source)  # It reads on until it has what was asked for.
+    with tarfile.open(fileobj=whole, mode="r:") as members, av.open(str(output)) as container:
         choice = manifest.options.choose(manifest.video.width, manifest.video.height)
         shown = styled(manifest.video, choice.pixel_format) if choice else manifest.video
         film = _Film(choose_video(container), shown)
