@@ -1,7 +1,6 @@
 """What the report of a run takes: seconds of CPU as a part of the run's, and memory, both with the processes started.
 
-The run is that of ``handlers.py``: splitter and stitcher alone, with the model ``identity`` and x264's fastest preset.
-Every run that really paints takes longer, and the report as long as here.
+The report is that of a run of ``handlers.py``; what whole runs take is in ``docs/benchmarks.json``.
 """
 
 import argparse
@@ -16,6 +15,7 @@ from typing import Any
 import psutil
 from handlers import CONNECTIONS, one_run
 from machine import machine, say
+from report import DOCS, load
 
 from framebrush.contracts import BlobRef, RunEncoded
 from framebrush.service import bound_arenas
@@ -72,7 +72,10 @@ def main() -> None:
     stitchers = {
         page: stitcher.make(StitcherSettings(**CONNECTIONS, report_page=page), store) for page in (False, True)
     }
-    cpu, joins, memory = ({page: list[float]() for page in stitchers} for _ in range(3))
+    joins, memory = (
+        {page: list[dict[str, float]]() for page in stitchers},
+        {page: list[float]() for page in stitchers},
+    )
     for number in range(1 + 2 * options.times):
         looked = number > options.times  # Looking at the memory takes time of its own.
         for page, stitch in stitchers.items():
@@ -92,13 +95,27 @@ def main() -> None:
                 store.delete([blob.ref])
             memory[page] += grown
             if number and not looked:
-                cpu[page].append(sum(step["cpu"] for step in result.values()))
-                joins[page].append(result["join"]["cpu"])
-    without, added = median(cpu[False]), median(joins[True]) - median(joins[False])
+                joins[page].append(result["join"])
+    added = {
+        kind: median(each[kind] for each in joins[True]) - median(each[kind] for each in joins[False])
+        for kind in ("cpu", "wall")
+    }
     say(f"{machine()}, {options.video.name}, medians of {options.times} runs")
-    say(f"CPU of a run without the report: {without:.2f} s; it adds {added:.2f} s, {100 * added / without:.1f} %")
+    say(f"the report adds {added['cpu']:.2f} s of CPU and {added['wall']:.2f} s by the clock")
+    for name, cpu, wall in whole_runs():
+        parts = f"{100 * added['cpu'] / cpu:.1f} % of the CPU, {100 * added['wall'] / wall:.1f} % by the clock"
+        say(f"of a whole run with {name}: {parts}")
     more = median(memory[True]) - median(memory[False])
     say(f"memory: joining takes {median(memory[False]):.0f} MB without the report, {more:+.0f} MB with it")
+
+
+def whole_runs() -> Iterator[tuple[str, float, float]]:
+    """The last runs of ``make bench``: the model, and the seconds of CPU and by the clock."""
+    found = load(DOCS)
+    cpu, style = median(found["identity"]["cpu"]), found["style"]
+    yield "identity", cpu, median(found["identity"]["walls"])
+    scorers = (found[f"stages {model}"]["scorer"]["cpu"] for model in (style, "identity"))
+    yield style, cpu + next(scorers) - next(scorers), found["styled wall"]
 
 
 if __name__ == "__main__":

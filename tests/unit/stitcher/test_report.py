@@ -227,6 +227,32 @@ def test_no_failure_of_the_page_fails_a_run(tmp_path: Path, monkeypatch: pytest.
         assert bool(page) == ("pictures" in wanted)
 
 
+def test_frames_that_failed_are_shown(film: bytes) -> None:
+    pipeline = Pipeline(segment_frames=12, stitcher={"report_page": True})
+    pipeline.submit(
+        pipeline.put("film.mp4", film), run_id="film", preset="ultrafast", batch_frames=8, bad_frames="hold_previous"
+    )
+    blobs = pipeline.runs.blobs("film")
+    while not any(blob.ref.name.startswith(blobs.pack_prefix(2)) for blob in pipeline.store.list("work")):
+        pipeline.step()
+    (pack,) = (blob for blob in pipeline.store.list("work", blobs.pack_prefix(2)))
+    offsets = pipeline.runs.timeline("film", 2).offsets[0]
+    damaged = bytearray(pipeline.store.read(pack.ref))
+    begin = offsets[7] + 512  # behind the header of the file: the image itself, and that of no other frame
+    damaged[begin : begin + 200] = bytes(200)
+    pipeline.store.write(pack.ref, bytes(damaged), metadata=pack.metadata)
+    assert pipeline.run().failed_frames == 1
+    page = page_of(pipeline)
+    section = page[page.index("Frames that are not painted") : page.index("Where the time went")]
+    assert "1 of them; policy: hold_previous." in section
+    assert "The frame of the input could not be decoded." in section
+    assert "<figcaption>frame 31</figcaption>" in section
+    (picture,) = re.findall(r'in its place" src="data:image/jpeg;base64,([^"]+)"', section)
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(picture), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown is not None
+    assert np.abs(shown - lumas(film)[30]).mean() < 8
+
+
 def test_frames_may_be_longer_than_what_is_read_at_a_time(film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("framebrush_stitcher.report.picked.CHUNK", 700)
     page = page_of(run(film, model="identity"))

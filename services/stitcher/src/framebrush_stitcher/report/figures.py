@@ -140,13 +140,20 @@ class Figures:
         return _united([(self.at(queued), self.at(taken)) for queued, taken in self._messages(stage)])
 
     def starts(self, stage: str) -> dict[str, tuple[float, float]]:
-        """Return when pods were started during the run and when each took up its first message, by their names."""
-        found = dict[str, tuple[float, float]]()
-        for task in self.of(stage):
-            if task.up is not None and task.taken is not None and (begin := self.at(task.up)) > 0:
-                first = min(self.at(task.taken), found.get(task.pod, (0.0, float("inf")))[1])
-                found[task.pod] = (min(begin, first), first)
-        return found
+        """Return when pods were started during the run, and when each received its first message, by their names.
+
+        A pod that works for several stages is only in the one of its first message.
+        """
+        firsts = dict[str, tuple[datetime, datetime, str]]()
+        for task in self.all:
+            if task.up is not None and task.taken is not None:
+                facts = (task.taken, min(task.up, task.taken), task.stage)
+                firsts[task.pod] = min(firsts.get(task.pod, facts), facts)
+        return {
+            pod: (self.at(up), self.at(taken))
+            for pod, (taken, up, first) in firsts.items()
+            if first == stage and up > self.start
+        }
 
     def again(self, stage: str) -> list[TaskTime]:
         """Return the pieces of work whose messages were received more than once."""

@@ -7,6 +7,7 @@ image of the stitcher nothing. A plotting library would bring 60 MB, or a megaby
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,6 +32,47 @@ def render(
         prices: The price table.
         currency: The name of its currency.
     """
+    report, cost = figures.report, figures.cost(prices)
+    outputs = [report.output, *report.more_outputs]
+    names = {_last(output.name) for output in outputs}
+    shown: list[dict[str, Any]] = [
+        {"number": n, "model": style.model, "style": style, "output": ref, "link": _last(ref.name), "samples": seen}
+        for n, (style, ref, seen) in enumerate(zip(styles, outputs, samples, strict=True))
+    ]
+    content: str = (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            figures=figures,
+            input_link=None if _last(report.input.name) in names else _last(report.input.name),
+            options=_changed(report.options),
+            verdict=_verdict(figures),
+            shown=shown,
+            cost=cost,
+            prices=prices,
+            currency=currency,
+            names=NAMES,
+            stages=_stages(figures),
+            waits=figures.waits(),
+            gantt=gantt(figures),
+            throughput=throughput(figures),
+            per_frame=per_frame(figures),
+            slowest=[(task, seconds_per_frame(task)) for task in figures.slowest()],
+            flickers=[
+                {"model": each["model"], "number": each["number"]} | flicker(report.duration, each["samples"])
+                for each in shown
+                if each["samples"] and each["samples"].flicker
+            ],
+            frame_at=_frame_at(figures),
+            data=json.dumps(data(figures, prices, samples)).replace("<", "\\u003c"),
+        )
+    )
+    return content.encode()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -41,39 +83,7 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters |= {"duration": duration, "size": size, "number": "{:,}".format, "money": money}
-    report, cost = figures.report, figures.cost(prices)
-    outputs = [report.output, *report.more_outputs]
-    names = {_last(output.name) for output in outputs}
-    shown: list[dict[str, Any]] = [
-        {"number": n, "model": style.model, "style": style, "output": ref, "link": _last(ref.name), "samples": seen}
-        for n, (style, ref, seen) in enumerate(zip(styles, outputs, samples, strict=True))
-    ]
-    content = environment.get_template("page.html.j2").render(
-        report=report,
-        figures=figures,
-        input_link=None if _last(report.input.name) in names else _last(report.input.name),
-        options=_changed(report.options),
-        verdict=_verdict(figures),
-        shown=shown,
-        cost=cost,
-        prices=prices,
-        currency=currency,
-        names=NAMES,
-        stages=_stages(figures),
-        waits=figures.waits(),
-        gantt=gantt(figures),
-        throughput=throughput(figures),
-        per_frame=per_frame(figures),
-        slowest=[(task, seconds_per_frame(task)) for task in figures.slowest()],
-        flickers=[
-            {"model": each["model"], "number": each["number"]} | flicker(report.duration, each["samples"])
-            for each in shown
-            if each["samples"] and each["samples"].flicker
-        ],
-        frame_at=_frame_at(figures),
-        data=json.dumps(data(figures, prices, samples)).replace("<", "\\u003c"),
-    )
-    return content.encode()
+    return environment
 
 
 def data(figures: Figures, prices: Prices, samples: Sequence[Samples | None]) -> dict[str, Any]:
@@ -90,7 +100,6 @@ def data(figures: Figures, prices: Prices, samples: Sequence[Samples | None]) ->
         "throughput": {stage: [round(rate, 4) for rate in figures.throughput(stage)] for stage in STAGES},
         "waits": {wait.name: [wait.middle, wait.longest] for wait in figures.waits()},
         "queues": {stage: asdict(queue) for stage in WORK if (queue := figures.queue(stage))},
-        "waiting": {stage: figures.waiting(stage) for stage in WORK},
         "starts": {stage: figures.starts(stage) for stage in WORK},
         "writes": figures.writes,
         "messages": figures.messages,

@@ -57,7 +57,7 @@ def gantt(figures: Figures) -> dict[str, Any]:
     lanes = [
         {
             "stage": row.stage, "kind": row.kind, "title": row.title, "bars": bars(row.spans, x),
-            "start": bars(row.start, x), "again": [(x(at), attempt) for at, attempt in row.again],
+            "start": bars(row.start, x), "again": sorted({round(x(at)): attempt for at, attempt in row.again}.items()),
             "label": NAMES[row.stage] if firsts[row.stage] == number else "",
         }
         for number, row in enumerate(shown)
