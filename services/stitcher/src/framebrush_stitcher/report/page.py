@@ -39,34 +39,31 @@ def render(
         {"number": n, "model": style.model, "style": style, "output": ref, "link": _last(ref.name), "samples": seen}
         for n, (style, ref, seen) in enumerate(zip(styles, outputs, samples, strict=True))
     ]
-    content: str = (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            report=report,
-            figures=figures,
-            input_link=None if _last(report.input.name) in names else _last(report.input.name),
-            options=_changed(report.options),
-            verdict=_verdict(figures),
-            shown=shown,
-            cost=cost,
-            prices=prices,
-            currency=currency,
-            names=NAMES,
-            stages=_stages(figures),
-            waits=figures.waits(),
-            gantt=gantt(figures),
-            throughput=throughput(figures),
-            per_frame=per_frame(figures),
-            slowest=[(task, seconds_per_frame(task)) for task in figures.slowest()],
-            flickers=[
-                {"model": each["model"], "number": each["number"]} | flicker(report.duration, each["samples"])
-                for each in shown
-                if each["samples"] and each["samples"].flicker
-            ],
-            frame_at=_frame_at(figures),
-            data=json.dumps(data(figures, prices, samples)).replace("<", "\\u003c"),
-        )
+    template = _environment().get_template("page.html.j2")
+    content: str = template.render(
+        report=report,
+        figures=figures,
+        input_link=None if _last(report.input.name) in names else _last(report.input.name),
+        options=_changed(report.options),
+        verdict=_verdict(figures),
+        shown=shown,
+        cost=cost,
+        prices=prices,
+        currency=currency,
+        names=NAMES,
+        stages=_stages(figures),
+        waits=figures.waits(),
+        gantt=gantt(figures),
+        throughput=throughput(figures),
+        per_frame=per_frame(figures),
+        slowest=[(task, seconds_per_frame(task)) for task in figures.slowest()],
+        flickers=[
+            {"model": each["model"], "number": each["number"]} | flicker(report.duration, each["samples"])
+            for each in shown
+            if each["samples"] and each["samples"].flicker
+        ],
+        frame_at=_frame_at(figures),
+        data=json.dumps(data(figures, prices, samples)).replace("<", "\\u003c"),
     )
     return content.encode()
 
