@@ -73,7 +73,7 @@ def main() -> None:
         page: stitcher.make(StitcherSettings(**CONNECTIONS, report_page=page), store) for page in (False, True)
     }
     joins, memory = (
-        {page: list[dict[str, float]]() for page in stitchers},
+        {page: list[float]() for page in stitchers},
         {page: list[float]() for page in stitchers},
     )
     for number in range(1 + 2 * options.times):
@@ -95,27 +95,22 @@ def main() -> None:
                 store.delete([blob.ref])
             memory[page] += grown
             if number and not looked:
-                joins[page].append(result["join"])
-    added = {
-        kind: median(each[kind] for each in joins[True]) - median(each[kind] for each in joins[False])
-        for kind in ("cpu", "wall")
-    }
+                joins[page].append(result["join"]["cpu"])
+    added = median(joins[True]) - median(joins[False])
     say(f"{machine()}, {options.video.name}, medians of {options.times} runs")
-    say(f"the report adds {added['cpu']:.2f} s of CPU and {added['wall']:.2f} s by the clock")
-    for name, cpu, wall in whole_runs():
-        parts = f"{100 * added['cpu'] / cpu:.1f} % of the CPU, {100 * added['wall'] / wall:.1f} % by the clock"
-        say(f"of a whole run with {name}: {parts}")
+    parts = ", ".join(f"{100 * added / cpu:.1f} % of a whole run with {name}" for name, cpu in whole_runs())
+    say(f"the report adds {added:.2f} s of CPU: {parts}")
     more = median(memory[True]) - median(memory[False])
     say(f"memory: joining takes {median(memory[False]):.0f} MB without the report, {more:+.0f} MB with it")
 
 
-def whole_runs() -> Iterator[tuple[str, float, float]]:
-    """The last runs of ``make bench``: the model, and the seconds of CPU and by the clock."""
+def whole_runs() -> Iterator[tuple[str, float]]:
+    """The seconds of CPU of the last whole runs of ``make bench``, by the model."""
     found = load(DOCS)
     cpu, style = median(found["identity"]["cpu"]), found["style"]
-    yield "identity", cpu, median(found["identity"]["walls"])
-    scorers = (found[f"stages {model}"]["scorer"]["cpu"] for model in (style, "identity"))
-    yield style, cpu + next(scorers) - next(scorers), found["styled wall"]
+    yield "identity", cpu
+    painting, plain = (found[f"stages {model}"]["scorer"]["cpu"] for model in (style, "identity"))
+    yield style, cpu + painting - plain
 
 
 if __name__ == "__main__":
