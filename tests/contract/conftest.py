@@ -212,6 +212,20 @@ DOCUMENTS: dict[str, Document] = {
             TaskTime(
                 stage="scored", segment=0, first=0, frames=16, rendition=1, started=at(3), ended=at(21), size=512000
             ),
+            TaskTime(
+                stage="encoded",
+                segment=0,
+                first=0,
+                frames=16,
+                started=at(22),
+                ended=at(23),
+                size=90112,
+                pod="stitcher-0-8",
+                up=at(20),
+                queued=at(19),
+                taken=at(21),
+                attempt=2,
+            ),
         )
     ),
 }

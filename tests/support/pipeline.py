@@ -1,7 +1,8 @@
 """All services in one process: storage in memory, messages in a list."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +11,7 @@ from framebrush.errors import PermanentError, Unavailable
 from framebrush.messaging import current_run, run_context
 from framebrush.runs import Runs
 from framebrush.sandbox import Sandbox
+from framebrush.steps import Delivery, collected
 from framebrush.storage import MemoryStore
 from framebrush_dispatcher.handler import Dispatcher
 from framebrush_dispatcher.settings import DispatcherSettings
@@ -64,6 +66,9 @@ class Pipeline:
         }
         self.order = order
         self.waiting = deque[Message]()
+        self.queued: dict[str, datetime] = {}
+        """When each message came, by its id."""
+        self.taken = Counter[str]()
         self.sent: set[str] = set()
         self.handled: list[Message] = []
         self.routes: set[tuple[str, str]] = set()
@@ -78,12 +83,15 @@ class Pipeline:
 
     def submit(self, ref: BlobRef, run_id: str | None = None, output: BlobRef | None = None, **options: Any) -> None:
         """Queue a request."""
-        self.waiting.append(RunRequest(input=ref, run_id=run_id, output=output, options=Options(**options)))
+        request = RunRequest(input=ref, run_id=run_id, output=output, options=Options(**options))
+        self.queued[request.message_id] = datetime.now(UTC)
+        self.waiting.append(request)
 
     def send(self, message: Message) -> None:
         """Queue a message, unless one of this id was queued before: the broker's duplicate detection."""
         if message.message_id not in self.sent:
             self.sent.add(message.message_id)
+            self.queued[message.message_id] = datetime.now(UTC)
             self.waiting.append(message)
 
     def step(self) -> Message:
@@ -93,7 +101,10 @@ class Pipeline:
         """
         self.waiting.rotate(-self.order(len(self.waiting)))
         message = self.waiting.popleft()
-        with run_context(message.run_id):
+        self.taken[message.message_id] += 1
+        now = datetime.now(UTC)
+        came = Delivery(self.queued.get(message.message_id, now), now, self.taken[message.message_id])
+        with run_context(message.run_id), collected(came):
             try:
                 received = decode(message.queue, message.encode(), input_container="input")
                 for outgoing in self.handlers[message.queue](received):

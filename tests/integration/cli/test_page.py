@@ -19,6 +19,7 @@ import pytest
 from support.video import facts, make_video, painting
 
 from framebrush_cli.local import Home
+from framebrush_cli.ui.server import key_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -148,6 +149,12 @@ def test_a_film_and_a_painting_are_dropped_and_the_result_comes_back(
         page.locator(f"#run-{run_id}").get_by_role("link", name="Report").click()
     opened.value.locator("h1").wait_for(timeout=120_000)
     assert "first film.mp4" in opened.value.locator("h1").inner_text()
+    for name in ("first film.mp4", "first film.ink.mp4"):
+        with opened.value.expect_download() as download:
+            opened.value.locator("header").get_by_role("link", name=name).click()
+        download.value.save_as(tmp_path / "linked.mp4")
+        wanted = film if name == "first film.mp4" else tmp_path / "ink.mp4"
+        assert (tmp_path / "linked.mp4").read_bytes() == wanted.read_bytes()
 
     # What a run in these styles costs is known from now on.
     page.uncheck("[value=ink]")
@@ -228,3 +235,9 @@ def test_nobody_else_is_let_in(site: Site) -> None:
     assert code("/runs", Cookie=cookie, method="POST") == 403
     assert code("/drops?name=../../x", Cookie=cookie, Origin=site.address, method="PUT") == 422  # it is empty
     assert not (site.folder / "x").exists()
+    # A report's links have a key to its run, and to nothing else.
+    key = key_of(token, "one")
+    assert code(f"/runs/one/report/{key}/film.mp4") == 422  # there is no such run
+    assert code(f"/runs/other/report/{key}/film.mp4") == 403
+    assert code(f"/runs/one/report/{'0' * 64}/film.mp4") == 403
+    assert code(f"/runs/one/report/{key}/film.mp4", method="DELETE", Origin=site.address) == 403

@@ -103,7 +103,7 @@ CALLS = {
         writes=frozenset({"work", "logs"}),
     ),
     "scorer": _service("batches", "events", "styles", "work"),
-    "stitcher": _service("scored", "events", "input", "work output"),
+    "stitcher": _service("scored", "events", "input styles", "work output"),
     "learner": _service("learnings", "learnings", "input work", "styles"),
     "setup": Calls(writes=frozenset({"input", "work", "output", "styles", "logs"}), manages=True),
     "test": Calls(sends=frozenset({"triggers"}), reads=frozenset({"styles", "work"}), writes=frozenset({"input"})),

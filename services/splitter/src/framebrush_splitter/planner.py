@@ -36,7 +36,7 @@ from framebrush.errors import (
     RunExists,
 )
 from framebrush.messaging import bind_run, note_progress
-from framebrush.runs import OUTPUT_OF, Outputs, Runs
+from framebrush.runs import OUTPUT_OF, Outputs, Runs, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
 from framebrush.steps import describe, timed
 from framebrush.storage import BlobInfo, Store, write_once
@@ -192,7 +192,7 @@ class Planner:
             return self._runs.manifest(run_id)
         if source is None:
             raise missing or BlobNotFound(str(request.input))
-        settings = self._settings
+        settings, started = self._settings, datetime.now(UTC)
         if settings.max_open_runs is not None:
             check_open_runs(self._runs, run_id, settings.max_open_runs)
         styles = self._library.pin(request.options.models)
@@ -217,7 +217,8 @@ class Planner:
         if window is not None:
             made |= {"window": window, "version": 4}
         manifest = manifest.model_copy(update=made)
-        write_once(self._store, self._runs.blobs(run_id).manifest, manifest.encode())
+        ref = self._runs.blobs(run_id).manifest
+        write_once(self._store, ref, manifest.encode(), metadata=work_metadata(started))
         return self._runs.manifest(run_id)
 
 

@@ -36,7 +36,7 @@ from framebrush.service import frames_in, frames_out, ordered_map, trim
 from framebrush.steps import describe, timed
 from framebrush.storage import BlobReader, Store, write_once
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
-from framebrush_stitcher.report.samples import Samples
+from framebrush_stitcher.report.seen import Samples
 from framebrush_stitcher.report.writer import Reporter
 from framebrush_stitcher.scratch import Scratch
 from framebrush_stitcher.settings import StitcherSettings
@@ -133,7 +133,9 @@ class Stitcher:
                 timelines = self._download((blobs.timeline(*chunk) for chunk in manifest.chunks), folder, "timeline")
                 made = [self._join_rendition(manifest, timelines, each, folder) for each in manifest.renditions]
             report = self._report(manifest, made, started)
-            self._reporter.write(manifest, report, [joined.samples for joined in made])
+            problem = self._reporter.write(manifest, report, [joined.samples for joined in made])
+            if problem is not None:
+                report = report.model_copy(update={"notes": (*report.notes, problem)})
             write_once(self._store, ref, report.encode())
         report = Report.decode(self._store.read(ref))
         self._runs.end(
@@ -164,7 +166,7 @@ class Stitcher:
             for (segment, _), record in zip(chunks, records, strict=True)
             for failure in record.failures
         )
-        samples = self._reporter.sample(manifest, timelines, output, failed)
+        samples = self._reporter.sample(manifest, rendition, timelines, output, failed)
         note_progress()
         output.unlink()
         return _Joined(failed, tuple(check.model_copy(update={"model": model}) for check in checks), samples)
@@ -199,6 +201,7 @@ class Stitcher:
 
     def _report(self, manifest: Manifest, made: "list[_Joined]", started: datetime) -> Report:
         ended = datetime.now(UTC)
+        problems = (joined.samples.problem for joined in made if joined.samples and joined.samples.problem)
         join_time = Timing(started=started, ended=ended, busy=round((ended - started).total_seconds(), 3))
         return Report(
             run_id=manifest.run_id,
@@ -213,7 +216,7 @@ class Stitcher:
             bad_frames=manifest.options.bad_frames,
             stages=measure(self._runs, manifest.run_id)[1] | {"joined": join_time},
             checks=tuple(check for joined in made for check in joined.checks),
-            notes=manifest.notes,
+            notes=(*manifest.notes, *problems),
         )
 
 

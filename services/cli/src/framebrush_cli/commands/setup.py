@@ -12,6 +12,7 @@ from rich.markup import escape
 from framebrush.contracts import Catalogue
 from framebrush.errors import Unavailable, Unfit
 from framebrush.styles import Library, known_models
+from framebrush_cli.cards import shipped_titles
 from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, connected
@@ -67,7 +68,8 @@ def setup(
         out.print(f"container {name}: {'created' if created else 'exists'}")
     models = tuple(sorted({*known_models(), *(model or ())}))
     library = Library(connection.store, settings.styles_container)
-    blobs(partial(library.write_catalogue, Catalogue(models=models, complete=not any_model)))
+    catalogue = Catalogue(models=models, complete=not any_model, titles=shipped_titles())
+    blobs(partial(library.write_catalogue, catalogue))
     out.print(f"models: {', '.join(models)}{' and others' if any_model else ''}, and those of the library")
 
 

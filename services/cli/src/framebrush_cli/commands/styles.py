@@ -11,10 +11,11 @@ from rich.table import Column, Table
 from framebrush.contracts import LearningState, LearningStatus
 from framebrush.errors import BlobNotFound
 from framebrush.styles import BUILT_IN, OURS, LearningJobs, Library, unknown
+from framebrush_cli.cards import shipped_cards
 from framebrush_cli.commands.learning import learn, summarise
 from framebrush_cli.display import local, out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, check_name, connected, read_style, shipped_cards, style_names
+from framebrush_cli.installation import Connection, check_name, connected, read_style, style_names
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="The styles of an installation, and how it learns new ones."

@@ -18,7 +18,6 @@ from .styles import StudioSettings as StudioSettings
 from .styles import check_name as check_name
 from .styles import check_styles as check_styles
 from .styles import read_style as read_style
-from .styles import shipped_cards as shipped_cards
 from .upload import find_blob as find_blob
 from .upload import find_input as find_input
 from .upload import local_file as local_file

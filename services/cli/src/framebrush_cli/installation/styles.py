@@ -1,8 +1,7 @@
 """Styles of the library, as files of this machine."""
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,12 +77,3 @@ def read_style(path: Path, name: str, title: str | None) -> tuple[LibraryStyle, 
         card=card.model_dump_json(),
     )  # fmt: skip
     return style, weights, preview
-
-
-def shipped_cards() -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield the names and the cards of the shipped styles; none where the scorer is not installed."""
-    spec = find_spec("framebrush_scorer")
-    if spec is None or spec.origin is None:
-        return
-    for path in sorted((Path(spec.origin).parent / "styles").glob("*.json")):
-        yield path.stem, json.loads(path.read_bytes())

@@ -15,6 +15,7 @@ from framebrush.contracts import Catalogue
 from framebrush.errors import Unavailable
 from framebrush.storage import StorageSettings
 from framebrush.styles import Library, known_models
+from framebrush_cli.cards import shipped_titles
 from framebrush_cli.local.stack import Home, Part, Stack, probe
 from framebrush_cli.settings import settings_from
 
@@ -110,7 +111,8 @@ class Supervisor:
                 store = AzureBlobs(settings)
                 store.create_containers(settings.containers)
                 models = known_models(Path(styles) if styles else None)
-                Library(store, settings.styles_container).write_catalogue(Catalogue(models=models))
+                catalogue = Catalogue(models=models, titles=shipped_titles())
+                Library(store, settings.styles_container).write_catalogue(catalogue)
                 return
             except Unavailable as error:  # Azurite was killed meanwhile.
                 log.warning("%s", error)

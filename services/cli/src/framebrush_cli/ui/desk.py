@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from framebrush.contracts import PICTURE, Options, State
+from framebrush.contracts import PICTURE, BlobRef, Options, State
 from framebrush.storage import BlobReader
 from framebrush_cli.commands.dlq import facts
 from framebrush_cli.commands.get import page_of
@@ -126,6 +126,21 @@ class Desk:
         if status.state is not State.SUCCEEDED or number >= len(status.outputs):
             raise CommandFailed(f"{run_id} has no such output")
         ref = status.outputs[number]
+        return self._file(ref)
+
+    def film_of(self, run_id: str, name: str) -> tuple[str, int, BlobReader]:
+        """Return an output or the input of a run by the last part of its name, as :meth:`output` does.
+
+        Raises:
+            CommandFailed: There is none of this name.
+        """
+        status = self._connection.runs.status(run_id)
+        for ref in (*status.outputs, status.input):
+            if PurePosixPath(ref.name).name == name:
+                return self._file(ref)
+        raise CommandFailed(f"{run_id} has neither read nor written a film {name}")
+
+    def _file(self, ref: BlobRef) -> tuple[str, int, BlobReader]:
         info = self._connection.store.stat(ref)
         return PurePosixPath(ref.name).name, info.size, BlobReader(self._connection.store, ref, info.size, info.etag)
 

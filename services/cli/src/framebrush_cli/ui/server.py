@@ -1,6 +1,8 @@
 """The server of the page: what may be asked of it, and by whom."""
 
+import hmac
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib.resources import files
@@ -16,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from framebrush.errors import FramebrushError
+from framebrush.storage import BlobReader
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.ui.desk import Desk
 
@@ -25,8 +28,12 @@ MOST_JSON = 2**20
 """The bytes of a question at most."""
 OURS = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'"
 """What the page may load (Content Security Policy): nothing from elsewhere."""
-REPORT = "sandbox allow-scripts; default-src 'unsafe-inline' data: blob:"
-"""What a report may: it is a page from Blob storage, and gets no hold of ours."""
+REPORT = "sandbox allow-scripts allow-downloads; default-src 'unsafe-inline' data: blob:"
+"""What a report may: it is a page from Blob storage, and gets no hold of ours. It may link to the films of its run."""
+
+
+LINKED = re.compile(r"/runs/(?P<run>[^/]+)/report/(?P<key>[0-9a-f]{64})/")
+"""The paths of a report, and of the films that it links to."""
 
 
 class Guard:
@@ -51,6 +58,10 @@ class Guard:
             welcome = RedirectResponse("/", 303)
             welcome.set_cookie(self._cookie, self._token, httponly=True, samesite="strict")
             return welcome
+        # A report is isolated, so that its links come without our cookie. They have a key to the films of one run.
+        match = LINKED.match(request.url.path) if request.method == "GET" else None
+        if match and secrets.compare_digest(match["key"], key_of(self._token, match["run"])):
+            return None
         if not self._is_ours(request.cookies.get(self._cookie)):
             return PlainTextResponse("Open the address that `framebrush ui` has printed: it has a token.", 403)
         # Cookies know no ports: a page of another port of this computer would send ours.
@@ -87,8 +98,12 @@ def new_app(desk: Desk, address: str, token: str) -> ASGIApp:
         return Response(sheet, media_type="image/png", headers={"X-Facts": told.decode("ascii")})
 
     def output(request: Request) -> Response:
-        name, size, file = desk.output(request.path_params["run"], request.path_params["number"])
+        return film(*desk.output(request.path_params["run"], request.path_params["number"]))
 
+    def linked(request: Request) -> Response:
+        return film(*desk.film_of(request.path_params["run"], request.path_params["name"]))
+
+    def film(name: str, size: int, file: BlobReader) -> Response:
         def parts() -> Iterator[bytes]:
             while part := file.read(CHUNK):
                 yield part
@@ -99,6 +114,10 @@ def new_app(desk: Desk, address: str, token: str) -> ASGIApp:
     def events(_: Request) -> Response:
         told = (f"data: {text}\n\n" if text else ":\n\n" for text in desk.board.events())
         return Stream(told, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    def find_report(request: Request) -> Response:
+        run = request.path_params["run"]
+        return RedirectResponse(f"/runs/{quote(run)}/report/{key_of(token, run)}/", 303)
 
     def report(request: Request) -> Response:
         page = desk.report(request.path_params["run"])
@@ -131,13 +150,20 @@ def new_app(desk: Desk, address: str, token: str) -> ASGIApp:
         Route("/events", events),
         Route("/runs/{run}/cancel", told(lambda request: desk.cancel(request.path_params["run"])), methods=["POST"]),
         Route("/runs/{run}/styled.png", styled),
-        Route("/runs/{run}/report", report),
+        Route("/runs/{run}/report", find_report),
+        Route("/runs/{run}/report/{key}/", report),
+        Route("/runs/{run}/report/{key}/{name}", linked),
         Route("/runs/{run}/outputs/{number:int}", output),
         Route("/deadletters", told(lambda _: desk.dead_letters())),
         Route("/deadletters/replay", asked(lambda body: {"sent": desk.replay(body.get("run"))}), methods=["POST"]),
     ]
     handlers: dict[Any, Any] = {FramebrushError: _refused, Exception: _failed}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), address, token)
+
+
+def key_of(token: str, run: str) -> str:
+    """Return what lets in to the report and to the films of one run, and to nothing else."""
+    return hmac.new(token.encode(), run.encode(), "sha256").hexdigest()
 
 
 def _static(name: str, media_type: str, headers: dict[str, str] | None = None) -> Callable[[Request], Response]:

@@ -9,6 +9,8 @@ from framebrush.contracts.document import BlobRef, Count, Document, Index, Model
 from framebrush.contracts.requests import Options
 from framebrush.contracts.status import Timing
 
+Moment = Annotated[datetime | None, Field(exclude_if=lambda moment: moment is None)]
+
 
 class FailedFrame(Model):
     """A frame of the output that is not styled."""
@@ -56,10 +58,10 @@ class Report(Document):
 
 
 class TaskTime(Model):
-    """One piece of work: a pack that was decoded, a batch that was scored, or a segment that was encoded."""
+    """One piece of work: the plan, a pack decoded, a batch scored, a chunk encoded, or the join of all chunks."""
 
     stage: str
-    """The stage as in :attr:`Report.stages`: split, scored or encoded."""
+    """The stage as in :attr:`Report.stages`: split, scored, encoded or joined; or planned."""
     segment: Index
     first: Index
     """The number of the first frame within the segment."""
@@ -68,9 +70,17 @@ class TaskTime(Model):
     started: datetime
     ended: datetime
     size: Annotated[int, Field(ge=0)]
-    """The size of the blob that was made, in bytes."""
+    """The size of the blob that was made, in bytes; of the join, that of all outputs."""
     pod: Annotated[str, Field(exclude_if=lambda pod: not pod)] = ""
     """The machine and the process that did it; empty if they are not known."""
+    up: Moment = None
+    """When that process was started."""
+    queued: Moment = None
+    """When the message that asked for it came into its queue, by the broker's clock."""
+    taken: Moment = None
+    """When that message was received, which may be before other pieces of work of the same message."""
+    attempt: Annotated[int, Field(ge=1, exclude_if=lambda attempt: attempt == 1)] = 1
+    """How often that message was received."""
 
 
 class Timings(Document):

@@ -60,6 +60,8 @@ class Catalogue(Document):
     models: tuple[ModelName, ...]
     complete: bool = True
     """Whether there are no others, so that another name is refused before any work is done."""
+    titles: Annotated[dict[ModelName, Title], Field(default_factory=dict, exclude_if=lambda titles: not titles)]
+    """One line for each of them that has one, which tells a person what it is."""
 
 
 class LearnRequest(Document):

@@ -24,7 +24,7 @@ from framebrush.messaging.settings import WorkerSettings
 from framebrush.messaging.settlement import Settlement, export_zeros
 from framebrush.messaging.transport import ANSWER
 from framebrush.messaging.wire import body_of, context_of
-from framebrush.steps import collected, describe, timed
+from framebrush.steps import Delivery, collected, describe, timed
 from framebrush.tracing import message_span
 
 log = logging.getLogger(__name__)
@@ -215,14 +215,14 @@ class _Slot(threading.Thread):
         queue, settlement = self.consumer.queue, Settlement(self.consumer.queue, received)
         body = body_of(received)
         run_id = find_run_id(body)
-        if received.enqueued_time_utc is not None:  # This is the broker's clock, which may differ from ours.
-            waited = max(0.0, (datetime.now(UTC) - received.enqueued_time_utc).total_seconds())
+        waited, delivery, queued, taken = None, None, received.enqueued_time_utc, datetime.now(UTC)
+        if queued is not None:  # This is the broker's clock, which may differ from ours.
+            waited = max(0.0, (taken - queued).total_seconds())
             _wait.labels(queue).observe(waited)
-        else:
-            waited = None
+            delivery = Delivery(min(queued, taken), taken, settlement.attempt + settlement.deliveries)
         with (
             run_context(run_id),
-            collected(),
+            collected(delivery),
             message_span(queue, str(received.message_id or ""), run_id, context_of(received)),
             _in_progress.labels(queue).track_inprogress(),
         ):

@@ -8,6 +8,7 @@ from .outputs import Outputs as Outputs
 from .progress import Meter as Meter
 from .progress import measure as measure
 from .progress import work_metadata as work_metadata
+from .tasks import task_of_join as task_of_join
 from .tasks import tasks_of as tasks_of
 from .work import Work as Work
 from .work import clear_up as clear_up

@@ -2,14 +2,18 @@
 
 import os
 import socket
+import time
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 
 from framebrush.contracts import Manifest, Progress, Timing
 from framebrush.errors import BlobNotFound
 from framebrush.runs.documents import RunDocuments
 from framebrush.runs.names import chunk_of, frames_of, numbered
+from framebrush.steps import delivery
 from framebrush.storage import BlobInfo
 
 STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
@@ -22,9 +26,26 @@ numbers have eight digits in names, of which the first four are the same."""
 
 
 def work_metadata(started: datetime) -> dict[str, str]:
-    """Return the metadata of a blob that a stage made: when its work began, that it ends now, and who did it."""
+    """Return the metadata of a blob that a stage made.
+
+    It says when the work began, that it ends now, who did it and since when that process runs, and how the message
+    came that asked for it.
+    """
     pod = f"{socket.gethostname()}-{os.getpid()}".encode("ascii", "replace").decode()
-    return {"started": started.isoformat(), "ended": datetime.now(UTC).isoformat(), "pod": pod}
+    found = {"started": started, "ended": datetime.now(UTC), "up": _process_start()}
+    facts, came = {"pod": pod}, delivery()
+    if came is not None:
+        found |= {"queued": came.queued, "taken": came.taken}
+        facts["attempt"] = str(came.attempt)
+    return {name: moment.isoformat() for name, moment in found.items()} | facts
+
+
+@lru_cache(maxsize=1)
+def _process_start() -> datetime:
+    """Return when this process was started; see proc_pid_stat(5)."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return datetime.now(UTC) - timedelta(seconds=age)
 
 
 def _add(timing: Timing | None, blob: BlobInfo) -> Timing:

@@ -57,7 +57,7 @@ class Library:
         """Add a style, or replace the one of its name. Weights and preview come first, so that no entry lacks them."""
         write_once(self._store, self._weights(style.digest), weights)
         if preview is not None:
-            self._store.write(self._preview(style.digest), preview)
+            self._store.write(self.preview_ref(style.digest), preview)
         self._store.write(self._ref(f"{ENTRIES}{style.name}.json"), style.encode())
 
     def remove(self, name: str) -> None:
@@ -81,7 +81,7 @@ class Library:
     def preview(self, style: LibraryStyle) -> bytes | None:
         """Return the preview of a style, a PNG file, if it has one."""
         try:
-            return self._store.read(self._preview(style.digest)) if style.preview else None
+            return self._store.read(self.preview_ref(style.digest)) if style.preview else None
         except BlobNotFound:
             return None
 
@@ -126,5 +126,6 @@ class Library:
     def _weights(self, digest: str) -> BlobRef:
         return self._ref(f"weights/{digest}.safetensors")
 
-    def _preview(self, digest: str) -> BlobRef:
+    def preview_ref(self, digest: str) -> BlobRef:
+        """Return the blob of the preview of a style, by the SHA-256 of its weights."""
         return self._ref(f"previews/{digest}.png")

@@ -12,6 +12,9 @@ from typing import Protocol
 from framebrush.contracts import Report, TaskTime
 
 STAGES = ("split", "scored", "encoded")
+"""The stages that work on frames."""
+WORK = ("planned", *STAGES, "joined")
+"""All that pods do for a run, in the order of a frame."""
 BINS = 60
 """The number of parts of the run's time for which throughput is told."""
 OPERATIONS = 3
@@ -54,6 +57,25 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """How the messages of a stage came, in seconds since the run's start, or as lengths in seconds."""
+
+    stage: str
+    messages: int
+    middle: float
+    """How long a message lay in the queue."""
+    longest: float
+    came: float
+    """When the first one came into the queue."""
+    taken: float
+    """When the first one was received."""
+    cold: bool
+    """Whether no pod that has worked for the run was up when the first one came: the stage started from zero."""
+    again: int
+    """The messages that were received more than once before their work was done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a run cost by the price table, in its currency."""
 
@@ -80,9 +102,12 @@ class Figures:
             created: When the run was created.
             sizes: The sizes of the files that stay, in bytes: the input, and each output by its name.
         """
-        self.report, self.tasks, self.sizes = report, tasks, sizes
+        self.report, self.sizes = report, sizes
+        self.tasks = [task for task in tasks if task.stage in STAGES]
+        self.all = tasks
         joined = report.stages["joined"]
-        self.start = min([created, *(task.started for task in tasks)])
+        begins = (moment for task in tasks for moment in (task.started, task.queued) if moment is not None)
+        self.start = min([created, *begins])
         self.seconds = (joined.ended - self.start).total_seconds()
 
     def at(self, moment: datetime) -> float:
@@ -91,14 +116,14 @@ class Figures:
 
     def of(self, stage: str) -> list[TaskTime]:
         """Return the pieces of work of a stage."""
-        return [task for task in self.tasks if task.stage == stage]
+        return [task for task in self.all if task.stage == stage]
 
     def spans(self, stage: str) -> list[tuple[str, float, float]]:
         """Return the times in which each pod had work of a stage: the pod, the beginning, and the end.
 
-        Pieces of work that overlap are one span. The span of ``joined`` has no pod.
+        Pieces of work that overlap are one span. That of ``joined`` has no pod in the records of earlier releases.
         """
-        if stage == "joined":
+        if stage == "joined" and not self.of(stage):
             timing = self.report.stages[stage]
             return [("", self.at(timing.started), self.at(timing.ended))]
         pods = defaultdict[str, list[tuple[float, float]]](list)
@@ -109,6 +134,49 @@ class Figures:
     def pod_seconds(self, *stages: str) -> float:
         """Return the seconds in which pods had work of these stages, summed over the pods."""
         return sum(end - begin for stage in stages for _, begin, end in self.spans(stage))
+
+    def waiting(self, stage: str) -> list[tuple[float, float]]:
+        """Return the times in which at least one message of a stage lay in its queue."""
+        return _united([(self.at(queued), self.at(taken)) for queued, taken in self._messages(stage)])
+
+    def starts(self, stage: str) -> dict[str, tuple[float, float]]:
+        """Return when pods were started during the run, and when each received its first message, by their names.
+
+        A pod that works for several stages is only in the one of its first message.
+        """
+        firsts = dict[str, tuple[datetime, datetime, str]]()
+        for task in self.all:
+            if task.up is not None and task.taken is not None:
+                facts = (task.taken, min(task.up, task.taken), task.stage)
+                firsts[task.pod] = min(firsts.get(task.pod, facts), facts)
+        return {
+            pod: (self.at(up), self.at(taken))
+            for pod, (taken, up, first) in firsts.items()
+            if first == stage and up > self.start
+        }
+
+    def again(self, stage: str) -> list[TaskTime]:
+        """Return the pieces of work whose messages were received more than once."""
+        return [task for task in self.of(stage) if task.attempt > 1]
+
+    def queue(self, stage: str) -> Queue | None:
+        """Return how the messages of a stage came; None if that was not recorded."""
+        messages, tasks = self._messages(stage), self.of(stage)
+        if not messages:
+            return None
+        waits = [_between(*message) for message in messages]
+        came, taken = (min(message[place] for message in messages) for place in (0, 1))
+        ups = [task.up for task in tasks if task.up is not None]
+        again = {(task.queued, task.taken, task.pod) for task in self.again(stage)}
+        return Queue(
+            stage, len(messages), median(waits), max(waits), self.at(came), self.at(taken),
+            cold=bool(ups) and min(ups) > came, again=len(again),
+        )  # fmt: skip
+
+    def _messages(self, stage: str) -> list[tuple[datetime, datetime]]:
+        """Return when each message of a stage came and was received, in increasing order."""
+        found = {(task.queued, task.taken, task.pod) for task in self.of(stage)}
+        return sorted((queued, taken) for queued, taken, _ in found if queued is not None and taken is not None)
 
     def throughput(self, stage: str) -> list[float]:
         """Return the frames per second in each of :data:`BINS` equal parts of the run.
@@ -134,12 +202,12 @@ class Figures:
         """Return the pieces of work that took most time per frame, the slowest first."""
         return sorted(self.tasks, key=seconds_per_frame, reverse=True)[:count]
 
-    def waits(self, created: datetime) -> list[Wait]:
-        """Return how long work lay before each stage, the start of pods included."""
+    def waits(self) -> list[Wait]:
+        """Return how long work lay before each stage, from the end of what it needs: the start of pods included."""
         found = dict[str, list[float]]()
         split, scored = self.of("split"), self.of("scored")
         if split:
-            found["from the request to the first frame"] = [_between(created, min(task.started for task in split))]
+            found["from the request to the first frame"] = [_between(self.start, min(task.started for task in split))]
         packs = defaultdict[int, list[TaskTime]](list)
         for task in sorted(split, key=lambda task: task.first):
             packs[task.segment].append(task)
@@ -199,7 +267,7 @@ class Figures:
         kept = sum(task.size * (self.seconds - self.at(task.ended)) for task in self.tasks)
         return Cost(
             gpu=self.pod_seconds("scored") / 3600 * prices.price_scorer_hour,
-            cpu=self.pod_seconds("split", "encoded", "joined") / 3600 * prices.price_cpu_hour,
+            cpu=self.pod_seconds("planned", "split", "encoded", "joined") / 3600 * prices.price_cpu_hour,
             storage=self.writes / 10_000 * prices.price_writes + kept / 10**9 / MONTH * prices.price_storage_month,
             bus=self.messages * OPERATIONS / 10**6 * prices.price_operations,
         )

@@ -6,42 +6,70 @@ image of the stitcher nothing. A plotting library would bring 60 MB, or a megaby
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from framebrush.contracts import Options
-from framebrush_stitcher.report.charts import (
-    LEFT,
-    RIGHT,
-    WIDTH,
-    across,
-    bars,
-    histogram,
-    path,
-    steps,
-    up,
-)
-from framebrush_stitcher.report.figures import BINS, STAGES, Figures, Prices, quantile, seconds_per_frame
-from framebrush_stitcher.report.samples import Samples
-
-NAMES = {"split": "decoded", "scored": "painted", "encoded": "encoded", "joined": "joined"}
-"""What a stage does with a frame, in a word for a person."""
-HEIGHT, LANE, MOST_LANES = 180, 16, 40
-"""The height of a chart and of a row of the timeline, and the most rows, in units of the drawing."""
+from framebrush_stitcher.report.drawings import flicker, per_frame, throughput
+from framebrush_stitcher.report.figures import STAGES, WORK, Figures, Prices, seconds_per_frame
+from framebrush_stitcher.report.formats import duration, money, size
+from framebrush_stitcher.report.seen import Samples
+from framebrush_stitcher.report.styles import ShownStyle
+from framebrush_stitcher.report.timeline import NAMES, gantt
 
 
 def render(
-    figures: Figures, samples: Sequence[Samples | None], created: datetime, prices: Prices, currency: str
+    figures: Figures, styles: Sequence[ShownStyle], samples: Sequence[Samples | None], prices: Prices, currency: str
 ) -> bytes:
     """Return the page of a run as HTML in UTF-8.
 
     Args:
         figures: The figures of the run.
-        samples: What was seen of each output, in the order of the outputs; None where nothing was.
-        created: When the run was created.
+        styles: What is known of the style of each output, in the order of the outputs.
+        samples: What was seen of each output, in the same order; None where nothing was.
         prices: The price table.
         currency: The name of its currency.
     """
+    report, cost = figures.report, figures.cost(prices)
+    outputs = [report.output, *report.more_outputs]
+    names = {_last(output.name) for output in outputs}
+    shown: list[dict[str, Any]] = [
+        {"number": n, "model": style.model, "style": style, "output": ref, "link": _last(ref.name), "samples": seen}
+        for n, (style, ref, seen) in enumerate(zip(styles, outputs, samples, strict=True))
+    ]
+    template = _environment().get_template("page.html.j2")
+    content: str = template.render(
+        report=report,
+        figures=figures,
+        input_link=None if _last(report.input.name) in names else _last(report.input.name),
+        options=_changed(report.options),
+        verdict=_verdict(figures),
+        shown=shown,
+        cost=cost,
+        prices=prices,
+        currency=currency,
+        names=NAMES,
+        stages=_stages(figures),
+        waits=figures.waits(),
+        gantt=gantt(figures),
+        throughput=throughput(figures),
+        per_frame=per_frame(figures),
+        slowest=[(task, seconds_per_frame(task)) for task in figures.slowest()],
+        flickers=[
+            {"model": each["model"], "number": each["number"]} | flicker(report.duration, each["samples"])
+            for each in shown
+            if each["samples"] and each["samples"].flicker
+        ],
+        frame_at=_frame_at(figures),
+        data=json.dumps(data(figures, prices, samples)).replace("<", "\\u003c"),
+    )
+    return content.encode()
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -51,39 +79,11 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": _duration, "size": _size, "number": "{:,}".format, "money": _money}
-    report, cost = figures.report, figures.cost(prices)
-    outputs = [report.output, *report.more_outputs]
-    models = [report.model, *report.options.more_models]
-    shown: list[dict[str, Any]] = [
-        {"number": n, "model": model, "output": output, "samples": seen}
-        for n, (model, output, seen) in enumerate(zip(models, outputs, samples, strict=True))
-    ]
-    content = environment.get_template("page.html.j2").render(
-        report=report,
-        figures=figures,
-        created=created,
-        options=_changed(report.options),
-        verdict=_verdict(figures),
-        shown=shown,
-        cost=cost,
-        prices=prices,
-        currency=currency,
-        names=NAMES,
-        stages=[(stage, report.stages[stage]) for stage in (*STAGES, "joined") if stage in report.stages],
-        waits=figures.waits(created),
-        gantt=_gantt(figures),
-        throughput=_throughput(figures),
-        per_frame=_per_frame(figures),
-        slowest=[(task, seconds_per_frame(task)) for task in figures.slowest()],
-        flickers=[_flicker(report.duration, each) for each in shown if each["samples"] and each["samples"].flicker],
-        frame_at=_frame_at(figures),
-        data=json.dumps(data(figures, created, prices, samples)).replace("<", "\\u003c"),
-    )
-    return content.encode()
+    environment.filters |= {"duration": duration, "size": size, "number": "{:,}".format, "money": money}
+    return environment
 
 
-def data(figures: Figures, created: datetime, prices: Prices, samples: Sequence[Samples | None]) -> dict[str, Any]:
+def data(figures: Figures, prices: Prices, samples: Sequence[Samples | None]) -> dict[str, Any]:
     """Return the figures of a page for programs, as they stand in it as JSON."""
     cost = figures.cost(prices)
     return {
@@ -93,9 +93,11 @@ def data(figures: Figures, created: datetime, prices: Prices, samples: Sequence[
         "seconds": round(figures.seconds, 3),
         "sizes": dict(figures.sizes),
         "bytes": {stage: figures.bytes_of(stage) for stage in STAGES},
-        "pod_seconds": {stage: round(figures.pod_seconds(stage), 3) for stage in (*STAGES, "joined")},
+        "pod_seconds": {stage: round(figures.pod_seconds(stage), 3) for stage in WORK},
         "throughput": {stage: [round(rate, 4) for rate in figures.throughput(stage)] for stage in STAGES},
-        "waits": {wait.name: [wait.middle, wait.longest] for wait in figures.waits(created)},
+        "waits": {wait.name: [wait.middle, wait.longest] for wait in figures.waits()},
+        "queues": {stage: asdict(queue) for stage in WORK if (queue := figures.queue(stage))},
+        "starts": {stage: figures.starts(stage) for stage in WORK},
         "writes": figures.writes,
         "messages": figures.messages,
         "cost": {"gpu": cost.gpu, "cpu": cost.cpu, "storage": cost.storage, "bus": cost.bus, "total": cost.total},
@@ -134,86 +136,20 @@ def _frame_at(figures: Figures) -> dict[int, int]:
     return firsts
 
 
-def _gantt(figures: Figures) -> dict[str, Any]:
-    x, lanes = across(figures.seconds), list[dict[str, Any]]()
-    for stage in (*STAGES, "joined"):
-        spans = figures.spans(stage)
-        pods = list(dict.fromkeys(pod for pod, _, _ in spans))
-        for pod in pods:
-            own = [(begin, end) for each, begin, end in spans if each == pod]
-            title = f"{NAMES[stage]}{f' by {pod}' if pod else ''}: {_duration(sum(end - begin for begin, end in own))}"
-            lanes.append({"stage": stage, "title": title, "bars": bars(own, x)})
-    hidden, lanes = len(lanes) - MOST_LANES, lanes[:MOST_LANES]
-    firsts = {lane["stage"]: number for number, lane in reversed(list(enumerate(lanes)))}
-    return {
-        "x": x, "lanes": lanes, "lane": LANE, "height": len(lanes) * LANE + 30, "firsts": firsts,
-        "hidden": max(0, hidden), "width": WIDTH, "left": LEFT, "right": WIDTH - RIGHT,
-    }  # fmt: skip
+def _stages(figures: Figures) -> list[dict[str, Any]]:
+    """Return a row for each stage: when it worked, for how long, and how its messages came."""
+    rows = list[dict[str, Any]]()
+    for stage in WORK:
+        tasks, spans = figures.of(stage), figures.spans(stage)
+        if spans:
+            busy = sum((task.ended - task.started).total_seconds() for task in tasks)
+            rows.append({
+                "stage": stage, "from": min(span[1] for span in spans), "to": max(span[2] for span in spans),
+                "work": figures.pod_seconds(stage), "busy": busy or figures.pod_seconds(stage),
+                "queue": figures.queue(stage),
+            })  # fmt: skip
+    return rows
 
 
-def _throughput(figures: Figures) -> dict[str, Any]:
-    rates = {stage: figures.throughput(stage) for stage in STAGES}
-    x, y = across(figures.seconds), up(max(max(values) for values in rates.values()), HEIGHT)
-    lines = [{"stage": stage, "d": steps(values, x, y), "most": max(values)} for stage, values in rates.items()]
-    return {"x": x, "y": y, "lines": lines, "width": WIDTH, "height": HEIGHT, "bins": BINS}
-
-
-def _per_frame(figures: Figures) -> list[dict[str, Any]]:
-    charts = list[dict[str, Any]]()
-    for stage in STAGES:
-        values = figures.per_frame(stage)
-        if not values:
-            continue
-        counts, least, most = histogram(values)
-        top = max(counts)
-        charts.append({
-            "stage": stage, "counts": counts, "top": top, "least": least, "most": most, "pieces": len(values),
-            "middle": quantile(values, 0.5), "p90": quantile(values, 0.9),
-        })  # fmt: skip
-    return charts
-
-
-def _flicker(duration: float, shown: dict[str, Any]) -> dict[str, Any]:
-    seen: list[Any] = shown["samples"].flicker
-    x = across(max(duration, max(step.seconds for step in seen)))
-    measured = [step for step in seen if step.after is not None]
-    y = up(max([max(step.before, step.after) for step in measured], default=1.0), HEIGHT)
-    lines = {name: list[list[tuple[float, float]]]([[]]) for name in ("before", "after")}
-    last = None
-    for step in seen:
-        for name, parts in lines.items():
-            if last is not None and (step.frame != last + 1 or step.after is None):
-                parts.append([])
-            if step.after is not None:
-                parts[-1].append((x(step.seconds), y(getattr(step, name))))
-        last = step.frame
-    means = {
-        name: sum(getattr(step, name) for step in measured) / len(measured) if measured else None for name in lines
-    }
-    return {
-        "model": shown["model"], "number": shown["number"], "x": x, "y": y, "width": WIDTH, "height": HEIGHT,
-        "lines": {name: [path(part) for part in parts if part] for name, parts in lines.items()},
-        "dots": {name: [part[0] for part in parts if len(part) == 1] for name, parts in lines.items()},
-        "cuts": [step for step in seen if step.after is None], "means": means, "steps": len(seen),
-    }  # fmt: skip
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole // 60} min {whole % 60:02} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
-
-
-def _money(value: float) -> str:
-    return f"{value:.2f}" if value >= 1 else f"{value:.2g}" if value >= 1e-4 else f"{value:.6f}"
+def _last(name: str) -> str:
+    return PurePosixPath(name).name

@@ -1,16 +1,23 @@
 for (const box of document.querySelectorAll("[data-player]")) {
   const [before, after] = box.querySelectorAll("video"), player = box.querySelector(".player");
-  const range = box.querySelector("input"), button = box.querySelector("button");
+  const divider = box.querySelector(".divider"), button = box.querySelector("button");
+  let place = 50;
   const move = (at) => {
-    range.value = Math.max(0, Math.min(100, at));
-    player.style.setProperty("--at", range.value + "%");
+    place = Math.max(0, Math.min(100, Math.round(at)));
+    player.style.setProperty("--at", place + "%");
+    divider.setAttribute("aria-valuenow", place);
+    divider.setAttribute("aria-valuetext", `${place} % before, ${100 - place} % after`);
   };
-  range.addEventListener("input", () => move(Number(range.value)));
+  const keys = { ArrowLeft: () => place - 1, ArrowDown: () => place - 1, ArrowRight: () => place + 1, ArrowUp: () => place + 1,
+    PageDown: () => place - 10, PageUp: () => place + 10, Home: () => 0, End: () => 100 };
+  divider.addEventListener("keydown", (event) => {
+    if (event.key in keys) { move(keys[event.key]()); event.preventDefault(); }
+  });
   const drag = (event) => {
     const area = player.getBoundingClientRect();
     move(((event.clientX - area.left) / area.width) * 100);
   };
-  player.addEventListener("pointerdown", (event) => { player.setPointerCapture(event.pointerId); drag(event); });
+  player.addEventListener("pointerdown", (event) => { player.setPointerCapture(event.pointerId); divider.focus({ preventScroll: true }); drag(event); });
   player.addEventListener("pointermove", (event) => { if (event.buttons) drag(event); });
   const show = () => { button.textContent = before.paused ? "Play" : "Pause"; };
   button.addEventListener("click", () => {
