@@ -142,6 +142,7 @@ WILD = (
     Case("a file of Flash", "old.swf", _codec("flv", options=RATED, sounds=(Sound("libmp3lame", rate=44100),))),
     Case("YUV4MPEG", "pipe.y4m", _codec("wrapped_avframe")),
     Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options=RATED)),
+    Case("Ogg", "free.ogv", _codec("libvpx", format="ogg", options=RATED, sounds=(Sound("libopus"),))),
     Case("Huffyuv, 4:2:2, AVI", "capture.avi", _codec("huffyuv", "yuv422p", sounds=(Sound("pcm_u8"),))),
     Case("Cinepak", "cd.mov", _codec("cinepak", "rgb24", options={"q": "1"}), options=SHARP),
     Case("JPEG 2000 in MXF", "cinema.mxf", _codec("jpeg2000", "yuv422p")),

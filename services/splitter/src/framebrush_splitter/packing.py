@@ -1,6 +1,7 @@
 """Turns frames into images, and images into packs."""
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
 from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
@@ -13,15 +14,23 @@ class FrameEncoder:
 
     def __init__(self, video: VideoProperties, options: Options, name: str) -> None:
         self._name, self._video, self._codec, self._quality = name, video, options.pack_codec, options.jpeg_quality
+        self._strict = options.bad_frames == "fail"
         self._converter = Converter(video)
 
     def __call__(self, decoded: DecodedFrame) -> bytes:
-        """Return a frame as an image, empty if the frame could not be decoded: the policy for bad frames then applies.
+        """Return a frame as an image, empty if the frame could not be decoded and the run goes on without it.
 
         Raises:
-            InvalidVideo: The frame has another size than the video.
+            InvalidVideo: The frame could not be decoded and the run's policy is to fail, or it has another size than
+                the video.
         """
         frame = decoded.frame
+        if frame is None and self._strict:
+            seconds = float(decoded.time * Fraction(*self._video.time_base))
+            raise InvalidVideo(
+                f"the frame at {seconds:.3f} s is damaged; to show the one before it in its place: "
+                f"framebrush submit {quoted(self._name)} --bad-frames hold_previous"
+            )
         if frame is None:
             return b""
         if (frame.width, frame.height) != (self._video.width, self._video.height):
