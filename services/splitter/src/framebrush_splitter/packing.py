@@ -7,6 +7,7 @@ from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media import Converter, PackWriter, encode_image, quoted
 from framebrush_splitter.decode import DecodedFrame
+from framebrush_splitter.sizes import size_change
 
 
 class FrameEncoder:
@@ -34,11 +35,7 @@ class FrameEncoder:
         if frame is None:
             return b""
         if (frame.width, frame.height) != (self._video.width, self._video.height):
-            size = f"{self._video.width}x{self._video.height}"
-            raise InvalidVideo(
-                f"the frame size changes from {size} to {frame.width}x{frame.height}; to make all frames alike: "
-                f"ffmpeg -i {quoted(self._name)} -vf scale={size.replace('x', ':')} -c:a copy one_size.mp4"
-            )
+            raise size_change(self._name, (self._video.width, self._video.height), (frame.width, frame.height))
         return encode_image(self._converter.to_image(frame), self._codec, self._quality)
 
 

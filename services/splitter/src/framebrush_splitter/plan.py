@@ -17,6 +17,7 @@ from framebrush.media import WITHOUT_ZERO, Clock, Log, Shown, codec_name, find_s
 from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
 from framebrush_splitter.edges import Edges
 from framebrush_splitter.encryption import refuse_encrypted_packet
+from framebrush_splitter.sizes import Sizes
 from framebrush_splitter.video import packets_in
 
 BATCH_PIXELS = 56_000_000
@@ -77,16 +78,19 @@ class Packets:
         return replace(self, pts=self.pts[left_out:], random_access=points, positions=positions, undecodable=left_out)
 
 
-def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
+def read_packets(
+    container: InputContainer, stream: VideoStream, *, max_frames: int, size: tuple[int, int] | None = None
+) -> Packets:
     """Read all packets of a file, and decode none of them.
 
     Args:
         container: The file, opened and not yet read from.
         stream: The video stream that is styled.
         max_frames: The number of frames that it may have.
+        size: The width and the height of its first frame, which all frames must have; by default it is not looked at.
 
     Raises:
-        InvalidVideo: A stream is encrypted, there are no frames, frames have no times, times jump back, the file is cut
+        InvalidVideo: A stream is encrypted, there are no frames, their size changes, frames have no times, times jump back, the file is cut
             short, or many packets hold the same bytes, which would fill disks when they are copied.
         LimitExceeded: There are too many frames.
     """
@@ -95,6 +99,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     edges, logs, ticks = dict[int, Edges](), dict[int, Log](), dict[int, float]()
     free = container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
+    sizes = Sizes(stream, *size) if size else None
     recoloured, shown, clean, captions, alpha = False, Shown(stream), False, False, False
     name = quoted(container.name)
     rest = f"to keep what there is: ffmpeg -i {name} -c copy shorter.mkv"
@@ -122,6 +127,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             edges[index].add(packet)
             continue
         stored += 1
+        if sizes is not None:
+            sizes(packet)
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
         captions = captions or has_captions(packet, codec)
         alpha = alpha or has_alpha(packet)
@@ -157,8 +164,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     base = stream.time_base or Fraction(1)
     shifts = find_shifts(container.format.name, logs, base)
     clock = Clock(shifts, base)
-    for ends_of_stream in edges.values():
-        ends_of_stream.move(clock)
+    for index, ends_of_stream in edges.items():
+        ends_of_stream.move(clock, logs.get(index))
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base, name)
     timed, in_order = not untimed(container, stream, times), sorted(times)

@@ -24,6 +24,7 @@ from framebrush.media.clock import Clock
 from framebrush.media.conversion import Conversion, rate_for
 from framebrush.media.display import read_display, template
 from framebrush.media.inspection import MediaInfo, labels_of, read_media_info, timecode_of
+from framebrush.media.order import Order
 from framebrush.media.priming import primed
 from framebrush.media.segments import JoinFailed, open_segment, video_packets
 from framebrush.media.streams import add_copy, muxer_options
@@ -113,7 +114,8 @@ def join(
             packets = source.demux([source.streams[index] for index in copies])
         tracks |= {index: conversion.track() for index, conversion in conversions.items()}
         frames = video_packets(segments, noted(), reorder, time_base, video)
-        copied = _copied(packets or (), copies, conversions, tracks, Clock(recipe.shifts, time_base))
+        orders = {stream.index: Order.of(stream, format_name) for stream in streams if stream.index in tracks}
+        copied = _copied(packets or (), copies, conversions, tracks, orders, Clock(recipe.shifts, time_base))
         for _, packet in heapq.merge(_timed(frames), _timed(copied), key=itemgetter(0)):
             container.mux(packet)
     for index, conversion in conversions.items():
@@ -207,6 +209,7 @@ def _copied(
     copies: dict[int, Stream],
     conversions: dict[int, Conversion],
     tracks: dict[int, Track],
+    orders: dict[int, Order],
     clock: Clock,
 ) -> Iterator[AnyPacket]:
     for packet in packets:
@@ -215,6 +218,7 @@ def _copied(
         if index in conversions:
             yield from _noted(conversions[index](packet), tracks[index])
         elif tracks[index].keeps(packet):
+            orders[index](packet)
             tracks[index].add(packet)
             packet.stream = copies[index]
             yield packet

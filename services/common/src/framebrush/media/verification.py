@@ -164,14 +164,17 @@ def _times(
 def _rate(wanted: MediaInfo, found: MediaInfo) -> Check:
     """Compare the frame rate that the output states, by which editors place its frames, with that of its frames.
 
-    Only a constant rate can be stated, so that any is right for a film of another kind.
+    Only a constant rate can be stated, so that any is right for a film of another kind. MP4 states the number of frames
+    in its whole duration, in which the last frame may last longer or shorter than the others.
     """
-    stated, mean = _stated(found), None
+    stated, mean, whole = _stated(found), None, None
     if len(found.times) > 1:
-        mean = (len(found.times) - 1) / ((found.times[-1] - found.times[0]) * _base(found))
+        span = found.times[-1] - found.times[0]
+        mean = (len(found.times) - 1) / (span * _base(found))
+        whole = len(found.times) / ((span + (found.length or 0)) * _base(found))
     steps = [after - time for time, after in pairwise(found.times)]
     constant = bool(steps) and max(steps) - min(steps) <= max(2, *(step // 100 for step in steps[:1]))
-    close = mean is None or stated is None or abs(stated / mean - 1) <= RATE
+    close = stated is None or any(rate is None or abs(stated / rate - 1) <= RATE for rate in (mean, whole))
     return Check(
         name="frame rate",
         wanted=f"{float(mean or _stated(wanted) or 0):.6g}",
