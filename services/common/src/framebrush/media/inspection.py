@@ -65,6 +65,8 @@ class MediaInfo:
     """The timecode of the first frame, ``hh:mm:ss:ff``, with a semicolon where frame numbers are dropped."""
     length: int | None = None
     """The duration of the video's last frame in ticks; None if the container tells none."""
+    format: str = ""
+    """FFmpeg's name of the container's format."""
 
 
 def strictly_increasing(times: Sequence[int]) -> "array[int]":
@@ -132,6 +134,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         read_display(stream),
         timecode_of(container, stream),
         length,
+        container.format.name,
     )
 
 
