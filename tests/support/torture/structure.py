@@ -199,7 +199,7 @@ STRUCTURE = (
         "size.ts",
         size_change,
         refused="the frame size changes from 64x48 to 96x64",
-        lost="refused: one video has one size; cut the file where the size changes",
+        lost="refused when it is planned: one video has one size",
     ),
     *(
         Case(

@@ -63,7 +63,7 @@ TRACKS = (
     Case(
         "text that counts microseconds, and sound of two rates, MP4",
         "fine.mp4",
-        Film(texts=(FINE,), sounds=(Sound(), Sound(rate=44100))),
+        Film(texts=(FINE,), sounds=(Sound(seconds=3.0), Sound(rate=44100, seconds=3.0))),
     ),
     Case("sound and text that are switched off, MP4", "off.mp4", switched_off),
     Case("SubRip", "srt.mkv", Film(**MS, texts=(Text("subrip", LINES, "eng"),))),

@@ -14,7 +14,12 @@ from framebrush.media import codec_name, quoted, units
 
 PARAMETERS = {"h264": (31, 0, (7,)), "hevc": (63, 1, (33,))}
 """The units with the size of frames: the bits of their header that tell the type, their place, and the types."""
-MARKS = {"mpeg1video": (b"\0\0\1\xb3", 4), "mpeg2video": (b"\0\0\1\xb3", 4), "vp8": (b"\x9d\x01\x2a", 4), "vp9": (b"\x49\x83\x42", 5)}
+MARKS = {
+    "mpeg1video": (b"\0\0\1\xb3", 4),
+    "mpeg2video": (b"\0\0\1\xb3", 4),
+    "vp8": (b"\x9d\x01\x2a", 4),
+    "vp9": (b"\x49\x83\x42", 5),
+}
 """What stands before the size in a keyframe, and the bytes behind it in which it is."""
 SEQUENCE_HEADER = 1
 """The type of the unit of AV1 (OBU) with the size of frames."""
