@@ -143,8 +143,10 @@ def read_packets(
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
-            how = UNTIMED.get(container.format.name, "ffmpeg -fflags +genpts -i {name} -c copy film.mkv").format(name=name)
-            raise InvalidVideo(f"the video has packets without timestamps; to give it a frame rate: {how}")
+            how = UNTIMED.get(container.format.name, "ffmpeg -fflags +genpts -i {name} -c copy film.mkv")
+            raise InvalidVideo(
+                f"the video has packets without timestamps; to give it a frame rate: {how.format(name=name)}"
+            )
         if not times:
             clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)

@@ -120,7 +120,7 @@ def join(
         copied = _copied(packets or (), copies, conversions, tracks, orders, Clock(recipe.shifts, time_base))
         for _, packet in heapq.merge(_timed(frames), _timed(copied), key=itemgetter(0)):
             container.mux(packet)
-        off = switched_off(streams, copies) if format_name in WRITTEN else []
+        off = switched_off(list(streams), copies) if format_name in WRITTEN else []
     if off:
         switch_off(output, off)
     for index, conversion in conversions.items():
