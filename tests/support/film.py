@@ -40,6 +40,7 @@ class Text:
     language: str | None = None
     disposition: Disposition | None = None
     header: bytes | None = None
+    time_base: Fraction = Fraction(1, 1000)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _text(container: Any, text: Text) -> Any:
     stream = container.add_mux_stream(text.codec) if text.header is None else container.add_stream(text.codec)
     if text.header is not None:
         stream.codec_context.subtitle_header = text.header
-    stream.time_base = Fraction(1, 1000)
+    stream.time_base = text.time_base
     _describe(stream, text)
     return stream
 

@@ -1,5 +1,7 @@
 """Mutated films through the four services, and the tally."""
 
+import math
+import re
 import tempfile
 import time
 from collections import Counter
@@ -19,9 +21,15 @@ from support.torture import CASES
 
 LARGEST = 2**18
 """Bytes of a film that is worth mutating: hits are rarer in larger ones."""
+DV_FRAME = 144_000
+"""Bytes of a frame of DV with its sound: a whole film of this format."""
 MEMORY = 500
 """Megabytes that the sandbox may take."""
 LIMITS = {"max_pixels": 500_000, "max_frame_time": 10.0, "max_plan_time": 20.0, "max_frames": 5000}
+ORDINARY = ("invalid_video", "limit_exceeded", "unsupported_stream")
+"""The reasons that a damaged film may have to be refused."""
+SLOW = 5.0
+"""The seconds of a film that is worth looking at."""
 WORDS = {
     "decoder crashed": "a decoder that crashed",
     "took longer": "a decoder that took too long",
@@ -54,10 +62,12 @@ class Tally:
         self.notes += other.notes
 
 
-def films(folder: Path) -> dict[str, bytes]:
-    """The small films of the torture set, by name."""
-    written = {case.file: case.write(folder).read_bytes() for case in CASES if "7680" not in case.name}
-    return {name: data for name, data in written.items() if len(data) <= LARGEST}
+def films(folder: Path, only: str = "") -> dict[str, bytes]:
+    """The small films of the torture set, by name; only those in whose names this regular expression is found."""
+    cases = [case for case in CASES if "7680" not in case.name and re.search(only, case.file)]
+    written = {case.file: case.write(folder).read_bytes() for case in cases}
+    short = {name: data[:DV_FRAME] if name.endswith(".dv") else data for name, data in written.items()}
+    return {name: data for name, data in short.items() if len(data) <= LARGEST}
 
 
 @contextmanager
@@ -101,7 +111,7 @@ def run(name: str, data: bytes, seed: int, sandbox: Sandbox, temporary: Path) ->
             assert status.error is not None
             words = [word for text, word in WORDS.items() if text in status.error.description]
             outcome = ": ".join([status.error.reason, *words])
-            if words or status.error.reason not in ("invalid_video", "limit_exceeded"):
+            if words or status.error.reason not in ORDINARY:
                 tally.notes.append(f"{name} {seed} ({what}): {outcome}: {status.error.description[:300]}")
     except Crashed as error:
         outcome = "killed, to be tried again"
@@ -111,16 +121,20 @@ def run(name: str, data: bytes, seed: int, sandbox: Sandbox, temporary: Path) ->
         tally.notes.append(f"{name} {seed} ({what}): {str(error)[-1500:]}")
     tally.outcomes[outcome] += 1
     tally.slowest = time.monotonic() - begun
+    if tally.slowest > SLOW:
+        tally.notes.append(f"{name} {seed} ({what}): {outcome} after {tally.slowest:.1f} s")
     tally.memory = peak(sandboxes())
     tally.leaked = {path.name for path in temporary.iterdir()}
     return tally
 
 
-def fuzz(originals: dict[str, bytes], seeds: Iterable[int]) -> Tally:
-    """Mutate with these seeds, films in turns."""
+def fuzz(originals: dict[str, bytes], seeds: Iterable[int], end: float = math.inf) -> Tally:
+    """Mutate with these seeds, films in turns, until this moment of the monotonic clock."""
     before, sandbox, tally, names = len(sandboxes()), Sandbox(MEMORY), Tally(), sorted(originals)
     with temporary() as folder:
         for seed in seeds:
+            if time.monotonic() >= end:
+                break
             name = names[seed % len(names)]
             tally.add(run(name, originals[name], seed, sandbox, folder))
     sandbox.close()

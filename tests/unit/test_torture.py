@@ -47,6 +47,7 @@ def test_case(case: Case, tmp_path: Path) -> None:
         assert status.state is State.FAILED
         assert status.error is not None and case.refused in status.error.description
         assert case in TIMING or HELP.search(status.error.description), "it ends with a command that helps"
+        assert case.late or not status.frames, "it is refused when it is planned"
         assert status.frames == 0 or not any("/encoded/" in blob.ref.name for blob in pipeline.store.list("work"))
         return
     assert status.state is State.SUCCEEDED, status.error

@@ -22,6 +22,8 @@ class Case:
     """What is not kept, and why, for the table."""
     refused: str = ""
     """What the refusal says, where the film is refused."""
+    late: bool = False
+    """Whether only decoding can tell that it is to be refused."""
     notes: tuple[str, ...] = ()
     """Words of the notes in the report, one each."""
     failed: int = 0

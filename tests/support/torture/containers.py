@@ -67,6 +67,7 @@ STEREO = (Sound("aac"),)
 PS: dict[str, Any] = {"codec": "mpeg2video", "format": "vob"}
 PARAMETERS = {"options": {"crf": "4", "preset": "medium", "bf": "2"}}
 ONE_JUMP = "the jump: times go on as if there were none, as in players"
+TWO: Edits = ((400, 200), (600, 1200))
 CUT: Edits = ((400, 240), (560, 1200))
 DV: dict[str, Any] = {
     "codec": "dvvideo",
@@ -222,6 +223,13 @@ CONTAINERS = (
         lambda path: _edited(path, CUT, CUT),
         refused="parts of the video overlap at 0.320 s",
         lost="refused: FFmpeg shows some frames twice; write the parts out (`ffmpeg -i film.mp4 whole.mp4`)",
+    ),
+    Case(
+        "edit list whose second part begins a frame early in FFmpeg",
+        "early.mp4",
+        lambda path: _edited(path, TWO, TWO, options={"preset": "fast"}),
+        notes=("1 frames share their time with the frame before, as its edit list cuts between",),
+        lost="the frame where the parts meet: it comes a tick after the one before",
     ),
     Case("edit list that swaps two parts", "swapped.mp4", lambda path: _edited(path, CUT[::-1], CUT[::-1])),
     Case("timecode, MP4", "timecode.mp4", Film(timecode="01:02:03:04")),

@@ -1,6 +1,7 @@
 """Cases that put the structure of streams and containers to the test."""
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,15 @@ def two_videos(path: Path) -> Path:
     return path
 
 
-def size_change(path: Path) -> Path:
-    """A broadcast that switches from one size to another."""
-    with av.open(str(path), "w", format="mpegts") as container:
-        stream: Any = container.add_stream("libx264", rate=25)
+def size_change(path: Path, codec_name: str = "libx264") -> Path:
+    """A broadcast that switches from one size to another, or the recording of a call."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec_name, rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for part, size in enumerate([(64, 48), (96, 64)]):
-            codec: Any = av.CodecContext.create("libx264", "w")
+            codec: Any = av.CodecContext.create(codec_name, "w")
             codec.width, codec.height, codec.pix_fmt = *size, "yuv420p"
-            codec.time_base, codec.framerate, codec.options = Fraction(1, 25), Fraction(25), {"bf": "0"}
+            codec.time_base, codec.framerate, codec.max_b_frames = Fraction(1, 25), Fraction(25), 0
             for frame in [*Film(size=size, pts=range(12), time_base=Fraction(1, 25)).frames(), None]:
                 for packet in codec.encode(frame):
                     packet.stream, packet.time_base = stream, Fraction(1, 25)
@@ -198,12 +199,28 @@ STRUCTURE = (
         "size.ts",
         size_change,
         refused="the frame size changes from 64x48 to 96x64",
-        lost="refused: one video has one size; cut the file where the size changes",
+        lost="refused when it is planned: one video has one size",
+    ),
+    *(
+        Case(
+            f"the size changes in the middle, {name}",
+            file,
+            partial(size_change, codec_name=codec),
+            refused="the frame size changes from 64x48 to 96x64",
+            lost="refused when it is planned",
+        )
+        for name, file, codec in (
+            ("VP8 of a call", "call.webm", "libvpx"),
+            ("VP9 of a call", "call9.webm", "libvpx-vp9"),
+            ("MPEG-2", "size2.ts", "mpeg2video"),
+            ("HEVC", "size5.ts", "libx265"),
+        )
     ),
     Case(
         "a damaged packet",
         "damaged.mp4",
         damaged,
+        late=True,
         refused="the frame at 0.400 s is damaged",
         lost="refused, unless `bad_frames` says what to show in its place",
     ),

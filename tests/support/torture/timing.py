@@ -164,8 +164,8 @@ TIMING = (
         "elementary stream without any times",
         "raw.h264",
         raw,
-        refused="without timestamps",
-        lost="refused: put it into a container with its frame rate (`ffmpeg -r 25 -i raw.h264 -c copy film.mp4`)",
+        refused="to give it a frame rate: mkvmerge -o film.mkv --default-duration 0:25fps raw.h264",
+        lost="refused: put it into a container with its frame rate (`mkvmerge -o film.mkv --default-duration 0:25fps`)",
     ),
     Case(
         "frames at the same time",

@@ -1,5 +1,9 @@
 """Cases that put sound, subtitles, chapters and metadata to the test."""
 
+import re
+from fractions import Fraction
+from pathlib import Path
+
 from av.stream import Disposition
 
 from support.film import Film, Sound, Text
@@ -30,6 +34,20 @@ KEYS = {"movflags": "use_metadata_tags"}
 TITLES = {"title": "Harbour", "artist": "Somebody", "comment": "a film", "date": "2026"}
 MULTI = Text("mov_text", MOV_TEXT, "deu", Disposition.forced)
 
+
+def switched_off(path: Path) -> Path:
+    """Sound and text that a person is to choose first: the tracks are switched off."""
+    film = Film(sounds=(Sound(), Sound(language="deu")), texts=(Text("mov_text", MOV_TEXT, "eng"),))
+    data = bytearray(film.write(path).read_bytes())
+    for track in list(re.finditer(b"tkhd", data))[1:]:
+        data[track.end() + 3] &= ~1
+    path.write_bytes(data)
+    return path
+
+
+FINE = Text("mov_text", MOV_TEXT, "eng", time_base=Fraction(1, 1_000_000))
+"""As the program ffmpeg writes it."""
+
 TRACKS = (
     Case("no sound", "silent.mp4", Film(sounds=())),
     Case("three languages", "languages.mp4", Film(sounds=LANGUAGES)),
@@ -42,6 +60,12 @@ TRACKS = (
     Case("7.1 channels", "surround.mp4", Film(sounds=(Sound("aac", "7.1"),))),
     Case("WavPack", "wavpack.mkv", Film(**MS, sounds=(Sound("wavpack"),))),
     Case("text (mov_text)", "text.mp4", Film(texts=(Text("mov_text", MOV_TEXT, "eng"),))),
+    Case(
+        "text that counts microseconds, and sound of two rates, MP4",
+        "fine.mp4",
+        Film(texts=(FINE,), sounds=(Sound(seconds=3.0), Sound(rate=44100, seconds=3.0))),
+    ),
+    Case("sound and text that are switched off, MP4", "off.mp4", switched_off),
     Case("SubRip", "srt.mkv", Film(**MS, texts=(Text("subrip", LINES, "eng"),))),
     Case("ASS", "ass.mkv", Film(**MS, texts=(Text("ass", ASS_LINES, "eng", header=ASS),))),
     Case(

@@ -28,6 +28,8 @@ TS = Film(**RATE, sounds=(Sound("aac"),))
 PACKET = 188
 """The bytes of a packet of a transport stream."""
 SOUND_PID = 257
+FLV_SOUND = 8
+"""The type of a tag with sound."""
 ID3 = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
 NULL = b"\x47\x1f\xff\x10" + b"\xff" * 184
 """A packet that only fills the time."""
@@ -74,6 +76,32 @@ def still(path: Path) -> Path:
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(0, 64, 48), format="rgb24")))
         container.mux(stream.encode(None))
     return path
+
+
+def short_end(path: Path) -> Path:
+    """A film whose last frame lasts one tick, as some recorders end."""
+    plain = Film(sounds=SILENT, options={"bf": "0"}).write(path.with_name(f"plain{path.suffix}"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copy = target.add_stream_from_template(source.streams.video[0], opaque=True)
+        packets = [packet for packet in source.demux() if packet.size]
+        packets[-1].duration = 1
+        for packet in packets:
+            packet.stream = copy
+            target.mux(packet)
+    return path
+
+
+def _jittered(data: bytes) -> bytes:
+    """FLV whose packets of sound come at the time of the one before, or earlier, at some places."""
+    changed, position, number, before = bytearray(data), 13, 0, 0
+    while position < len(data):
+        size = int.from_bytes(data[position + 1 : position + 4], "big")
+        if data[position] == FLV_SOUND:
+            time, number = int.from_bytes(data[position + 4 : position + 7], "big"), number + 1
+            before = {20: before, 21: before, 30: before - 5}.get(number, time)
+            changed[position + 4 : position + 7] = before.to_bytes(3, "big")
+        position += 11 + size + 4
+    return bytes(changed)
 
 
 def _codec(name: str, pixel_format: str = "yuv420p", **changes: Any) -> Film:
@@ -137,11 +165,21 @@ WILD = (
     Case("MP4 with offsets below zero", "offsets.mp4", Film(muxer={"movflags": "negative_cts_offsets"})),
     Case("WebM of a browser, without duration and index", "live.webm", _codec("libvpx", **LIVE)),
     Case("FLV whose clock passes 2²⁴ ms", "long.flv", Film(**RATE, sounds=(Sound(rate=44100),), muxer=LATE)),
+    Case(
+        "FLV of a live stream, whose sound comes at the same time, or earlier, at some places",
+        "jitter.flv",
+        _changed(Film(**RATE, sounds=(Sound(rate=44100),)), _jittered),
+        notes=("do not come after the one before",),
+        lost="the times of that sound: each packet comes after the one before",
+        differs=("audio 0 times",),
+    ),
+    Case("a last frame of one tick", "short_end.mp4", short_end),
     Case("recording of a tuner (WTV)", "tuner.wtv", _codec("mpeg2video", options=RATED, sounds=(Sound("mp2"),))),
     Case("RealVideo", "old.rm", _codec("rv20", options=RATED, sounds=(Sound("ac3", rate=44100),))),
     Case("a file of Flash", "old.swf", _codec("flv", options=RATED, sounds=(Sound("libmp3lame", rate=44100),))),
     Case("YUV4MPEG", "pipe.y4m", _codec("wrapped_avframe")),
     Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options=RATED)),
+    Case("Ogg", "free.ogv", _codec("libvpx", format="ogg", options=RATED, sounds=(Sound("libopus"),))),
     Case("Huffyuv, 4:2:2, AVI", "capture.avi", _codec("huffyuv", "yuv422p", sounds=(Sound("pcm_u8"),))),
     Case("Cinepak", "cd.mov", _codec("cinepak", "rgb24", options={"q": "1"}), options=SHARP),
     Case("JPEG 2000 in MXF", "cinema.mxf", _codec("jpeg2000", "yuv422p")),

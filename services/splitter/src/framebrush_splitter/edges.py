@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from av.packet import Packet
 
-from framebrush.media import Clock, configuration, is_framed
+from framebrush.contracts import FORMATS
+from framebrush.media import Clock, Log, Order, configuration, is_framed
 
 AnyPacket: TypeAlias = "Packet[Any]"
 SECONDS, MOST, BYTES = 2.0, 100, 2**20
@@ -27,6 +28,8 @@ class Edges:
     """What the headers of AAC say, or what the container says anew in the middle, of how to decode the stream."""
     _tick: float = 0.0
     """The seconds of a tick."""
+    orders: dict[str, Order] = field(default_factory=dict)
+    """How the packets come one after the other in outputs of each format."""
     _bytes: int = 0
     _full: bool = False
     _headers: set[bytes] = field(default_factory=set)
@@ -38,6 +41,10 @@ class Edges:
         if not self.first:
             self._tick = float(packet.time_base)
             self._framed, self._sound = is_framed(packet.stream), packet.stream.type == "audio"
+            self.orders = {name: Order.of(packet.stream, name) for name in set(FORMATS.values())}
+        if (time := packet.dts if packet.dts is not None else packet.pts) is not None and not packet.is_discard:
+            for order in self.orders.values():
+                order.add(time)
         if self._framed:
             self._add_header(packet)
         elif self._sound and packet.has_sidedata("new_extradata"):
@@ -65,8 +72,18 @@ class Edges:
             self._headers.add(header)  # A stream has some hundred different ones at most, and mostly the same.
             self.configurations.add(found)
 
-    def move(self, clock: Clock) -> None:
-        """Move the times of all packets to the time line of the film."""
+    def move(self, clock: Clock, log: Log | None) -> None:
+        """Move the times of all packets to the time line of the film.
+
+        Args:
+            clock: What moves them.
+            log: The times of all packets, if the file's have to be moved.
+        """
+        if log is not None:
+            self.orders = {name: Order(order.time_base, order.step) for name, order in self.orders.items()}
+            for time in clock.moved(log.dts, log.positions, log.time_base):
+                for order in self.orders.values():
+                    order.add(time)
         if any(packet.pos is not None for packet in self.last):
             while self.last[0].pos is None:
                 self.last.popleft()  # Where it is follows from a packet that is not here any more.

@@ -61,7 +61,8 @@ def notes(
         yield "the video is interlaced: both fields are styled as one picture, and the output is progressive"
     moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
-        yield f"{moved} frames share their time with the frame before: each comes a tick later"
+        why = ", as its edit list cuts between frames that refer to each other" if packets.edited else ""
+        yield f"{moved} frames share their time with the frame before{why}: each comes a tick later"
     if len(packets.shifts) > 1:
         yield f"times jump at {len(packets.shifts) - 1} places: they go on as if they did not, as in players"
     if packets.undecodable:

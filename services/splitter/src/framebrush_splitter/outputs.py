@@ -10,7 +10,7 @@ from av.stream import AttachmentStream, Stream
 
 from framebrush.contracts import CONTAINERS, FORMATS, Options, VideoProperties
 from framebrush.errors import PermanentError
-from framebrush.media import Track, add_untouched, codec_name, is_convertible, is_extra, quoted
+from framebrush.media import Order, Track, add_untouched, codec_name, is_convertible, is_extra, quoted
 from framebrush_splitter.dry_run import Film, dry_run
 from framebrush_splitter.edges import AnyPacket, Edges
 
@@ -108,6 +108,15 @@ def converted_notes(output: Output) -> Iterator[str]:
         yield f"stream {stream.index} (audio, {codec_name(stream)}) is converted to {codec}: {why}"
 
 
+def order_notes(output: Output, edges: Mapping[int, Edges]) -> Iterator[str]:
+    """Yield one line for each copied stream some of whose packets come later than the input says."""
+    for stream in output.copied:
+        moved = edges[stream.index].orders[FORMATS[output.suffix]].moved if stream.index in edges else 0
+        if moved:
+            what = f"{moved} packets of stream {stream.index} ({stream.type}, {codec_name(stream)})"
+            yield f"{what} do not come after the one before: each comes a little later"
+
+
 def _with_conversions(source: Input, options: Options, suffixes: Iterable[str], *, nvenc: bool) -> Output | str | None:
     """Return the output that carries all streams, with as few conversions of sound as possible.
 
@@ -185,6 +194,8 @@ def carries(suffix: str, stream: Stream, edges: Mapping[int, Edges]) -> bool:
         return False  # FFmpeg writes it (ISO/IEC 23003-5); hardly any player reads it.
     if stream.index in edges and len(edges[stream.index].configurations) > 1:
         return False  # Containers that we write tell one only.
+    if stream.index in edges and edges[stream.index].orders[FORMATS[suffix]].far:
+        return False
     parts = edges[stream.index].parts() if stream.index in edges else [[]]
     try:
         return all(_comes_back(FORMATS[suffix], stream, packets) for packets in parts)
@@ -194,7 +205,7 @@ def carries(suffix: str, stream: Stream, edges: Mapping[int, Edges]) -> bool:
 
 def _comes_back(format_name: str, stream: Stream, packets: Sequence[AnyPacket]) -> bool:
     """Return whether a container gives back the packets of a stream that it got."""
-    file, wanted = io.BytesIO(), Track.of(stream)
+    file, wanted, order = io.BytesIO(), Track.of(stream), Order.of(stream, format_name)
     begin = min((time for packet in packets if (time := _time(packet)) is not None), default=0)
     with av.open(file, "w", format=format_name) as container:
         copy = add_untouched(container, stream)
@@ -203,6 +214,7 @@ def _comes_back(format_name: str, stream: Stream, packets: Sequence[AnyPacket]) 
             packet.dts = None if packet.dts is None else packet.dts - begin
             if wanted.keeps(packet):
                 wanted.add(packet)
+                order(packet)
                 packet.stream = copy
                 container.mux(packet)
         container.start_encoding()

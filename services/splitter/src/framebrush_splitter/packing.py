@@ -1,11 +1,13 @@
 """Turns frames into images, and images into packs."""
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 
 from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media import Converter, PackWriter, encode_image, quoted
 from framebrush_splitter.decode import DecodedFrame
+from framebrush_splitter.sizes import size_change
 
 
 class FrameEncoder:
@@ -13,23 +15,27 @@ class FrameEncoder:
 
     def __init__(self, video: VideoProperties, options: Options, name: str) -> None:
         self._name, self._video, self._codec, self._quality = name, video, options.pack_codec, options.jpeg_quality
+        self._strict = options.bad_frames == "fail"
         self._converter = Converter(video)
 
     def __call__(self, decoded: DecodedFrame) -> bytes:
-        """Return a frame as an image, empty if the frame could not be decoded: the policy for bad frames then applies.
+        """Return a frame as an image, empty if the frame could not be decoded and the run goes on without it.
 
         Raises:
-            InvalidVideo: The frame has another size than the video.
+            InvalidVideo: The frame could not be decoded and the run's policy is to fail, or it has another size than
+                the video.
         """
         frame = decoded.frame
+        if frame is None and self._strict:
+            seconds = float(decoded.time * Fraction(*self._video.time_base))
+            raise InvalidVideo(
+                f"the frame at {seconds:.3f} s is damaged; to show the one before it in its place: "
+                f"framebrush submit {quoted(self._name)} --bad-frames hold_previous"
+            )
         if frame is None:
             return b""
         if (frame.width, frame.height) != (self._video.width, self._video.height):
-            size = f"{self._video.width}x{self._video.height}"
-            raise InvalidVideo(
-                f"the frame size changes from {size} to {frame.width}x{frame.height}; to make all frames alike: "
-                f"ffmpeg -i {quoted(self._name)} -vf scale={size.replace('x', ':')} -c:a copy one_size.mp4"
-            )
+            raise size_change(self._name, (self._video.width, self._video.height), (frame.width, frame.height))
         return encode_image(self._converter.to_image(frame), self._codec, self._quality)
 
 

@@ -17,6 +17,7 @@ from framebrush.media import WITHOUT_ZERO, Clock, Log, Shown, codec_name, find_s
 from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
 from framebrush_splitter.edges import Edges
 from framebrush_splitter.encryption import refuse_encrypted_packet
+from framebrush_splitter.sizes import Sizes
 from framebrush_splitter.video import packets_in
 
 BATCH_PIXELS = 56_000_000
@@ -36,6 +37,8 @@ INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
 CUT_SHORT = 0.25
 """The seconds by which a video may be shorter than its header says: some muxers round up."""
 
+UNTIMED = dict.fromkeys(("h264", "hevc"), "mkvmerge -o film.mkv --default-duration 0:25fps {name}")
+"""What puts the frames of elementary streams in order. FFmpeg would copy them as if they were stored in that order."""
 UNSTATED = Fraction(1, 10)
 """The part by which a stated frame rate may differ from that of the frames: it is rounded, or that of most of them."""
 INFLATED, SLACK = 8, 2**16
@@ -60,6 +63,8 @@ class Packets:
     """Whether closed captions are among the pictures."""
     alpha: bool = False
     """Whether transparency is stored beside the pictures."""
+    edited: bool = False
+    """Whether an edit list hides frames."""
     undecodable: int = 0
     """The number of frames at the beginning that are left out, since they refer to frames before the file."""
     edges: Mapping[int, Edges] = field(default_factory=dict)
@@ -77,17 +82,21 @@ class Packets:
         return replace(self, pts=self.pts[left_out:], random_access=points, positions=positions, undecodable=left_out)
 
 
-def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: int) -> Packets:
+def read_packets(
+    container: InputContainer, stream: VideoStream, *, max_frames: int, size: tuple[int, int] | None = None
+) -> Packets:
     """Read all packets of a file, and decode none of them.
 
     Args:
         container: The file, opened and not yet read from.
         stream: The video stream that is styled.
         max_frames: The number of frames that it may have.
+        size: The width and the height of its first frame, which all frames must have; by default it is not looked at.
 
     Raises:
-        InvalidVideo: A stream is encrypted, there are no frames, frames have no times, times jump back, the file is cut
-            short, or many packets hold the same bytes, which would fill disks when they are copied.
+        InvalidVideo: A stream is encrypted, there are no frames, their size changes, frames have no times, times jump
+            back, the file is cut short, or many packets hold the same bytes, which would fill disks when they are
+            copied.
         LimitExceeded: There are too many frames.
     """
     times, ends, positions = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
@@ -95,7 +104,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     edges, logs, ticks = dict[int, Edges](), dict[int, Log](), dict[int, float]()
     free = container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
-    recoloured, shown, clean, captions, alpha = False, Shown(stream), False, False, False
+    sizes = Sizes(stream, *size) if size else None
+    recoloured, shown, clean, captions, alpha, edited = False, Shown(stream), False, False, False, False
     name = quoted(container.name)
     rest = f"to keep what there is: ffmpeg -i {name} -c copy shorter.mkv"
     indexed = len(stream.index_entries) if container.format.name in INDEXED else 0
@@ -122,17 +132,21 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
             edges[index].add(packet)
             continue
         stored += 1
+        if sizes is not None:
+            sizes(packet)
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
         captions = captions or has_captions(packet, codec)
-        alpha = alpha or has_alpha(packet)
+        alpha, edited = alpha or has_alpha(packet), edited or packet.is_discard
         if packet.is_corrupt and not free:  # Where captures were joined, broadcasts have packets that seem so.
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete; {rest}")
         if not shown(packet):
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
-            how = f"ffmpeg -r 25 -i {name} -c copy film.mp4"
-            raise InvalidVideo(f"the video has packets without timestamps; to give it a frame rate: {how}")
+            how = UNTIMED.get(container.format.name, "ffmpeg -fflags +genpts -i {name} -c copy film.mkv")
+            raise InvalidVideo(
+                f"the video has packets without timestamps; to give it a frame rate: {how.format(name=name)}"
+            )
         if not times:
             clean = packet.is_keyframe and is_random_access_point(packet, codec)
         times.append(time)
@@ -157,8 +171,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
     base = stream.time_base or Fraction(1)
     shifts = find_shifts(container.format.name, logs, base)
     clock = Clock(shifts, base)
-    for ends_of_stream in edges.values():
-        ends_of_stream.move(clock)
+    for index, ends_of_stream in edges.items():
+        ends_of_stream.move(clock, logs.get(index))
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base, name)
     timed, in_order = not untimed(container, stream, times), sorted(times)
@@ -172,6 +186,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, max_frames: 
         begins_inside=timed and (not clean or min(times) < times[places[0]]),
         captions=captions,
         alpha=alpha,
+        edited=edited,
         edges=edges,
         shifts=shifts,
         positions=array("q", (positions[place] for place in places)) if shifts else (),

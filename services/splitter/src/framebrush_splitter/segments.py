@@ -4,13 +4,12 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from fractions import Fraction
 from itertools import chain, count, islice
 from typing import TypeAlias
 
 from framebrush.contracts import FrameRange, Manifest, PackReady, SegmentPlanned, Timeline
 from framebrush.errors import BlobNotFound, InvalidVideo
-from framebrush.media import PackWriter, pack_offsets, quoted
+from framebrush.media import PackWriter, pack_offsets
 from framebrush.messaging import note_progress
 from framebrush.runs import Runs, Work, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
@@ -151,12 +150,6 @@ class SegmentSplitter:
                 if index >= segment.frames:
                     raise InvalidVideo(f"more than the {segment.frames} frames of segment {number} could be decoded")
                 frames_in.inc()
-                if not image and manifest.options.bad_frames == "fail":
-                    seconds = float(at * Fraction(*manifest.video.time_base))
-                    raise InvalidVideo(
-                        f"the frame at {seconds:.3f} s is damaged; to show the one before it in its place: "
-                        f"framebrush submit {quoted(source.blob.name)} --bad-frames hold_previous"
-                    )
                 yield previous, duration, image
 
     def _store_pack(

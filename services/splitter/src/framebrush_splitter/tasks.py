@@ -33,7 +33,7 @@ from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
 from framebrush_splitter.dry_run import Film
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
-from framebrush_splitter.outputs import Input, carries, converted_notes, plan_output
+from framebrush_splitter.outputs import Input, carries, converted_notes, order_notes, plan_output
 from framebrush_splitter.packing import FrameEncoder
 from framebrush_splitter.plan import (
     FRAME_BYTES,
@@ -87,10 +87,10 @@ def plan_run(
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
     with open_video(source) as (container, stream):
         frame, video = examine(source, container, stream, limits)
-    sparse = SparseFile(source)
+    size, sparse = (video.width, video.height), SparseFile(source)
     with open_video(sparse) as (container, stream):  # opened again, as not every format can be read twice
         sparse.leave_out(unneeded(container, stream))
-        packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames))
+        packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames, size=size))
         segments = cut(packets, segment_frames)
         rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)
         video = video.model_copy(update={"frame_rate": (rate.numerator, rate.denominator)})
@@ -103,7 +103,7 @@ def plan_run(
         copied_streams = tuple(sorted(s.index for s in (*output.copied, *extras)))
         converted = tuple(s.index for s in output.converted)
         told = [output.note] if output.note else []
-        told += converted_notes(output)
+        told += [*converted_notes(output), *order_notes(output, packets.edges)]
         lost = lost_tags(container.metadata, FORMATS[output.suffix])
         told += [f"tags that {output.suffix} has no place for are left out: {', '.join(lost)[:200]}"] if lost else []
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))

@@ -32,6 +32,7 @@ from .nal import units as units
 from .naming import codec_name as codec_name
 from .naming import codec_tag as codec_tag
 from .naming import quoted as quoted
+from .order import Order as Order
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -64,6 +65,8 @@ class MediaInfo:
     """The timecode of the first frame, ``hh:mm:ss:ff``, with a semicolon where frame numbers are dropped."""
     length: int | None = None
     """The duration of the video's last frame in ticks; None if the container tells none."""
+    format: str = ""
+    """FFmpeg's name of the container's format."""
 
 
 def strictly_increasing(times: Sequence[int]) -> "array[int]":
@@ -117,7 +120,10 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     clock = Clock(find_shifts(container.format.name, logs, base), base)
     for track in tracks.values():
         (end,) = clock.moved([track.last[0]], [track.positions[-1] if track.positions else 0], track.time_base)
-        track.times, track.last = clock.moved(track.times, track.positions, track.time_base), (end, track.last[1])
+        times = clock.moved(track.times, track.positions, track.time_base)
+        # A packet of sound that claims to come before the one before it comes at the same time, as players have it.
+        track.times = array("q", accumulate(times, max)) if track.kind == "audio" else times
+        track.last = end, track.last[1]
     first, key = (None if time is None else clock.moved([time], [0], base)[0] for time in (frame.pts, key))
     times = strictly_increasing(_from_beginning(sorted(tracks.pop(stream.index).times), first, key))
     return MediaInfo(
@@ -128,6 +134,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         read_display(stream),
         timecode_of(container, stream),
         length,
+        container.format.name,
     )
 
 

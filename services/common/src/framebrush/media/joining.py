@@ -24,9 +24,11 @@ from framebrush.media.clock import Clock
 from framebrush.media.conversion import Conversion, rate_for
 from framebrush.media.display import read_display, template
 from framebrush.media.inspection import MediaInfo, labels_of, read_media_info, timecode_of
+from framebrush.media.order import Order
 from framebrush.media.priming import primed
 from framebrush.media.segments import JoinFailed, open_segment, video_packets
 from framebrush.media.streams import add_copy, muxer_options
+from framebrush.media.switches import WRITTEN, switch_off, switched_off
 from framebrush.media.tags import lost_tags, needs_keys, tags_of
 from framebrush.media.tracks import Track
 from framebrush.media.verification import compare, content
@@ -84,11 +86,12 @@ def join(
     """
     time_base, streams = Fraction(*recipe.video.time_base), source.streams if source else ()
     tracks = {s.index: Track.of(s) for s in streams if s.index in (*recipe.copied, *recipe.converted)}
-    others = [track.time_base for track in tracks.values()]
+    others = [track.time_base for track in tracks.values() if track.kind != "subtitle"]
+    texts = [track.time_base for track in tracks.values() if track.kind == "subtitle"]
     others += [Fraction(1, rate_for(streams[index], encoder)) for index, encoder in recipe.converted.items()]
     tags = tags_of(source.metadata) if source else {}
     keys = needs_keys(tags, format_name)
-    options = muxer_options(format_name, time_base, others, fast_start=recipe.fast_start, keys=keys)
+    options = muxer_options(format_name, time_base, others, texts, fast_start=recipe.fast_start, keys=keys)
     times, length = array("q"), None  # 8 bytes a frame: some MB an hour
 
     def noted() -> Iterator[Timeline]:
@@ -113,9 +116,13 @@ def join(
             packets = source.demux([source.streams[index] for index in copies])
         tracks |= {index: conversion.track() for index, conversion in conversions.items()}
         frames = video_packets(segments, noted(), reorder, time_base, video)
-        copied = _copied(packets or (), copies, conversions, tracks, Clock(recipe.shifts, time_base))
+        orders = {stream.index: Order.of(stream, format_name) for stream in streams if stream.index in tracks}
+        copied = _copied(packets or (), copies, conversions, tracks, orders, Clock(recipe.shifts, time_base))
         for _, packet in heapq.merge(_timed(frames), _timed(copied), key=itemgetter(0)):
             container.mux(packet)
+        off = switched_off(list(streams), copies) if format_name in WRITTEN else []
+    if off:
+        switch_off(output, off)
     for index, conversion in conversions.items():
         tracks[index].heard = conversion.heard
     muxed = tuple(track for index, track in tracks.items() if index in copies)
@@ -125,7 +132,8 @@ def join(
     metadata = {name: text for name, text in metadata.items() if name not in lost_tags(tags, format_name)}
     styled = cast(VideoStream, source.streams[recipe.video.stream])
     shown, timecode = read_display(styled), timecode_of(source, styled)
-    return MediaInfo(recipe.video, times, muxed, chapters, metadata, attachments, shown, timecode, length)
+    labels = chapters, metadata, attachments
+    return MediaInfo(recipe.video, times, muxed, *labels, shown, timecode, length, source.format.name)
 
 
 def check(output: Any, wanted: MediaInfo) -> tuple[Check, ...]:
@@ -207,6 +215,7 @@ def _copied(
     copies: dict[int, Stream],
     conversions: dict[int, Conversion],
     tracks: dict[int, Track],
+    orders: dict[int, Order],
     clock: Clock,
 ) -> Iterator[AnyPacket]:
     for packet in packets:
@@ -215,6 +224,7 @@ def _copied(
         if index in conversions:
             yield from _noted(conversions[index](packet), tracks[index])
         elif tracks[index].keeps(packet):
+            orders[index](packet)
             tracks[index].add(packet)
             packet.stream = copies[index]
             yield packet

@@ -23,8 +23,10 @@ from framebrush.media.display import UNOFFICIAL
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 writes to stderr by itself; this leaves its errors only.
 
-MOVIE_TIMESCALE = 2**24
-"""The largest number of ticks per second of a whole movie."""
+MOVIE_TIMESCALE, LARGEST_TIMESCALE = 2**24, 2**31 - 1
+"""The number of ticks per second of a whole movie that is enough for most, and the largest that there can be."""
+TEXT = 1000
+"""The ticks per second of texts, whatever their container counts in."""
 TAGGED = {"mp4": ("hvc1", "apch", "ap4h"), "mov": ("hvc1", "apch", "ap4h"), "matroska": ("apch", "ap4h")}
 """The FourCCs that each container gets. Apple's players need that of HEVC, and those of ProRes tell its profile."""
 
@@ -97,16 +99,18 @@ def muxer_options(
     format_name: str,
     time_base: Fraction,
     others: Sequence[Fraction] = (),
+    texts: Sequence[Fraction] = (),
     *,
     fast_start: bool = True,
     keys: bool = False,
 ) -> dict[str, str]:
-    """Return the options of a muxer that keep the video's times exact, and those in the time bases ``others``.
+    """Return the options of a muxer that keep the times of all streams exact.
 
     Args:
         format_name: FFmpeg's name of the format.
         time_base: The duration of a tick of the video, in seconds.
-        others: Those of the other streams.
+        others: Those of sounds.
+        texts: Those of subtitles, which are often far finer than what they say.
         fast_start: Whether the index comes at the beginning.
         keys: Whether tags are named by keys, see :func:`framebrush.media.tags.needs_keys`.
     """
@@ -121,8 +125,10 @@ def muxer_options(
     if time_base.numerator == 1:
         options["video_track_timescale"] = str(time_base.denominator)  # This keeps ticks as they were.
     # Where streams begin is written in ticks of the whole movie. By default these are milliseconds, and would round.
-    movie = lcm(*(base.denominator for base in (time_base, *others)))
-    if movie <= MOVIE_TIMESCALE:
+    movie = lcm(*(base.denominator for base in (time_base, *others, *texts)))
+    if movie > MOVIE_TIMESCALE and texts:
+        movie = lcm(TEXT, *(base.denominator for base in (time_base, *others)))
+    if movie <= LARGEST_TIMESCALE:
         options["movie_timescale"] = str(movie)
     return options
 

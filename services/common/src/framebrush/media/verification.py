@@ -10,6 +10,7 @@ from av.stream import Disposition
 from framebrush.contracts import Check, VideoProperties
 from framebrush.media.colors import full_range, named, styled
 from framebrush.media.inspection import MediaInfo
+from framebrush.media.switches import SWITCHED
 from framebrush.media.tracks import Track
 
 BEGIN = Fraction(1, 500)
@@ -56,7 +57,9 @@ def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     yield _end(wanted, found)
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} language", one.language, other.language)
-        yield _same(f"{name} disposition", _disposition(one, wanted), _disposition(other, found))
+        switched = wanted.format == found.format == SWITCHED
+        words = [_disposition(track, None if switched else info) for track, info in ((one, wanted), (other, found))]
+        yield _same(f"{name} disposition", *words)
         if one.rate and not _is_converted(one, other):
             # What decoders skip can only be told of sound that begins with the film: later it is heard, as silence.
             early = BEGIN + (one.skipped if one.span()[0] > _start(wanted) else 0)
@@ -110,9 +113,13 @@ def _sound(
     return Check(name=name, wanted=words[0], found=words[1], ok=close and one.channels == other.channels)
 
 
-def _disposition(track: Track, info: MediaInfo) -> str:
-    """Return a track's disposition in words. If no track of a kind is the default one, the first is, as for players."""
-    alike = [other for other in info.tracks if other.kind == track.kind]
+def _disposition(track: Track, info: MediaInfo | None) -> str:
+    """Return a track's disposition in words.
+
+    If no track of a kind is the default one in a file, the first is, as for players. In MP4 it is switched off, which
+    can only be compared with MP4: then no file is given.
+    """
+    alike = [other for other in info.tracks if other.kind == track.kind] if info is not None else [None]
     first = alike[0] is track and not any(other.disposition & Disposition.default for other in alike)
     value = track.disposition | (Disposition.default if first else Disposition(0))
     return ", ".join(str(flag.name) for flag in Disposition if flag & value) or "none"
@@ -164,14 +171,17 @@ def _times(
 def _rate(wanted: MediaInfo, found: MediaInfo) -> Check:
     """Compare the frame rate that the output states, by which editors place its frames, with that of its frames.
 
-    Only a constant rate can be stated, so that any is right for a film of another kind.
+    Only a constant rate can be stated, so that any is right for a film of another kind. MP4 states the number of frames
+    in its whole duration, in which the last frame may last longer or shorter than the others.
     """
-    stated, mean = _stated(found), None
+    stated, mean, whole = _stated(found), None, None
     if len(found.times) > 1:
-        mean = (len(found.times) - 1) / ((found.times[-1] - found.times[0]) * _base(found))
+        span = found.times[-1] - found.times[0]
+        mean = (len(found.times) - 1) / (span * _base(found))
+        whole = len(found.times) / ((span + (found.length or 0)) * _base(found))
     steps = [after - time for time, after in pairwise(found.times)]
     constant = bool(steps) and max(steps) - min(steps) <= max(2, *(step // 100 for step in steps[:1]))
-    close = mean is None or stated is None or abs(stated / mean - 1) <= RATE
+    close = stated is None or any(rate is None or abs(stated / rate - 1) <= RATE for rate in (mean, whole))
     return Check(
         name="frame rate",
         wanted=f"{float(mean or _stated(wanted) or 0):.6g}",

@@ -1,0 +1,100 @@
+"""Finds out before anything is decoded whether the size of a video changes, as in calls that are recorded."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, cast
+
+import av
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from framebrush.errors import InvalidVideo
+from framebrush.media import codec_name, quoted, units
+
+PARAMETERS = {"h264": (31, 0, (7,)), "hevc": (63, 1, (33,))}
+"""The units with the size of frames: the bits of their header that tell the type, their place, and the types."""
+MARKS = {
+    "mpeg1video": (b"\0\0\1\xb3", 4),
+    "mpeg2video": (b"\0\0\1\xb3", 4),
+    "vp8": (b"\x9d\x01\x2a", 4),
+    "vp9": (b"\x49\x83\x42", 5),
+}
+"""What stands before the size in a keyframe, and the bytes behind it in which it is."""
+SEQUENCE_HEADER = 1
+"""The type of the unit of AV1 (OBU) with the size of frames."""
+
+
+class Sizes:
+    """Looks at the packets of a video in order. A keyframe that tells another size than known ones is decoded."""
+
+    def __init__(self, stream: VideoStream, width: int, height: int) -> None:
+        """Begin with the size of the first frame, in pixels."""
+        self._stream, self._codec, self._size = stream, codec_name(stream), (width, height)
+        self._known = set[bytes]()
+        self._extradata = bytes(stream.codec_context.extradata or b"")
+
+    def __call__(self, packet: "Packet[Any]") -> None:
+        """Look at the next packet.
+
+        Raises:
+            InvalidVideo: Its frame has another size than the first one.
+        """
+        renewed = packet.has_sidedata("new_extradata")
+        if renewed:
+            self._extradata = bytes(packet.get_sidedata("new_extradata"))
+        if not (packet.is_keyframe or renewed):
+            return
+        told = self._extradata * renewed + b"".join(_sizes(bytes(packet), self._extradata, self._codec))
+        if not told or told in self._known:
+            return
+        if self._known or renewed:
+            self._decode(packet)
+        self._known.add(told)
+
+    def _decode(self, packet: "Packet[Any]") -> None:
+        decoder = cast(VideoCodecContext, av.CodecContext.create(self._stream.codec_context.name, "r"))
+        decoder.extradata = self._extradata or None
+        with suppress(av.FFmpegError):  # Damage is found where frames are decoded.
+            for frame in (*decoder.decode(Packet(bytes(packet))), *decoder.decode(None)):
+                if (frame.width, frame.height) != self._size:
+                    raise size_change(self._stream.container.name, self._size, (frame.width, frame.height))
+
+
+def size_change(name: str, size: tuple[int, int], found: tuple[int, int]) -> InvalidVideo:
+    """Return the refusal of a video whose size changes, in pixels."""
+    was, now = ("{}x{}".format(*each) for each in (size, found))
+    return InvalidVideo(
+        f"the frame size changes from {was} to {now}; to make all frames alike: "
+        f"ffmpeg -i {quoted(name)} -vf scale={was.replace('x', ':')} -c:a copy one_size.mp4"
+    )
+
+
+def _sizes(data: bytes, extradata: bytes, codec: str) -> Iterator[bytes]:
+    """Yield the parts of a keyframe that tell its size, perhaps with something beside it; nothing if it tells none."""
+    if codec in PARAMETERS:
+        bits, shift, kinds = PARAMETERS[codec]
+        yield from (bytes(unit) for unit in units(data, extradata, codec) if unit[0] >> shift & bits in kinds)
+    elif codec in MARKS:
+        mark, length = MARKS[codec]
+        place = data.find(mark)
+        yield data[place + len(mark) :][:length] if place >= 0 else b""
+    elif codec == "av1":
+        yield from _sequence_headers(data)
+
+
+def _sequence_headers(data: bytes) -> Iterator[bytes]:
+    """Yield the sequence headers of a packet of AV1 (AV1 Bitstream Specification, 5.3)."""
+    position = 0
+    while position < len(data):
+        header, position = data[position], position + 1 + (data[position] >> 2 & 1)
+        if not header & 2:  # It has no size, and goes on to the end.
+            return
+        size = shift = 0
+        for byte in data[position : position + 8]:
+            position, size, shift = position + 1, size | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                break
+        if header >> 3 & 15 == SEQUENCE_HEADER:
+            yield data[position : position + size]
+        position += size
