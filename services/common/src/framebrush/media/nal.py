@@ -14,7 +14,9 @@ def units(data: bytes, extra: bytes, codec: str) -> Iterator[bytes]:
     size, position = (extra[SIZE_AT[codec]] & 3) + 1, 0
     while position + size < len(data):
         length = int.from_bytes(data[position : position + size], "big")
-        yield data[position + size : position + size + max(1, length)]
+        if not length:  # No unit is empty: the rest is not here, see the splitter's ``sparse``.
+            return
+        yield data[position + size : position + size + length]
         position += size + length
 
 
