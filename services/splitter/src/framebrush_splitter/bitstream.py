@@ -15,6 +15,8 @@ HEVC_IRAP = range(16, 24)
 CAPTIONED = ("h264", "hevc", "mpeg2video", "av1")
 CAPTIONS = (b"\xb5\0\x31GA94\x03", b"\0\0\1\xb2GA94\x03", b"\0\0\1\xb2CC\1\xf8")
 """How messages with captions begin: as ITU-T T.35, as user data of MPEG-2, and as user data of a DVD."""
+MARKS = (b"GA94\x03", b"CC\1\xf8")
+"""Parts of these without zeros: among many zeros they are found a hundred times as fast."""
 FIRST = 64
 """The packets that tell whether packets are stored in another order than that of their times."""
 RECOVERY_POINT = 6
@@ -63,7 +65,10 @@ def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]
 
 def has_captions(packet: "Packet[Any]", codec: str) -> bool:
     """Return whether the pictures in a packet have closed captions with them (CEA-608 or 708, by ATSC A/53)."""
-    return codec in CAPTIONED and any(words in bytes(packet) for words in CAPTIONS)
+    if codec not in CAPTIONED:
+        return False
+    data = bytes(packet)
+    return any(mark in data for mark in MARKS) and any(words in data for words in CAPTIONS)
 
 
 def has_alpha(packet: "Packet[Any]") -> bool:
