@@ -18,7 +18,7 @@ def run(*command: str) -> str:
     variables = os.environ | {"PYTHONPATH": "tests"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=variables, timeout=850, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -59,6 +59,19 @@ def test_make_bench_peers(tmp_path: Path) -> None:
     assert found["seconds"].keys() == {"framebrush", "reference", "script", "ray"}
     assert found["frames"] == 5
     assert "| Ray Data with onnxruntime" in (tmp_path / "benchmarks.md").read_text()
+
+
+def test_lengths() -> None:
+    said = run(sys.executable, "tests/bench/lengths.py", "--frames", "5", "10")
+    assert "join: " in said
+    assert "of CPU for a frame" in said
+
+
+def test_pages(tmp_path: Path) -> None:
+    film = make_video(tmp_path / "film.mp4", pts=range(0, 5 * 512, 512))
+    said = run(sys.executable, "tests/bench/pages.py", "--video", str(film), "--times", "1")
+    assert "the report adds " in said
+    assert "MB with it" in said
 
 
 def test_packs(tmp_path: Path) -> None:

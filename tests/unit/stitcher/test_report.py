@@ -306,7 +306,7 @@ def test_the_command_line_saves_and_shows_the_page(
     pipeline: Pipeline, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection, shown = Connection(), list[str]()
-    connection.__dict__ |= {"store": pipeline.store, "runs": pipeline.runs}
+    connection.__dict__ |= {"store": pipeline.store, "runs": pipeline.runs, "sees_runs": True}
     monkeypatch.setattr("webbrowser.open", lambda url: shown.append(url) or True)
     get.get.__wrapped__(connection, "film", output=tmp_path, report=True)  # type: ignore[attr-defined]
     assert (tmp_path / "film.identity.report.html").read_text() == page
