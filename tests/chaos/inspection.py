@@ -23,6 +23,8 @@ CHILDREN: Mapping[str, int] = {"splitter": 3, "stitcher": 2}
 do counts, too: nobody waits for it before the next message."""
 INTERMEDIATE = re.compile(r"(frames|styled|encoded)(\.\d+)?/")
 """Blobs of a run that are deleted when it has succeeded, unless the services keep them."""
+LOOKOUT = "dead-letters.json"
+"""The blob of no run, by which the dispatchers know who looks at the dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Inspector:
     def _strange(self, runs: list[Run]) -> list[str]:
         """Blobs of no run of these, which are deleted."""
         mine = tuple(prefix for run in runs for prefix in (f"runs/{run.run_id}/", f"status/{run.run_id}."))
+        mine += (LOOKOUT,)
         claims, ids = self._blobs.claims(), {run.run_id for run in runs}
         names = self._blobs.names(WORK)
         found = [name for name in names if not name.startswith(mine) and claims.get(name) not in ids]
