@@ -29,6 +29,7 @@ from framebrush.contracts import (
     Encoder,
     Encoding,
     Options,
+    Report,
     RunRequest,
     State,
     Status,
@@ -307,3 +308,23 @@ def test_the_page_lists_what_containers_carry(tmp_path: Path) -> None:
     page = PAGE.read_text()
     for row in rows({codec: list(suffixes) for codec, suffixes in CONTAINERS.items()}) + rows(carried(tmp_path)):
         assert row in page, row
+
+
+def test_a_time_of_creation_that_is_not_known_is_not_missed(film: Path, tmp_path: Path) -> None:
+    """Old muxers write the zero of the clock into MP4, and new ones leave it out."""
+    path, day = tmp_path / "old.mp4", 2082844800 + 86_400  # Seconds since 1904 (ISO/IEC 14496-12, 8.2.2).
+    with av.open(str(film)) as source, av.open(str(path), "w") as container:
+        container.metadata["creation_time"] = "1970-01-02T00:00:00Z"
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                container.mux(packet)
+    data = path.read_bytes()
+    assert day.to_bytes(4, "big") in data
+    path.write_bytes(data.replace(day.to_bytes(4, "big"), (day - 86_400).to_bytes(4, "big")))
+    with av.open(str(path)) as container:
+        assert container.metadata["creation_time"].startswith("1970-01-01T00:00:00")
+    pipeline, status = run(path, preset="ultrafast")
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs(status.run_id).report))
+    assert [check for check in report.checks if not check.ok] == []

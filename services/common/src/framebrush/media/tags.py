@@ -33,6 +33,8 @@ TITLES = (
 )
 """The tags that are compared, beside those that cameras name after their makers and the time of creation."""
 CREATED = "creation_time"
+UNSET = "1970-01-01T00:00:00"
+"""The time of creation of programs that do not know it: the zero of their clock. Muxers leave it out."""
 PROGRAM = re.compile(
     r"(?:.*_)?(?:uid|umid|ul)|product_\w+|company_name|toolkit_\w+|application_platform|wm/.*|wmfsdk\w+|isvbr|devicecon\w+"
     r"|metadatacreator|encoded_by|software|encodingsettings?|has(?:video|audio|metadata|keyframes)"
@@ -66,7 +68,8 @@ def compared_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     """Return the tags that must survive, by their names in lower case, with the time of creation in whole seconds."""
     tags = {name.lower(): text for name, text in metadata.items()}
     kept = {name: text for name, text in tags.items() if name in TITLES or name.startswith("com.")}
-    return kept | ({CREATED: tags[CREATED][:SECONDS]} if CREATED in tags else {})
+    created = tags.get(CREATED, UNSET)[:SECONDS]
+    return kept if created == UNSET else kept | {CREATED: created}
 
 
 def _unnamed(metadata: Mapping[str, str], format_name: str) -> list[str]:

@@ -120,7 +120,9 @@ def _verdict(figures: Figures) -> str:
     painted = f"All {frames} are painted" if not failed else f"{failed:,} of {frames} could not be painted"
     total = len(report.checks)
     kept = (
-        f"all {total} checks of the output agree with the input" if not wrong else f"{wrong} of {total} checks differ"
+        f"all {total} checks of the output agree with the input"
+        if not wrong
+        else f"{wrong} of {total} checks differ{'s' if wrong == 1 else ''}"
     )
     return f"{painted}, and {kept}."
 
