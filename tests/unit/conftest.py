@@ -1,5 +1,7 @@
 """Fixtures of the unit tests."""
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +17,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="takes long: -m long"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected() -> None:
+    """Close the sockets that the SDK has left in tests of another folder: threads may have held them until now."""
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
