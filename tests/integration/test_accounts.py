@@ -89,17 +89,8 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     system = System(parts, environment, home.path)
     with ExitStack() as cleanup:
         cleanup.callback(system.end)
-        for kind in ("backend", "service"):
-            names = [name for name, part in parts.items() if part.kind == kind]
-            for name in names:
-                system.start(name)
-            for name in names:
-                system.wait(name, LIMIT_S)
-            if kind == "backend":
-                installation = Installation(system, home.path)
-                settings = settings_from(Settings, environment)
-                AzureBlobs(settings).create_containers(settings.containers)
-        yield installation
+        system.start_all(LIMIT_S)
+        yield Installation(system, home.path)
 
 
 @pytest.fixture(scope="module")

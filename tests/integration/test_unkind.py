@@ -15,7 +15,6 @@ from support.video import facts, make_video
 
 from framebrush.contracts import QUEUES, BlobRef, Options, RunRequest, State
 from framebrush.messaging import connect
-from framebrush.storage import AzureBlobs
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import Home, plan_stack
 
@@ -67,16 +66,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     system = System(parts, foreign | stack.environment | settings, home.path)
     with ExitStack() as cleanup:
         cleanup.callback(system.end)
-        for kind in ("backend", "service"):
-            names = [name for name, part in parts.items() if part.kind == kind]
-            for name in names:
-                system.start(name)
-            for name in names:
-                system.wait(name, 180)
-            if kind == "backend":
-                found = system.settings
-                containers = [found.input_container, found.work_container, found.output_container]
-                AzureBlobs(found).create_containers(containers)
+        system.start_all(180)
         yield system
 
 

@@ -35,6 +35,17 @@ class System:
             assert self.processes[name].poll() is None, f"{name} ended:\n{self.log(name)}"
             time.sleep(0.05)
 
+    def start_all(self, seconds: float = 60) -> None:
+        """Start the backends, make the containers, start the services; all are ready then."""
+        for kind in ("backend", "service"):
+            names = [name for name, part in self.parts.items() if part.kind == kind]
+            for name in names:
+                self.start(name)
+            for name in names:
+                self.wait(name, seconds)
+            if kind == "backend":
+                AzureBlobs(self.settings).create_containers(self.settings.containers)
+
     def kill(self, name: str) -> None:
         self.processes[name].kill()
         self.processes.pop(name).wait()

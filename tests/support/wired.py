@@ -154,17 +154,7 @@ def wired(folder: Path) -> Iterator[Wired]:
             proxy.start()
             cleanup.callback(proxy.stop)
         cleanup.callback(system.end)
-        for kind in ("backend", "service"):
-            names = [name for name, part in parts.items() if part.kind == kind]
-            for name in names:
-                system.start(name)
-            for name in names:
-                system.wait(name, LIMIT)
-            if kind == "backend":
-                settings = system.settings
-                AzureBlobs(settings).create_containers(
-                    [settings.input_container, settings.work_container, settings.output_container]
-                )
+        system.start_all(LIMIT)
         yield Wired(system, proxies, source)
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from framebrush.contracts import PICTURE, Options
 from framebrush.styles import Library
 from framebrush_cli.commands.price import estimate
-from framebrush_cli.commands.submit import PicturesOption, RateOption, run_options
+from framebrush_cli.commands.submit import FILM, PicturesOption, RateOption, run_options
 from framebrush_cli.display import err, out, show_picture
 from framebrush_cli.errors import CommandFailed, NotInstalled
 from framebrush_cli.installation import (
@@ -37,12 +37,7 @@ DEFAULT = "gouache"
 @connected
 def preview(
     connection: Connection,
-    film: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILM", help="A video file, a folder of pictures, an https: address, or a blob of the installation."
-        ),
-    ],
+    film: Annotated[str, typer.Argument(metavar="FILM", help=FILM)],
     style: Annotated[
         list[str] | None,
         typer.Option(

@@ -53,13 +53,7 @@ RateOption = Annotated[
 @connected
 def submit(
     connection: Connection,
-    video: Annotated[
-        str,
-        typer.Argument(
-            metavar="VIDEO",
-            help="A video file, a folder of pictures, an https: address, or a blob of the installation.",
-        ),
-    ],
+    video: Annotated[str, typer.Argument(metavar="VIDEO", help=FILM)],
     style: Annotated[
         list[str] | None,
         typer.Option(
