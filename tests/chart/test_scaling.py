@@ -53,6 +53,24 @@ def test_targets_are_whole_and_at_least_one(concurrency: int, per_slot: float) -
     assert abs(target - math.ceil(concurrency * per_slot)) <= 1  # 3 x 1.1 is 3.3000000000000003
 
 
+@pytest.mark.parametrize(
+    ("values", "batches"),
+    [
+        ({}, 2 * 8 * 3 * 4),
+        ({"services.scorer.scaling.maxReplicas": 64}, 2 * 64 * 3 * 4),
+        ({"services.scorer.scaling.messagesPerSlot": 0.5}, 2 * 8 * 3 // 2),
+        ({"services.scorer.scaling.enabled": False, "services.scorer.scaling.minReplicas": 2}, 2 * 2 * 3 * 4),
+        ({"services.scorer.pools.spot": {"scaling": {"maxReplicas": 2}}}, 2 * (8 + 2) * 3 * 4),
+        ({"services.scorer.scaling.maxReplicas": 1, "services.scorer.concurrency": 1}, 16),
+        ({"services.splitter.settings.windowBatches": 5}, 5),
+    ],
+)
+def test_a_run_has_twice_as_many_batches_in_work_as_scorers_hold(values: dict[str, Any], batches: int) -> None:
+    """Fewer would keep KEDA from making the last pods; more would only make later runs wait."""
+    environment = render("", values).environment("framebrush-splitter")
+    assert environment["FRAMEBRUSH_WINDOW_BATCHES"] == str(batches)
+
+
 def test_from_zero_and_back() -> None:
     found = render()
     for name in WORKLOADS:

@@ -186,7 +186,7 @@ def checksums(values: dict[str, Any]) -> dict[str, str]:
     ("values", "restarted"),
     [
         ({"services.splitter.settings.maxPixels": 1000}, {"splitter"}),
-        ({"services.scorer.concurrency": 4}, {"scorer-default"}),
+        ({"services.scorer.concurrency": 4}, {"scorer-default", "splitter"}),  # whose window follows
         ({"services.stitcher.messageTimeout": 2000}, {"stitcher"}),
         ({"defaults.settings.logLevel": "DEBUG"}, {*STAGES[:2], "scorer-default", *STAGES[3:]}),
         ({"containers.work": "scratch"}, {*STAGES[:2], "scorer-default", *STAGES[3:]}),

@@ -1,34 +1,22 @@
 """A long run beside a short one: the short one has its turn after a window of the long one, and not after all of it."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.cluster import RELEASE, Cluster
+from support.cluster import Cluster
 from support.video import make_video
 
 from framebrush.contracts import BlobRef, Options, State
 
 pytestmark = pytest.mark.timeout(1800)
 
-LONG, SHORT, WINDOW = 20_000, 50, 240
+LONG, SHORT = 20_000, 50
 FACTOR = 3
 """How many times as long as alone the short run may take."""
 TICK = 512
 OPTIONS = Options(model="identity", batch_frames=32, preset="ultrafast")
 """The cheapest model: what is measured is how work is handed out."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_window(cluster: Cluster) -> Iterator[None]:
-    """The default window is for GPUs: two CPUs take minutes for it. This one is about what four scorers hold."""
-    cluster.helm(
-        "upgrade", RELEASE, "charts/framebrush", "--reuse-values", "--wait", "--timeout", "5m",
-        "--set", f"services.splitter.settings.runWindow={WINDOW}",
-    )  # fmt: skip
-    yield
-    cluster.helm("rollback", RELEASE, "--wait", "--timeout", "5m")
 
 
 @pytest.fixture(scope="module")

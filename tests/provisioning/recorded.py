@@ -62,7 +62,7 @@ def record(film: bytes) -> dict[str, Recorded]:
     """Return the calls of every service: runs with a shipped style, a picture and a learned style, and bad ones."""
     store = RecordingStore()
     pipeline = Pipeline(
-        store=store, segment_frames=3, run_window=3, learner={"learn_turn": 60, "device": "cpu"},
+        store=store, segment_frames=3, window_batches=1, learner={"learn_turn": 60, "device": "cpu"},
         stitcher={"report_page": True},
     )  # fmt: skip
     for queue, handler in pipeline.handlers.items():

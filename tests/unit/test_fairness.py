@@ -17,7 +17,7 @@ from framebrush.errors import PermanentError
 from framebrush_splitter.planner import window_of
 
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden" / "manifest.json"
-SMALL = {"segment_frames": 10, "run_window": 20}
+SMALL = {"segment_frames": 10, "window_batches": 4}
 """The clip of 50 frames has five segments, of which two are in work at a time."""
 
 
@@ -42,11 +42,11 @@ def test_segments_follow_when_those_before_are_scored(clip: Path) -> None:
 
 
 def test_the_output_is_the_same_in_whatever_order(clip: Path) -> None:
-    free = windowed(clip, run_window=1000)
+    free = windowed(clip, window_batches=1000)
     free.run()
     assert (free.manifest().window, free.manifest().version) == (None, 1)
     for seed in range(3):
-        pipeline = windowed(clip, run_window=1)
+        pipeline = windowed(clip, window_batches=1)
         pipeline.order = Random(seed).randrange
         assert pipeline.run().state is State.SUCCEEDED
         assert pipeline.output() == free.output()
@@ -101,12 +101,13 @@ def test_batches_that_are_lost_are_no_obstacle(clip: Path) -> None:
     assert pipeline.manifest().window == 2
 
 
-@given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 5_000))
-def test_a_window_has_so_many_frames(counts: list[int], frames: int) -> None:
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 64), st.integers(1, 200))
+def test_a_window_has_so_many_batches(counts: list[int], batch: int, batches: int) -> None:
     golden = Manifest.decode(GOLDEN.read_bytes())
     segment = golden.segments[0]
     segments = tuple(segment.model_copy(update={"frames": each}) for each in counts)
-    window = window_of(golden.model_copy(update={"segments": segments}), frames)
+    window = window_of(golden.model_copy(update={"segments": segments, "batch_frames": batch}), batches)
+    frames = batch * batches
     if window is None:
         assert len(counts) <= 2 or frames > sum(counts) * (len(counts) - 1) / len(counts)
     else:

@@ -9,8 +9,8 @@ from framebrush.contracts import FLOW, BatchScored, RunEncoded, SegmentEncoded, 
 
 
 def test_the_table_says_where_messages_go(clip: Path) -> None:
-    pipeline = Pipeline(segment_frames=10, run_window=20)
-    pipeline.submit(pipeline.put("clip.mp4", clip.read_bytes()))
+    pipeline = Pipeline(segment_frames=10, window_batches=4)
+    pipeline.submit(pipeline.put("clip.mp4", clip.read_bytes()), batch_frames=5)
     assert pipeline.run().state is State.SUCCEEDED
     assert pipeline.routes == {
         (queue, target) for queue, step in FLOW.items() for target in step.sends if queue != "learnings"

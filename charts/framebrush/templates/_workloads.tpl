@@ -99,6 +99,9 @@ FRAMEBRUSH_{{ $name | snakecase | upper }}: {{ include "framebrush.scalar" $valu
 {{- if and (has $workload.component (list "scorer" "learner")) (hasKey (dig "limits" dict $workload.resources) "nvidia.com/gpu") (not (hasKey $workload.settings "device")) }}
 FRAMEBRUSH_DEVICE: cuda
 {{- end }}
+{{- if and (eq $workload.component "splitter") (not (hasKey $workload.settings "windowBatches")) }}
+FRAMEBRUSH_WINDOW_BATCHES: {{ include "framebrush.windowBatches" $root | quote }}
+{{- end }}
 FRAMEBRUSH_CONCURRENCY: {{ include "framebrush.scalar" $workload.concurrency | quote }}
 FRAMEBRUSH_MESSAGE_TIMEOUT: {{ $workload.timing.messageTimeout | quote }}
 FRAMEBRUSH_DRAIN_GRACE: {{ $workload.timing.drainGrace | quote }}
@@ -111,6 +114,22 @@ OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
 OTEL_RESOURCE_ATTRIBUTES: {{ printf "k8s.namespace.name=%s" $root.Release.Namespace | quote }}
 {{- end }}
 {{ include "framebrush.endpoints" $root }}
+{{- end }}
+
+{{- /*
+How many score batches of one run are in work at a time: twice what all scorers hold at their most, by which KEDA scales
+them. Fewer would keep it from making the last pods; more would only make runs that come later wait longer. Scorers of
+another release are not known here: 16 is what the service itself takes.
+*/ -}}
+{{- define "framebrush.windowBatches" -}}
+{{- $held := 0 -}}
+{{- range include "framebrush.workloads" . | fromYaml -}}
+{{- if eq .component "scorer" -}}
+{{- $pods := ternary .scaling.maxReplicas (max 1 (int .scaling.minReplicas)) .scaling.enabled -}}
+{{- $held = add $held (mulf $pods .concurrency .scaling.messagesPerSlot | ceil) -}}
+{{- end -}}
+{{- end -}}
+{{- max 16 (mul 2 $held) -}}
 {{- end }}
 
 {{- /* The volume of further styles, if there is one. */ -}}

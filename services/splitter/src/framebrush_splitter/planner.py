@@ -213,7 +213,7 @@ class Planner:
         check_cost(manifest, settings.max_run_pixels)
         output, *more = self._outputs.choose(run_id, wanted, requested=request.output is not None)
         made: dict[str, object] = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
-        window = window_of(manifest, settings.run_window)
+        window = window_of(manifest, settings.window_batches)
         if window is not None:
             made |= {"window": window, "version": 4}
         manifest = manifest.model_copy(update=made)
@@ -239,12 +239,12 @@ def _check_plan(
         raise InvalidVideo(f"{request.input}: the decoder does not make sense")
 
 
-def window_of(manifest: Manifest, frames: int) -> int | None:
-    """Return how many segments of a run are in work at a time, which have so many frames on average, or more.
+def window_of(manifest: Manifest, batches: int) -> int | None:
+    """Return how many segments of a run are in work at a time, which have so many score batches on average, or more.
 
     Two is the least, so that a splitter can decode one while scorers paint another. None means all of them.
     """
-    count = len(manifest.segments)
+    count, frames = len(manifest.segments), batches * manifest.batch_frames
     window = max(2, math.ceil(frames * count / manifest.frames))
     return window if window < count else None
 

@@ -50,9 +50,9 @@ class SplitterSettings(Limits, PictureSettings, Settings):
     """The frames that a segment has at least; it ends at the next keyframe. Segments are worked on in parallel."""
     chunk_frames: Annotated[int, Field(ge=1, le=999_999)] = 250
     """The frames that are encoded together, more or less; a longer segment is encoded in parts, in parallel."""
-    run_window: Annotated[int, Field(ge=1)] = 20_000
-    """The frames of one run that are in work at a time, more or less. The others wait, so that runs that come later do
-    not wait for all of them; it should be more than all scorers together hold."""
+    window_batches: Annotated[int, Field(ge=1)] = 16
+    """The score batches of one run that are in work at a time, more or less. The others wait, so that runs that come
+    later do not wait for all of them. It should be twice what all scorers hold: half of it waits, and fills them."""
     nvenc: bool = False
     """Whether the stitchers have NVENC, so that runs may ask for it."""
     decode_threads: Annotated[int, Field(ge=1, le=64)] = 2
