@@ -4,7 +4,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import truediv
 from pathlib import Path
@@ -131,10 +131,13 @@ def main() -> None:
     parser.add_argument("--style", default="gouache")
     parser.add_argument("--times", type=int, default=3, help="runs of the whole, of which the median counts")
     parser.add_argument("--memory", action="store_true", help="measure memory only; the other figures stay")
+    parser.add_argument("--repeat", type=int, nargs="+", help="with --memory: how often each film has the clip")
     parser.add_argument("--smoke", action="store_true", help="every part on five frames, to see that all still works")
     parser.add_argument("--output", type=Path, default=DOCS, help="the folder of benchmarks.json and benchmarks.md")
     options = parser.parse_args()
     scale = SMOKE if options.smoke else full(options.style, options.times)
+    if options.repeat:
+        scale = replace(scale, films={f"{count} times": count for count in options.repeat})
     with TemporaryDirectory() as folder:
         video = beginning(options.video, 5, Path(folder) / "five.mp4") if options.smoke else options.video
         found = {"memory": memory(video, scale.films)} if options.memory else measure(video, scale)
