@@ -8,6 +8,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,10 +18,13 @@ import torch
 from machine import machine, say
 from torch import Tensor, nn
 
+from framebrush.contracts import PICTURE
+from framebrush.pictures.prediction import COUNT
 from framebrush.styles import BUILT_IN, find_styles
-from framebrush_scorer.models import SHIPPED, PainterModel, StyleModel
+from framebrush_scorer.models import SHIPPED, PainterModel, StyleModel, load_picture
 from framebrush_scorer.networks import TransformerNet, pad, read_network
 from framebrush_scorer.networks.precision import likeness
+from framebrush_scorer.pipeline.brush import brush_size, paint_tensors
 
 SIZES = ((640, 360), (1280, 720))
 
@@ -96,17 +100,23 @@ def measure(rounds: int, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     nets |= {name: read_network(path) for name, path in sorted(find_styles(SHIPPED).items())}
     models: dict[str, StyleModel | PainterModel] = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
     models |= {name: PainterModel(name, "cpu") for name in BUILT_IN[1:]}
+    like, in_run = load_picture([0.0] * COUNT, device="cpu"), f"{PICTURE} in a run"
+    assert isinstance(like, StyleModel)
+    models |= {PICTURE: like, in_run: like}
     result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
     for width, height in sizes:
         frame = (255 * torch.rand(1, 3, height, width)).byte()
         frame = nn.functional.avg_pool2d(frame.float(), 5, 1, 2).byte().contiguous(memory_format=torch.channels_last)
         x = pad(frame.float()).contiguous()
-        calls: dict[str, Callable[[], object]] = {"as written": lambda x=x: reference(x)}
-        calls |= {name: lambda m=model, f=frame: m.paint(f) for name, model in models.items()}
+        calls: dict[str, Callable[[], object]] = {"as written": partial(reference, x)}
+        calls |= {name: partial(model.paint, frame) for name, model in models.items()}
+        brush = brush_size(like, (height, width), 1)
+        calls[in_run] = partial(paint_tensors, like, frame, brush)
         took = seconds(calls, rounds)
         for name, model in models.items():
             decibels = None
-            if isinstance(model, StyleModel):
+            if name in nets:
+                assert isinstance(model, StyleModel)
                 exact = reference(x) if name == "pytorch/examples" else nets[name](x)
                 decibels = likeness(model.paint(frame), exact[..., :height, :width])
             result["rows"].append(

@@ -80,15 +80,24 @@ class TransformerNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the paintings of pictures (B, 3, H, W) in 0..255; their own values may lie outside of 0..255."""
-        down, up = self.pairs[:3], self.pairs[3:]
-        for conv, norm in down:
-            x = F.relu_(getattr(self, norm)(getattr(self, conv)(x)))
+        y: Tensor = self.deconv3(self.between(self.first(x)))
+        return y
+
+    def first(self, x: Tensor) -> Tensor:
+        """Return what the first layer makes of pictures: (B, 3, H, W) -> (B, width, H, W)."""
+        return self._layers(self.pairs[:1], x)
+
+    def between(self, x: Tensor) -> Tensor:
+        """Return what all layers but the first and the last make of the first one's: the shape stays."""
+        x = self._layers(self.pairs[1:3], x)
         for k in range(1, self.blocks + 1):
             x = getattr(self, f"res{k}")(x)
-        for conv, norm in up:
+        return self._layers(self.pairs[3:], x)
+
+    def _layers(self, pairs: list[tuple[str, str]], x: Tensor) -> Tensor:
+        for conv, norm in pairs:
             x = F.relu_(getattr(self, norm)(getattr(self, conv)(x)))
-        y: Tensor = self.deconv3(x)
-        return y
+        return x
 
 
 def add_norms(module: nn.Module, norm: Norm, convs: list[tuple[str, int]]) -> list[tuple[str, str]]:
