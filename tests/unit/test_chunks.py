@@ -1,5 +1,6 @@
 """A segment, which is decoded together, is encoded in chunks, and decoded in turns if it is long."""
 
+import io
 import itertools
 import random
 import time
@@ -13,7 +14,9 @@ import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.film import Film
 from support.pipeline import CONNECTIONS, Pipeline
+from support.torture.captions import captions
 from support.video import facts, frames, psnr
 
 from framebrush.contracts import (
@@ -29,6 +32,7 @@ from framebrush.contracts import (
     State,
 )
 from framebrush.errors import DeadlineExceeded, InvalidMessage, Unavailable
+from framebrush.media import side_data
 from framebrush.messaging import Lockable, LockKeeper
 from framebrush.storage import MemoryStore
 from framebrush_splitter.handler import Splitter
@@ -100,6 +104,18 @@ def test_turns_and_deaths_change_no_byte(single: Path) -> None:
     assert turns.run().state is State.SUCCEEDED
     assert count(turns, SegmentPlanned) >= 2
     assert turns.output() == whole.output()
+
+
+def test_turns_keep_the_captions_of_each_frame(tmp_path: Path) -> None:
+    """The order of a frame among the packets is in its captions."""
+    film = captions(tmp_path / "single.mp4", Film(pts=range(0, FRAMES * 512, 512), gop=1000, sounds=()))
+    whole, turns = pipeline(film), pipeline(film, **TURNS)
+    assert (whole.run().state, turns.run().state) == (State.SUCCEEDED, State.SUCCEEDED)
+    assert count(turns, SegmentPlanned) >= 2 and whole.manifest().version == 5
+    assert turns.output() == whole.output()
+    with av.open(str(film)) as before, av.open(io.BytesIO(turns.output())) as after:
+        texts = [[side_data(frame, "A53_CC") for frame in each.decode(video=0)] for each in (before, after)]
+    assert texts[0] == texts[1] and len(set(texts[0])) == FRAMES
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -187,9 +203,9 @@ def test_a_segment_may_take_longer_than_a_message(single: Path) -> None:
 class Endless:
     """A decoder that a film has taken over: it gives frames for ever."""
 
-    def run(self, *_: object) -> Iterator[memoryview]:
+    def run(self, *_: object, **__: object) -> Iterator[memoryview]:
         for number in itertools.count():
-            yield memoryview(FRAME_HEADER.pack(512 * number, 512) + b"jpeg")
+            yield memoryview(FRAME_HEADER.pack(512 * number, 512, 0) + b"jpeg")
 
 
 def test_a_decoder_that_gives_frames_for_ever_is_stopped(single: Path) -> None:

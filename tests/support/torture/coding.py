@@ -1,7 +1,6 @@
 """Cases that put coding to the test: how cameras, broadcasters and editors store pictures, and what is beside them."""
 
 import struct
-from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -12,6 +11,7 @@ import av
 import numpy as np
 
 from support.film import Film
+from support.torture.captions import captions, message, rewritten
 from support.torture.case import Case
 from support.torture.paff import paff
 from support.torture.structure import MS, RATE, X264_OPEN, X265
@@ -25,21 +25,6 @@ JPEG = Film(codec="mjpeg", pixel_format="yuvj420p", options={"qmin": "1"}, sound
 INSIDE: dict[str, Any] = {"sounds": (), "format": "mpegts", "time_base": Fraction(1, 25), "pts": tuple(range(48))}
 SHARP = {"pixel_format": "yuv444p", "jpeg_quality": 100}
 """For pictures of few colours, whose edges 4:2:0 blurs."""
-
-
-def rewritten(path: Path, film: Film, change: Callable[[bytes], bytes], **muxer: Any) -> Path:
-    """A film whose pictures are stored in other bytes."""
-    plain = film.write(path.with_name(f"plain{path.suffix}"))
-    with av.open(str(plain)) as source, av.open(str(path), "w", **muxer) as target:
-        stream = source.streams.video[0]
-        copy = target.add_stream_from_template(stream, opaque=True)
-        for packet in source.demux(stream):
-            if packet.size:
-                changed: Any = av.Packet(change(bytes(packet)))
-                changed.pts, changed.dts, changed.duration = packet.pts, packet.dts, packet.duration
-                changed.time_base, changed.is_keyframe, changed.stream = packet.time_base, packet.is_keyframe, copy
-                target.mux(changed)
-    return path
 
 
 def exif(path: Path) -> Path:
@@ -113,17 +98,6 @@ def cut_off(path: Path, film: Film, share: float) -> Path:
     data = film.write(path).read_bytes()
     path.write_bytes(data[int(len(data) * share) // 188 * 188 :])
     return path
-
-
-def message(kind: bytes) -> Callable[[bytes], bytes]:
-    """Put a message before each picture of H.264 in MP4 (SEI, registered by ITU-T T.35)."""
-    unit = b"\x06\x04" + bytes([len(kind)]) + kind + b"\x80"
-    return lambda picture: len(unit).to_bytes(4, "big") + unit + picture
-
-
-def captions(path: Path) -> Path:
-    """Closed captions as broadcasters have them (ATSC A/53): here, a pair of bytes of CEA-608 in each frame."""
-    return rewritten(path, Film(sounds=SILENT), message(b"\xb5\0\x31GA94\x03\xc1\xff\xfc\x94\x2c\xff"))
 
 
 def boxed(path: Path, film: Film, box: bytes) -> Path:
@@ -223,13 +197,31 @@ KEY = {
 CODING = (
     Case("MJPEG with EXIF, turned", "exif.avi", exif, segments=2),
     Case("H.264 with LCEVC", "lcevc.mp4", lcevc, segments=2, notes=("LCEVC",), lost="the enhancement layer"),
+    Case("closed captions in the pictures", "a53.mp4", captions, segments=2),
+    Case("closed captions in some of the pictures", "a53_some.mp4", partial(captions, every=5), segments=2),
+    Case("more closed captions than a message holds", "a53_many.mp4", partial(captions, triplets=40), segments=2),
     Case(
-        "closed captions in the pictures",
-        "a53.mp4",
+        "closed captions, HEVC with leading pictures, to HEVC",
+        "a53_5.mkv",
+        partial(captions, film=Film(codec="libx265", options=X265, sounds=SILENT)),
+        segments=2,
+        options={"codec": "h265"},
+    ),
+    Case(
+        "closed captions, MPEG-2 with B-frames in MPEG-TS",
+        "a53.ts",
+        partial(captions, film=Film(codec="mpeg2video", options={"bf": "2", "b": "4M"}, **INSIDE)),
+        segments=2,
+    ),
+    Case(
+        "closed captions, to FFV1",
+        "a53_ffv1.mp4",
         captions,
         segments=2,
+        options={"codec": "ffv1", "crf": None, "preset": "medium"},
         notes=("closed captions",),
-        lost="the captions",
+        differs=("captions",),
+        lost="the captions: only H.264 and HEVC carry them here",
     ),
     Case(
         "transparency beside the pictures, VP9",
@@ -287,6 +279,15 @@ CODING = (
         "H.264 whose fields have packets of their own (PAFF)",
         "paff.ts",
         paff,
+        options={"pixel_format": "yuv444p"},
+        segments=2,
+        notes=("interlaced",),
+        lost="interlacing: both fields are styled as one picture, the output is progressive",
+    ),
+    Case(
+        "closed captions in both fields of a frame (PAFF)",
+        "a53_paff.ts",
+        partial(paff, captioned=True),
         options={"pixel_format": "yuv444p"},
         segments=2,
         notes=("interlaced",),

@@ -1,12 +1,14 @@
 """H.264 whose pictures are pairs of fields with a packet each (PAFF), which no free encoder writes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 
+from support.torture.captions import a53
+from support.torture.captions import unit as message
 from support.video import picture
 
 WIDTH, HEIGHT, FRAMES = 64, 64, 24
@@ -17,13 +19,14 @@ X264 = {
 }
 
 
-def paff(path: Path) -> Path:
+def paff(path: Path, *, captioned: bool = False) -> Path:
     """A transport stream as AVCHD cameras write it. Each field was encoded as a picture of half the height."""
     with av.open(str(path), "w", format="mpegts") as container:
         stream: Any = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         for number, data in enumerate(_fields()):
-            packet: Any = av.Packet(_as_field(data, bottom=number % 2 == 1))
+            texts = [message(b"\xb5\0\x31" + content) for content in a53(number) if captioned]
+            packet: Any = av.Packet(_as_field(data, texts, bottom=number % 2 == 1))
             packet.stream, packet.time_base = stream, Fraction(1, 50)
             packet.pts = packet.dts = number
             packet.is_keyframe = number % 2 == 0
@@ -44,10 +47,10 @@ def _fields() -> Iterator[bytes]:
     yield from map(bytes, codec.encode(None))
 
 
-def _as_field(data: bytes, *, bottom: bool) -> bytes:
+def _as_field(data: bytes, messages: Iterable[bytes], *, bottom: bool) -> bytes:
     """A coded picture as a field: the sequence has fields, and the slice says which one it is."""
     units = [unit for unit in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if unit]
-    result = b"\0\0\0\1\x09\x10"
+    result = b"".join(b"\0\0\0\1" + each for each in (b"\x09\x10", *messages))
     for unit in units:
         kind = unit[0] & 31
         if kind == 7:

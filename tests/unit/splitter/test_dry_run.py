@@ -71,6 +71,7 @@ WAYS: dict[str, Callable[[MediaInfo], MediaInfo]] = {
     "display matrix": video(rotation=(0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)),
     "colours": video(color_space=9),
     "frame rate": video(frame_rate=(12800, 1)),
+    "captions": lambda found: replace(found, captions=array("Q", (1 for _ in found.times))),
     "timecode": lambda found: replace(found, timecode=None),
     "tracks": lambda found: replace(found, tracks=found.tracks[:1]),
     "audio 0 packets": track(0, times=lambda times: times[:-1]),

@@ -12,11 +12,6 @@ from framebrush.media import units
 
 H264_IDR, H264_SEI = 5, 6
 HEVC_IRAP = range(16, 24)
-CAPTIONED = ("h264", "hevc", "mpeg2video", "av1")
-CAPTIONS = (b"\xb5\0\x31GA94\x03", b"\0\0\1\xb2GA94\x03", b"\0\0\1\xb2CC\1\xf8")
-"""How messages with captions begin: as ITU-T T.35, as user data of MPEG-2, and as user data of a DVD."""
-MARKS = (b"GA94\x03", b"CC\1\xf8")
-"""Parts of these without zeros: among many zeros they are found a hundred times as fast."""
 FIRST = 64
 """The packets that tell whether packets are stored in another order than that of their times."""
 RECOVERY_POINT = 6
@@ -61,14 +56,6 @@ def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]
         return False
     ordered = all(a <= b for a, b in pairwise(times[:FIRST]))
     return container.format.name == "avi" or (container.format.name == "mxf" and ordered)
-
-
-def has_captions(packet: "Packet[Any]", codec: str) -> bool:
-    """Return whether the pictures in a packet have closed captions with them (CEA-608 or 708, by ATSC A/53)."""
-    if codec not in CAPTIONED:
-        return False
-    data = bytes(packet)
-    return any(mark in data for mark in MARKS) and any(words in data for words in CAPTIONS)
 
 
 def has_alpha(packet: "Packet[Any]") -> bool:

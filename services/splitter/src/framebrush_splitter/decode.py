@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo
-from framebrush.media import Clock, Shown, codec_name, quoted
+from framebrush.media import Clock, Shown, captions_in, codec_name, quoted
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 from framebrush_splitter.video import packets_in
@@ -38,10 +38,18 @@ class DecodedFrame:
     """The duration in ticks, 0 if it is unknown."""
     frame: VideoFrame | None
     """The decoded frame, None if its packets are damaged, even if the decoder conceals it."""
+    captions: bytes = b""
+    """Its closed captions, see :mod:`framebrush.media.captions`. They are read from the packets: a decoder that begins
+    at an open group of pictures adds those of the pictures that it leaves out to the next one."""
 
 
 def decode_segment(
-    opened: Opened, segment: Segment, shifts: Sequence[Shift] = (), alive: Callable[[], None] = lambda: None
+    opened: Opened,
+    segment: Segment,
+    shifts: Sequence[Shift] = (),
+    alive: Callable[[], None] = lambda: None,
+    *,
+    captions: bool = False,
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment in order of presentation: the same frames that decoding the whole video gives.
 
@@ -50,6 +58,7 @@ def decode_segment(
         segment: The segment; decoding can begin at its first frame.
         shifts: By how much the times of the file's packets are moved.
         alive: Is called for each frame that is decoded before the segment begins.
+        captions: Whether closed captions are looked for.
 
     Raises:
         InvalidVideo: The segment has more or fewer frames than planned, or none of them can be decoded.
@@ -66,7 +75,7 @@ def decode_segment(
                         container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:
                     continue
-            frames = _between(container, stream, segment, start, alive)
+            frames = _between(container, stream, segment, start, alive, {} if captions else None)
             first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -196,6 +205,7 @@ def _between(
     segment: Segment,
     start: _Start,
     alive: Callable[[], None],
+    texts: dict[int, bytes] | None,
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment, with None in the place of each frame that its packet did not give as it was.
 
@@ -204,7 +214,11 @@ def _between(
     """
     awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
     previous = segment.start - 1
-    for frame in _frames(container, stream, segment, start, awaited):
+
+    def text(time: int) -> bytes:
+        return texts.pop(time, b"") if texts else b""
+
+    for frame in _frames(container, stream, segment, start, awaited, texts):
         time = frame.pts if start.timed else None
         if time is None and awaited:
             time = awaited[0][0]
@@ -222,14 +236,14 @@ def _between(
             due, length = heapq.heappop(awaited)
             if due == time:
                 break
-            yield DecodedFrame(due, length, None)
+            yield DecodedFrame(due, length, None, text(due))
         if time < previous:
             raise InvalidVideo(f"presentation times do not increase at {previous} ticks")
         previous = time
-        yield DecodedFrame(time, duration, None if frame.is_corrupt else frame)
+        yield DecodedFrame(time, duration, None if frame.is_corrupt else frame, text(time))
     for time, length in sorted(awaited):
         if segment.start <= time < segment.end:
-            yield DecodedFrame(time, length, None)
+            yield DecodedFrame(time, length, None, text(time))
 
 
 def _frames(
@@ -238,9 +252,14 @@ def _frames(
     segment: Segment,
     start: _Start,
     awaited: list[tuple[int, int]],
+    texts: dict[int, bytes] | None,
 ) -> Iterator[VideoFrame]:
-    """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none."""
-    shown, palette, checksums = Shown(stream), start.palette, codec_name(stream) == "ffv1"
+    """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none.
+
+    The captions of packets are added to those of their time in ``texts``, unless that is None. The second field of a
+    frame may have its own.
+    """
+    shown, palette, codec, last = Shown(stream), start.palette, codec_name(stream), segment.start - 1
     clock = Clock(start.shifts, stream.time_base or Fraction(1))
     for packet in packets_in(container, stream):
         clock(packet)
@@ -248,8 +267,11 @@ def _frames(
             packet.set_sidedata(palette)
             palette = None
         time = packet.pts if packet.pts is not None else packet.dts
-        if shown(packet):
+        if begins := shown(packet):
             packet.duration = shown.duration(packet)
+            last = time if time is not None else last
             if time is not None and (time >= segment.start or packet.pts is None or not start.timed):
                 heapq.heappush(awaited, (time, packet.duration or 0))
-        yield from _decoded(packet, checksums=checksums)
+        if texts is not None and last >= segment.start and (begins or not packet.is_discard):
+            texts[last] = texts.get(last, b"") + captions_in(bytes(packet), codec)
+        yield from _decoded(packet, checksums=codec == "ffv1")

@@ -47,8 +47,6 @@ def notes(
         yield f"transparency is left out: the pixels are {frame.format.name}"
     elif packets.alpha:
         yield "transparency is left out: it is stored beside the pictures (BlockAdditional)"
-    if packets.captions:
-        yield "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
     yield from (words for name, words in BESIDE.items() if side_data(frame, name) is not None)
     if (profile := read_display(stream).dolby_vision) is not None:
         yield f"Dolby Vision (profile {profile}) is left out: its base layer is styled"

@@ -13,8 +13,19 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import WITHOUT_ZERO, Clock, Log, Shown, codec_name, find_shifts, quoted, strictly_increasing
-from framebrush_splitter.bitstream import has_alpha, has_captions, is_random_access_point, untimed
+from framebrush.media import (
+    CAPTIONED,
+    WITHOUT_ZERO,
+    Clock,
+    Log,
+    Shown,
+    captions_in,
+    codec_name,
+    find_shifts,
+    quoted,
+    strictly_increasing,
+)
+from framebrush_splitter.bitstream import has_alpha, is_random_access_point, untimed
 from framebrush_splitter.edges import Edges
 from framebrush_splitter.encryption import refuse_encrypted_packet
 from framebrush_splitter.sizes import Sizes
@@ -59,6 +70,8 @@ class Packets:
     """The number of keyframes where decoding cannot begin, or does not give exact frames at once."""
     begins_inside: bool = False
     """Whether frames come before the first random access point, which a decoder may not be able to show."""
+    timed: bool = True
+    """Whether frames have times of their own."""
     captions: bool = False
     """Whether closed captions are among the pictures."""
     alpha: bool = False
@@ -135,7 +148,7 @@ def read_packets(
         if sizes is not None:
             sizes(packet)
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
-        captions = captions or has_captions(packet, codec)
+        captions = captions or (codec in CAPTIONED and bool(captions_in(bytes(packet), codec)))
         alpha, edited = alpha or has_alpha(packet), edited or packet.is_discard
         if packet.is_corrupt and not free:  # Where captures were joined, broadcasts have packets that seem so.
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete; {rest}")
@@ -184,6 +197,7 @@ def read_packets(
         end=_end(in_order, max(ends)),
         unusable_keyframes=unusable,
         begins_inside=timed and (not clean or min(times) < times[places[0]]),
+        timed=timed,
         captions=captions,
         alpha=alpha,
         edited=edited,

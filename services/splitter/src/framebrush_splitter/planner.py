@@ -215,7 +215,7 @@ class Planner:
         made: dict[str, object] = {"output": output, "more_outputs": tuple(more), "style": style, "styles": styles}
         window = window_of(manifest, settings.window_batches)
         if window is not None:
-            made |= {"window": window, "version": 4}
+            made |= {"window": window, "version": max(4, manifest.version)}
         manifest = manifest.model_copy(update=made)
         ref = self._runs.blobs(run_id).manifest
         write_once(self._store, ref, manifest.encode(), metadata=work_metadata(started))

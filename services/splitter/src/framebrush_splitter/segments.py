@@ -21,8 +21,8 @@ from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import decode_frames, read_frame
 from framebrush_splitter.video import read_input
 
-Frame: TypeAlias = tuple[int, int, bytes]
-"""The time and the duration of a frame, in ticks, and its image."""
+Frame: TypeAlias = tuple[int, int, bytes, bytes]
+"""The time and the duration of a frame, in ticks, its captions, and its image."""
 
 
 class SegmentSplitter:
@@ -87,13 +87,14 @@ class SegmentSplitter:
     def _decode_chunk(
         self, manifest: Manifest, message: SegmentPlanned, chunk: int, frames: Iterable[Frame]
     ) -> Iterator[PackReady]:
-        pts, durations, offsets = list[int](), list[int](), list[tuple[int, ...]]()
+        pts, durations, captions, offsets = list[int](), list[int](), list[bytes](), list[tuple[int, ...]]()
         held: PackReady | None = None
 
         def images() -> Iterator[bytes]:
-            for at, duration, image in frames:
+            for at, duration, text, image in frames:
                 pts.append(at)
                 durations.append(duration)
+                captions.append(text)
                 yield image
 
         started = datetime.now(UTC)
@@ -104,13 +105,14 @@ class SegmentSplitter:
             held = self._store_pack(message, part, pack, started)
             offsets.append(held.offsets)
             started = datetime.now(UTC)
-        timeline = Timeline(pts=tuple(pts), durations=tuple(durations), offsets=tuple(offsets))
+        texts = tuple(captions) if any(captions) else ()
+        timeline = Timeline(pts=tuple(pts), durations=tuple(durations), offsets=tuple(offsets), captions=texts)
         write_once(self._store, self._runs.blobs(message.run_id).timeline(message.segment, chunk), timeline.encode())
         if held is not None:
             yield held
 
     def _frames(self, manifest: Manifest, number: int, stored: int) -> Generator[Frame, None, None]:
-        """Yield the time and duration in ticks, and the image, of each frame; a damaged frame has an empty image.
+        """Yield the time and duration in ticks, the captions and the image of each frame, empty if it is damaged.
 
         Times increase: if frames share a time, each gets a time one tick after the frame before.
 
@@ -132,6 +134,7 @@ class SegmentSplitter:
             manifest.shifts,
             settings.decode_threads,
             stored,
+            captions=manifest.captions,
         )
         describe(frames=segment.frames - stored)
         previous = segment.start - 1
@@ -143,14 +146,14 @@ class SegmentSplitter:
                     return
                 if index % manifest.pack_frames == 0:
                     note_progress()
-                at, duration, image = read_frame(packed)
+                at, duration, text, image = read_frame(packed)
                 previous = max(at, previous + 1)
                 if index < stored:
                     continue
                 if index >= segment.frames:
                     raise InvalidVideo(f"more than the {segment.frames} frames of segment {number} could be decoded")
                 frames_in.inc()
-                yield previous, duration, image
+                yield previous, duration, text, image
 
     def _store_pack(
         self, message: SegmentPlanned, frames: FrameRange, pack: PackWriter, started: datetime

@@ -25,7 +25,17 @@ from framebrush.contracts import (
     suffix_of,
 )
 from framebrush.errors import InvalidVideo, LimitExceeded
-from framebrush.media import COPIED, is_extra, lost_tags, quoted, read_display, read_properties
+from framebrush.media import (
+    CAPTIONED,
+    CARRYING,
+    COPIED,
+    MOST_CAPTIONS,
+    is_extra,
+    lost_tags,
+    quoted,
+    read_display,
+    read_properties,
+)
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
@@ -51,8 +61,9 @@ from framebrush_splitter.video import open_video
 
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
-FRAME_HEADER = struct.Struct("<qq")
-"""The layout of what precedes the image of a frame: its presentation time and its duration, in ticks."""
+CAPTIONS_LOST = "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
+FRAME_HEADER = struct.Struct("<qqH")
+"""The layout of what precedes a frame: its time and its duration in ticks, and how many bytes of captions it has."""
 
 
 def plan_run(
@@ -89,7 +100,8 @@ def plan_run(
         frame, video = examine(source, container, stream, limits)
     size, sparse = (video.width, video.height), SparseFile(source)
     with open_video(sparse) as (container, stream):  # opened again, as not every format can be read twice
-        sparse.leave_out(unneeded(container, stream))
+        left_out = unneeded(container, stream)
+        sparse.leave_out(left_out)
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames, size=size))
         segments = cut(packets, segment_frames)
         rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)
@@ -106,6 +118,9 @@ def plan_run(
         told += [*converted_notes(output), *order_notes(output, packets.edges)]
         lost = lost_tags(container.metadata, FORMATS[output.suffix])
         told += [f"tags that {output.suffix} has no place for are left out: {', '.join(lost)[:200]}"] if lost else []
+        carrying = output.options.codec in CARRYING and video.codec in CAPTIONED and packets.timed
+        carried = carrying and (packets.captions or bool(left_out))  # There may be some in pictures that are left out.
+        told += [CAPTIONS_LOST] if packets.captions and not carried else []
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
@@ -134,7 +149,8 @@ def plan_run(
         batch_frames=batch,
         segments=segments,
         shifts=packets.shifts,
-        version=4 if converted else 2 if packets.shifts else 1,
+        captions=carried,
+        version=5 if carried else 4 if converted else 2 if packets.shifts else 1,
         notes=tuple(told),
     )
     version = max(3, manifest.version)
@@ -179,6 +195,8 @@ def decode_frames(
     shifts: Sequence[Shift],
     threads: int,
     stored: int = 0,
+    *,
+    captions: bool = False,
 ) -> Iterator[bytes]:
     """Yield the frames of a segment in order of presentation, each in the form that :func:`read_frame` reads.
 
@@ -193,6 +211,7 @@ def decode_frames(
         shifts: By how much the times of the file's packets are moved.
         threads: The number of threads that turn frames into images. One more thread decodes.
         stored: The number of frames at the beginning of which nothing but their times is wanted.
+        captions: Whether the closed captions of the frames are wanted, too.
 
     Raises:
         InvalidVideo: The video does not hold what was planned.
@@ -210,14 +229,18 @@ def decode_frames(
             raise
         except av.FFmpegError as error:
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
-        return FRAME_HEADER.pack(frame.time, frame.duration) + image
+        text = frame.captions[:MOST_CAPTIONS]
+        return b"".join((FRAME_HEADER.pack(frame.time, frame.duration, len(text)), text, image))
 
-    return ordered_map(packed, enumerate(decode_segment(opened, segment, shifts, source.alive)), threads)
+    frames = decode_segment(opened, segment, shifts, source.alive, captions=captions)
+    return ordered_map(packed, enumerate(frames), threads)
 
 
-def read_frame(packed: memoryview) -> tuple[int, int, bytes]:
-    """Return the time and the duration of a frame in ticks, and its image, which is empty if the frame is damaged."""
-    return *FRAME_HEADER.unpack_from(packed), bytes(packed[FRAME_HEADER.size :])
+def read_frame(packed: memoryview) -> tuple[int, int, bytes, bytes]:
+    """Return the time and the duration of a frame in ticks, its captions, and its image, empty if it is damaged."""
+    time, duration, length = FRAME_HEADER.unpack_from(packed)
+    image = FRAME_HEADER.size + length
+    return time, duration, bytes(packed[FRAME_HEADER.size : image])[:MOST_CAPTIONS], bytes(packed[image:])
 
 
 def output_names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:

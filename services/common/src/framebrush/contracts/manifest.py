@@ -79,10 +79,11 @@ class Rendition(Model):
 class Manifest(Document):
     """The plan of a run. It is written once, and every stage reads it."""
 
-    version: Literal[1, 2, 3, 4] = 1  # type: ignore[assignment]  # wider than the base's
-    """It is 2 where times are moved, 3 where a segment has several chunks, and 4 where sound is converted or where not
-    all segments are handed out at once. A reader of an earlier release would leave times as they are, encode a segment
-    whole, leave the sound out, or never hand out the rest, and must refuse."""
+    version: Literal[1, 2, 3, 4, 5] = 1  # type: ignore[assignment]  # wider than the base's
+    """It is 2 where times are moved, 3 where a segment has several chunks, 4 where sound is converted or where not all
+    segments are handed out at once, and 5 where there may be captions that go into the output. A reader of an earlier
+    release would leave times as they are, encode a segment whole, leave the sound out, never hand out the rest, or lose
+    the captions, and must refuse."""
 
     run_id: RunId
     created: datetime
@@ -98,6 +99,8 @@ class Manifest(Document):
     converted_streams: Annotated[tuple[Index, ...], Field(exclude_if=lambda streams: not streams)] = ()
     """The indices of the input's streams of sound that are converted, since the output's container carries none like
     them."""
+    captions: Annotated[bool, Field(exclude_if=lambda captions: not captions)] = False
+    """Whether closed captions in the pictures go into the output."""
     duration: float
     """The duration of the video, in seconds."""
     pack_frames: Annotated[int, Field(ge=1, le=64)]

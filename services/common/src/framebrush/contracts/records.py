@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from framebrush.contracts.document import BlobRef, Document, Index, RunId
 from framebrush.contracts.requests import Options
@@ -33,10 +33,14 @@ class Timeline(Document):
     The times are strictly increasing.
     """
 
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
     pts: Annotated[tuple[int, ...], Field(min_length=1)]
     durations: tuple[int, ...]
     offsets: tuple[tuple[Index, ...], ...]
     """The offsets of each pack, as in :class:`~framebrush.contracts.PackReady`."""
+    captions: Annotated[tuple[bytes, ...], Field(exclude_if=lambda captions: not captions)] = ()
+    """The closed captions of each frame, as triplets of ATSC A/53; none if no frame has any."""
 
     @property
     def frames(self) -> int:

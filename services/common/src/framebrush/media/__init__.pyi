@@ -1,3 +1,8 @@
+from .captions import CAPTIONED as CAPTIONED
+from .captions import CARRYING as CARRYING
+from .captions import MOST_CAPTIONS as MOST_CAPTIONS
+from .captions import captions_in as captions_in
+from .captions import with_captions as with_captions
 from .clock import WITHOUT_ZERO as WITHOUT_ZERO
 from .clock import Clock as Clock
 from .clock import Log as Log

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
+from framebrush.media.captions import CaptionLog
 from framebrush.media.clock import WITHOUT_ZERO, Clock, Log, find_shifts
 from framebrush.media.display import Display, read_display
 from framebrush.media.naming import codec_name, quoted
@@ -67,6 +68,8 @@ class MediaInfo:
     """The duration of the video's last frame in ticks; None if the container tells none."""
     format: str = ""
     """FFmpeg's name of the container's format."""
+    captions: "array[int]" = field(default_factory=lambda: array("Q"))
+    """A hash of each frame's closed captions, 0 where it has none; no hashes if no frame has any."""
 
 
 def strictly_increasing(times: Sequence[int]) -> "array[int]":
@@ -96,7 +99,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     shown, key = Shown(stream), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     logs, latest, length = dict[int, Log](), 0, None
-    free = container.format.name in WITHOUT_ZERO
+    free, captions = container.format.name in WITHOUT_ZERO, CaptionLog(codec_name(stream))
     for packet in container.demux([container.streams[index] for index in tracks]):
         index = packet.stream.index
         track = tracks[index]
@@ -109,6 +112,8 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         if packet.stream is stream and key is None and packet.is_keyframe:
             key = packet.pts
         counts = shown(packet) if packet.stream is stream else track.keeps(packet)
+        if packet.stream is stream and not packet.is_discard:
+            captions.add(packet, begins=counts)
         if counts:
             track.add(packet)
             if packet.stream is stream and (packet.pts or 0) >= latest:
@@ -125,7 +130,8 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         track.times = array("q", accumulate(times, max)) if track.kind == "audio" else times
         track.last = end, track.last[1]
     first, key = (None if time is None else clock.moved([time], [0], base)[0] for time in (frame.pts, key))
-    times = strictly_increasing(_from_beginning(sorted(tracks.pop(stream.index).times), first, key))
+    stored = tracks.pop(stream.index).times
+    times, hashes = strictly_increasing(_from_beginning(sorted(stored), first, key)), captions.ordered(stored)
     return MediaInfo(
         properties,
         times,
@@ -135,6 +141,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         timecode_of(container, stream),
         length,
         container.format.name,
+        hashes[-len(times) :],
     )
 
 

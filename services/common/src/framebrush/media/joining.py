@@ -20,6 +20,7 @@ from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Check, Choice, Shift, Timeline, VideoProperties
+from framebrush.media.captions import hashed
 from framebrush.media.clock import Clock
 from framebrush.media.conversion import Conversion, rate_for
 from framebrush.media.display import read_display, template
@@ -93,11 +94,13 @@ def join(
     keys = needs_keys(tags, format_name)
     options = muxer_options(format_name, time_base, others, texts, fast_start=recipe.fast_start, keys=keys)
     times, length = array("q"), None  # 8 bytes a frame: some MB an hour
+    captions = array("Q")
 
     def noted() -> Iterator[Timeline]:
         nonlocal length
         for timeline in timelines:
             times.extend(timeline.pts)
+            captions.extend(map(hashed, timeline.captions or [b""] * timeline.frames))
             length = timeline.durations[-1] or None
             yield timeline
 
@@ -128,12 +131,13 @@ def join(
     muxed = tuple(track for index, track in tracks.items() if index in copies)
     if source is None:
         return MediaInfo(recipe.video, times, muxed, (), {}, (), length=length)
+    captions = captions if any(captions) else array("Q")
     chapters, metadata, attachments = labels_of(source, recipe.copied)
     metadata = {name: text for name, text in metadata.items() if name not in lost_tags(tags, format_name)}
     styled = cast(VideoStream, source.streams[recipe.video.stream])
     shown, timecode = read_display(styled), timecode_of(source, styled)
     labels = chapters, metadata, attachments
-    return MediaInfo(recipe.video, times, muxed, *labels, shown, timecode, length, source.format.name)
+    return MediaInfo(recipe.video, times, muxed, *labels, shown, timecode, length, source.format.name, captions)
 
 
 def check(output: Any, wanted: MediaInfo) -> tuple[Check, ...]:

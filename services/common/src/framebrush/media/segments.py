@@ -14,6 +14,8 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Choice, Encoding, Timeline, VideoProperties
 from framebrush.errors import PermanentError
+from framebrush.media.captions import with_captions
+from framebrush.media.naming import codec_name
 from framebrush.media.streams import add_encoder, muxer_options
 
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -41,20 +43,34 @@ def encode_segment(
         it to choose decoding times.
     """
     time_base, first, pts = Fraction(*video.time_base), _first_tick(timeline), list[int]()
+    captions = {at - first: each for at, each in zip(timeline.pts, timeline.captions, strict=False) if each}
     file_format = choice.encoder.segment
     options = {"avoid_negative_ts": "disabled", **muxer_options(file_format, time_base, fast_start=False)}
     with av.open(file, "w", format=file_format, options=options) as container:
         stream = add_encoder(container, video, encoding, choice, threads)
+        codec = codec_name(stream)
+
+        def store(packet: AnyPacket) -> None:
+            pts.append(packet.pts or 0)
+            text = captions.get(packet.pts or 0)
+            container.mux(packet if text is None else _replaced(packet, with_captions(bytes(packet), text, codec)))
+
         for frame, time, duration in zip(frames, timeline.pts, timeline.durations, strict=True):
             frame.pts, frame.duration, frame.time_base = time - first, duration, time_base
             for packet in stream.encode(frame):
-                pts.append(packet.pts or 0)
-                container.mux(packet)
+                store(packet)
         for packet in stream.encode(None):
-            pts.append(packet.pts or 0)
-            container.mux(packet)
+            store(packet)
     rank = {time: index for index, time in enumerate(sorted(pts))}
     return max(position - rank[time] for position, time in enumerate(pts))
+
+
+def _replaced(packet: AnyPacket, data: bytes) -> AnyPacket:
+    """Return a packet with other bytes."""
+    result: AnyPacket = Packet(data)
+    result.pts, result.dts, result.duration = packet.pts, packet.dts, packet.duration
+    result.time_base, result.stream, result.is_keyframe = packet.time_base, packet.stream, packet.is_keyframe
+    return result
 
 
 def video_packets(

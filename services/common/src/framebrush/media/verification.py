@@ -1,5 +1,6 @@
 """Compares an output with its input, in all but the look of its pixels. It needs the extra ``framebrush[video]``."""
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -39,6 +40,7 @@ def content(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     yield _same("pixel aspect", _aspect(a), _aspect(b))
     yield _same("display matrix", a.rotation or IDENTITY, b.rotation or IDENTITY)
     yield _same("colours", _colors(styled(a, b.pixel_format)), _colors(b))
+    yield _same("captions", _captions(wanted), _captions(found))
     yield _same("timecode", wanted.timecode or "none", found.timecode or "none")
     if wanted.display.special or found.display.special:
         yield _same("crop, views, projection", wanted.display.words, found.display.words)
@@ -227,6 +229,12 @@ def _colors(video: VideoProperties) -> str:
     """Return the matrix, the transfer, the primaries (code points of H.273) and the range."""
     span = "full" if full_range(video) == 2 else "limited"
     return f"{named(video).color_space}/{video.color_trc}/{video.color_primaries} {span}"
+
+
+def _captions(info: MediaInfo) -> str:
+    """Return how many frames have closed captions, and a hash of what each frame has, for people."""
+    frames = sum(map(bool, info.captions))
+    return f"of {frames} frames ({hashlib.sha256(info.captions).hexdigest()[:16]})" if frames else "none"
 
 
 def _kinds(tracks: Sequence[Track]) -> str:
