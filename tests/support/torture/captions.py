@@ -64,6 +64,9 @@ def captions(path: Path, film: Film = PLAIN, *, triplets: int = 2, every: int = 
             if film.codec == "mpeg2video":
                 slices = picture.index(b"\0\0\1\1")
                 picture = picture[:slices] + b"\0\0\1\xb2" + content + picture[slices:]
+            elif film.codec == "libsvtav1":
+                metadata = b"\x04\xb5\0\x31" + content + b"\x80"
+                picture = bytes([5 << 3 | 2, len(metadata)]) + metadata + picture
             else:
                 picture = message(b"\xb5\0\x31" + content, film.codec)(picture)
         return picture

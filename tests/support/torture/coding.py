@@ -22,6 +22,7 @@ ORIENTED = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1,
 """EXIF with one field: the picture is to be turned by 90 degrees to the right."""
 JPEG = Film(codec="mjpeg", pixel_format="yuvj420p", options={"qmin": "1"}, sounds=SILENT, **RATE)
 
+SVT = {"preset": "12", "crf": "10", "svtav1-params": "lp=1"}
 INSIDE: dict[str, Any] = {"sounds": (), "format": "mpegts", "time_base": Fraction(1, 25), "pts": tuple(range(48))}
 SHARP = {"pixel_format": "yuv444p", "jpeg_quality": 100}
 """For pictures of few colours, whose edges 4:2:0 blurs."""
@@ -211,6 +212,12 @@ CODING = (
         "closed captions, MPEG-2 with B-frames in MPEG-TS",
         "a53.ts",
         partial(captions, film=Film(codec="mpeg2video", options={"bf": "2", "b": "4M"}, **INSIDE)),
+        segments=2,
+    ),
+    Case(
+        "closed captions, AV1",
+        "a53_av1.mkv",
+        partial(captions, film=Film(codec="libsvtav1", **MS, options=SVT, sounds=SILENT)),
         segments=2,
     ),
     Case(
