@@ -4,6 +4,7 @@ from support.torture.case import Case
 from support.torture.coding import CODING
 from support.torture.containers import CONTAINERS
 from support.torture.pixels import PIXELS
+from support.torture.raw import RAW
 from support.torture.structure import STRUCTURE
 from support.torture.timing import TIMING
 from support.torture.tracks import TRACKS
@@ -16,6 +17,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "Sound and text": TRACKS,
     "Pixels": PIXELS,
     "Coding": CODING,
+    "Raw": RAW,
     "Wild": WILD,
 }
 """By what they put to the test."""

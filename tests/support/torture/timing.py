@@ -82,11 +82,6 @@ def backwards(path: Path) -> Path:
     return path
 
 
-def raw(path: Path) -> Path:
-    """Nothing but the coded frames, one after the other."""
-    return Film(sounds=SILENT, format="h264", time_base=Fraction(1, 25), pts=range(24)).write(path)
-
-
 def _frames(rate: Fraction, count: int = 24) -> dict[str, Any]:
     base = Fraction(1, rate.numerator)
     return {"rate": rate, "time_base": base, "pts": [rate.denominator * k for k in range(count)]}
@@ -159,13 +154,6 @@ TIMING = (
         Film(time_base=Fraction(1, 25), pts=range(24), sounds=(Sound("libmp3lame"),)),
         notes=("cannot begin exactly",),
         lost="parallel decoding: a frame's time follows from its place among all",
-    ),
-    Case(
-        "elementary stream without any times",
-        "raw.h264",
-        raw,
-        refused="to give it a frame rate: mkvmerge -o film.mkv --default-duration 0:25fps raw.h264",
-        lost="refused: put it into a container with its frame rate (`mkvmerge -o film.mkv --default-duration 0:25fps`)",
     ),
     Case(
         "frames at the same time",

@@ -8,10 +8,10 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from framebrush.media import units
+from framebrush.media import UNTIMED, units
 
 H264_IDR, H264_SEI = 5, 6
-HEVC_IRAP = range(16, 24)
+HEVC_IRAP, HEVC_IDR = range(16, 24), {19, 20}
 FIRST = 64
 """The packets that tell whether packets are stored in another order than that of their times."""
 RECOVERY_POINT = 6
@@ -41,17 +41,28 @@ def is_random_access_point(packet: "Packet[Any]", codec: str) -> bool:
     return False
 
 
+def is_idr(packet: "Packet[Any]", codec: str) -> bool:
+    """Return whether a packet of H.264 or HEVC holds an IDR picture: nothing from there on refers to what is before."""
+    kinds = {
+        unit[0] & 31 if codec == "h264" else unit[0] >> 1 & 63
+        for unit in units(bytes(packet), bytes(packet.stream.codec_context.extradata or b""), codec)
+    }
+    return bool(kinds & (HEVC_IDR if codec == "hevc" else {H264_IDR}))
+
+
 def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]) -> bool:
     """Return whether frames have no times of their own: packets are numbered in the order in which they are stored.
 
-    The time of a frame then follows from its position among all frames. AVI has no other times, and MXF has none if its
-    index has no offsets of reordering.
+    The time of a frame then follows from its position among all frames. AVI and raw streams have no other times, and
+    MXF has none if its index has no offsets of reordering.
 
     Args:
         container: The video, opened.
         stream: Its video stream.
         times: The times of its first packets, ``FIRST`` if there are so many, in the order in which they are stored.
     """
+    if container.format.name in UNTIMED:
+        return True
     if not stream.codec_context.has_b_frames:
         return False
     ordered = all(a <= b for a, b in pairwise(times[:FIRST]))

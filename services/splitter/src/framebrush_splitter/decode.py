@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo
-from framebrush.media import Clock, Shown, captions_in, codec_name, quoted
+from framebrush.media import UNTIMED, Clock, Shown, captions_in, codec_name, quoted
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
 from framebrush_splitter.video import packets_in
@@ -68,6 +68,8 @@ def decode_segment(
         with opened() as (container, stream):
             if jump:
                 start = _beginning(container, stream, shifts)
+                if container.format.name in UNTIMED:  # After a seek nobody knows which frame it is.
+                    continue
                 try:
                     if segment.position is None:
                         container.seek(segment.start, stream=stream)

@@ -8,7 +8,19 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Segment, VideoProperties
-from framebrush.media import HLG, PQ, codec_name, read_display, side_data, strictly_increasing
+from framebrush.media import (
+    ASSUMED_RATE,
+    HLG,
+    PQ,
+    RATELESS,
+    UNTIMED,
+    codec_name,
+    quoted,
+    read_display,
+    side_data,
+    strictly_increasing,
+    told_rate,
+)
 from framebrush_splitter.plan import Packets
 
 HDR = {PQ: "PQ", HLG: "HLG"}
@@ -17,6 +29,11 @@ BESIDE = {
     "VIEW_ID": "the second view (spatial video) is left out",
 }
 """What is left out, by the side data of frames that tells it."""
+ANOTHER_RATE = {
+    True: "mkvmerge -o film.mkv --default-duration 0:50fps {name}",
+    False: "ffmpeg -framerate 50 -i {name} -c copy film.mkv",
+}
+"""What gives a raw stream without times a frame rate, and one that FFmpeg numbers in the order in which it is shown."""
 
 
 def notes(
@@ -43,6 +60,11 @@ def notes(
         if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other):
             hint = ": --convert-audio keeps it in another codec" if other.type == "audio" else ""
             yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out{hint}"
+    if container.format.name in RATELESS:
+        rate, name = told_rate(stream), quoted(container.name)
+        command = ANOTHER_RATE[container.format.name in UNTIMED].format(name=name)
+        how = "as its pictures tell" if rate else f"as nothing tells; to set another rate: {command}"
+        yield f"{name} has no times: it is taken to have {float(rate or ASSUMED_RATE):.6g} frames/s, {how}"
     if any(component.is_alpha for component in frame.format.components):
         yield f"transparency is left out: the pixels are {frame.format.name}"
     elif packets.alpha:

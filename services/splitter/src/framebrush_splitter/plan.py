@@ -15,6 +15,7 @@ from framebrush.contracts import Segment, Shift
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import (
     CAPTIONED,
+    UNTIMED,
     WITHOUT_ZERO,
     Clock,
     Log,
@@ -25,7 +26,7 @@ from framebrush.media import (
     quoted,
     strictly_increasing,
 )
-from framebrush_splitter.bitstream import has_alpha, is_random_access_point, untimed
+from framebrush_splitter.bitstream import has_alpha, is_idr, is_random_access_point, untimed
 from framebrush_splitter.edges import Edges
 from framebrush_splitter.encryption import refuse_encrypted_packet
 from framebrush_splitter.sizes import Sizes
@@ -48,8 +49,6 @@ INDEXED = {"mov,mp4,m4a,3gp,3g2,mj2"}
 CUT_SHORT = 0.25
 """The seconds by which a video may be shorter than its header says: some muxers round up."""
 
-UNTIMED = dict.fromkeys(("h264", "hevc"), "mkvmerge -o film.mkv --default-duration 0:25fps {name}")
-"""What puts the frames of elementary streams in order. FFmpeg would copy them as if they were stored in that order."""
 UNSTATED = Fraction(1, 10)
 """The part by which a stated frame rate may differ from that of the frames: it is rounded, or that of most of them."""
 INFLATED, SLACK = 8, 2**16
@@ -156,9 +155,14 @@ def read_packets(
             continue
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None:
-            how = UNTIMED.get(container.format.name, "ffmpeg -fflags +genpts -i {name} -c copy film.mkv")
             raise InvalidVideo(
-                f"the video has packets without timestamps; to give it a frame rate: {how.format(name=name)}"
+                "the video has packets without timestamps; to give it a frame rate: "
+                f"ffmpeg -fflags +genpts -i {name} -c copy film.mkv"
+            )
+        if not times and container.format.name in UNTIMED and not is_idr(packet, codec):
+            raise InvalidVideo(
+                "the raw stream begins in the middle of a group of pictures, so that it does not tell when its frames "
+                f"are shown; to write what can be shown: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
             )
         if not times:
             clean = packet.is_keyframe and is_random_access_point(packet, codec)

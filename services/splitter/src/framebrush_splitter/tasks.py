@@ -30,6 +30,7 @@ from framebrush.media import (
     CARRYING,
     COPIED,
     MOST_CAPTIONS,
+    RAW,
     is_extra,
     lost_tags,
     quoted,
@@ -104,7 +105,8 @@ def plan_run(
         sparse.leave_out(left_out)
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames, size=size))
         segments = cut(packets, segment_frames)
-        rate = frame_rate(packets, Fraction(*video.time_base), stream.average_rate)
+        stated = None if container.format.name in RAW else stream.average_rate
+        rate = frame_rate(packets, Fraction(*video.time_base), stated)
         video = video.model_copy(update={"frame_rate": (rate.numerator, rate.denominator)})
         copied = [s for s in container.streams if s.type in COPIED]
         film = Film(container, stream, packets.pts, packets.end, packets.edges)

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from framebrush.contracts import BlobRef
 from framebrush.errors import InvalidVideo
-from framebrush.media import choose_video, codec_name, quoted
+from framebrush.media import choose_video, codec_name, numbered, quoted
 from framebrush.storage import BlobReader, Store
 
 
@@ -58,7 +58,7 @@ def packets_in(container: InputContainer, stream: VideoStream | None = None) -> 
         InvalidVideo: Another stream begins in the middle.
     """
     try:
-        yield from container.demux(stream) if stream is not None else container.demux()
+        yield from numbered(container.demux(stream) if stream is not None else container.demux(), container)
     except IndexError:  # PyAV raises it for a packet of any other stream
         raise InvalidVideo(
             "a stream begins in the middle that the beginning of the file does not announce; to announce it: "

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from framebrush.contracts import VideoProperties
 from framebrush.errors import InvalidVideo
-from framebrush.media import Converter
+from framebrush.media import UNTIMED, Converter
 from framebrush.sandbox import Allowance, Sandbox, SandboxedFile
 from framebrush.storage import SeekableFile
 from framebrush_splitter.settings import Limits
@@ -127,7 +127,7 @@ def _frame_at(source: SandboxedFile, target: int) -> VideoFrame:
     for jump in (True, False):  # An index may lead past the last frame: then the film is decoded from the beginning.
         with open_video(source, threads=2) as (container, stream):
             try:
-                if jump:
+                if jump and container.format.name not in UNTIMED:
                     container.seek(target, stream=stream, backward=True)
                 if frame := _next(source, container, stream, target):
                     return frame

@@ -41,6 +41,12 @@ from .order import Order as Order
 from .packs import PackWriter as PackWriter
 from .packs import pack_offsets as pack_offsets
 from .packs import read_pack as read_pack
+from .raw import ASSUMED_RATE as ASSUMED_RATE
+from .raw import RATELESS as RATELESS
+from .raw import RAW as RAW
+from .raw import UNTIMED as UNTIMED
+from .raw import numbered as numbered
+from .raw import told_rate as told_rate
 from .segments import JoinFailed as JoinFailed
 from .segments import encode_segment as encode_segment
 from .shown import Shown as Shown

@@ -20,6 +20,7 @@ from framebrush.media.captions import CaptionLog
 from framebrush.media.clock import WITHOUT_ZERO, Clock, Log, find_shifts
 from framebrush.media.display import Display, read_display
 from framebrush.media.naming import codec_name, quoted
+from framebrush.media.raw import numbered
 from framebrush.media.shown import Shown
 from framebrush.media.sidedata import side_data
 from framebrush.media.tags import compared_tags
@@ -100,7 +101,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     logs, latest, length = dict[int, Log](), 0, None
     free, captions = container.format.name in WITHOUT_ZERO, CaptionLog(codec_name(stream))
-    for packet in container.demux([container.streams[index] for index in tracks]):
+    for packet in numbered(container.demux([container.streams[index] for index in tracks]), container):
         index = packet.stream.index
         track = tracks[index]
         if free and packet.size and packet.stream.type in ("video", "audio"):
