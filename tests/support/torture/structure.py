@@ -51,16 +51,22 @@ def two_videos(path: Path) -> Path:
     return path
 
 
+FORMATS = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le", "png": "rgb24"}
+"""The pixel formats of codecs that do not take yuv420p."""
+
+
 def size_change(path: Path, codec_name: str = "libx264") -> Path:
     """A broadcast that switches from one size to another, or the recording of a call."""
+    pixels = FORMATS.get(codec_name, "yuv420p")
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec_name, rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for part, size in enumerate([(64, 48), (96, 64)]):
+        stream.width, stream.height, stream.pix_fmt = 64, 64, pixels
+        for part, size in enumerate([(64, 64), (96, 64)]):
             codec: Any = av.CodecContext.create(codec_name, "w")
-            codec.width, codec.height, codec.pix_fmt = *size, "yuv420p"
+            codec.width, codec.height, codec.pix_fmt = *size, pixels
             codec.time_base, codec.framerate, codec.max_b_frames = Fraction(1, 25), Fraction(25), 0
-            for frame in [*Film(size=size, pts=range(12), time_base=Fraction(1, 25)).frames(), None]:
+            film = Film(size=size, pts=range(12), time_base=Fraction(1, 25), pixel_format=pixels)
+            for frame in [*film.frames(), None]:
                 for packet in codec.encode(frame):
                     packet.stream, packet.time_base = stream, Fraction(1, 25)
                     packet.pts, packet.dts = packet.pts + part * 12, packet.dts + part * 12
@@ -90,6 +96,11 @@ def without_index(path: Path) -> Path:
     return Film(**MS, muxer={"live": "1"}).write(path)
 
 
+SCALED = {
+    "preset": "10",
+    "svtav1-params": "lp=1:resize-mode=4:frame-resz-events=8:frame-resz-kf-denoms=16:frame-resz-denoms=16",
+}
+"""From frame 8 on frames have half the width and height, and refer to the larger ones."""
 X264_OPEN = {"x264-params": "open-gop=1:keyint=6:min-keyint=6:scenecut=0:bframes=3"}
 X265 = {"x265-params": "log-level=error:crf=4:keyint=6:min-keyint=6:scenecut=0:bframes=3:pools=1:frame-threads=1"}
 
@@ -198,7 +209,7 @@ STRUCTURE = (
         "the size changes in the middle",
         "size.ts",
         size_change,
-        refused="the frame size changes from 64x48 to 96x64",
+        refused="the frame size changes from 64x64 to 96x64",
         lost="refused when it is planned: one video has one size",
     ),
     *(
@@ -206,7 +217,7 @@ STRUCTURE = (
             f"the size changes in the middle, {name}",
             file,
             partial(size_change, codec_name=codec),
-            refused="the frame size changes from 64x48 to 96x64",
+            refused="the frame size changes from 64x64 to 96x64",
             lost="refused when it is planned",
         )
         for name, file, codec in (
@@ -214,7 +225,21 @@ STRUCTURE = (
             ("VP9 of a call", "call9.webm", "libvpx-vp9"),
             ("MPEG-2", "size2.ts", "mpeg2video"),
             ("HEVC", "size5.ts", "libx265"),
+            ("AV1", "size1.mkv", "libsvtav1"),
+            ("MJPEG", "size.avi", "mjpeg"),
+            ("ProRes", "size.mov", "prores_ks"),
+            ("PNG", "size_png.mov", "png"),
+            ("JPEG 2000", "size_2000.mov", "jpeg2000"),
+            ("MPEG-4", "size4.avi", "mpeg4"),
         )
+    ),
+    Case(
+        "the size changes between two keyframes, AV1",
+        "scaled.mkv",
+        Film(codec="libsvtav1", size=(320, 240), gop=1000, options=SCALED, sounds=SILENT, **RATE),
+        late=True,
+        refused="the frame size changes from 320x240 to 160x120",
+        lost="refused when it is decoded: frames may refer to frames of another size (VP9, too)",
     ),
     Case(
         "a damaged packet",

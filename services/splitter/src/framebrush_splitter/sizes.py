@@ -19,8 +19,15 @@ MARKS = {
     "mpeg2video": (b"\0\0\1\xb3", 4),
     "vp8": (b"\x9d\x01\x2a", 4),
     "vp9": (b"\x49\x83\x42", 5),
+    "mpeg4": (b"\0\0\1\x20", 12),
+    "prores": (b"icpf", 12),
+    "dnxhd": (b"\0\0\2\x80", 24),
+    "png": (b"IHDR", 8),
+    "jpeg2000": (b"\xff\x4f\xff\x51", 20),
 }
 """What stands before the size in a keyframe, and the bytes behind it in which it is."""
+FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+"""The markers of JPEG before the size of a frame."""
 SEQUENCE_HEADER = 1
 """The type of the unit of AV1 (OBU) with the size of frames."""
 
@@ -81,6 +88,19 @@ def _sizes(data: bytes, extradata: bytes, codec: str) -> Iterator[bytes]:
         yield data[place + len(mark) :][:length] if place >= 0 else b""
     elif codec == "av1":
         yield from _sequence_headers(data)
+    elif codec == "mjpeg":
+        yield _frame_header(data)
+
+
+def _frame_header(data: bytes) -> bytes:
+    """Return the header of a frame of JPEG (ITU-T T.81, B.2.2): a thumbnail before it has one, too."""
+    position = 2
+    while data[position : position + 1] == b"\xff" and position + 4 <= len(data):
+        kind, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
+        if kind in FRAME_HEADERS:
+            return data[position + 4 : position + 2 + length]
+        position += 1 if kind == 0xFF else 2 + length
+    return b""
 
 
 def _sequence_headers(data: bytes) -> Iterator[bytes]:
