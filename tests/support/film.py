@@ -29,6 +29,7 @@ class Sound:
     seconds: float = 1.0
     language: str | None = None
     disposition: Disposition | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Text:
     packets: tuple[bytes, ...]
     language: str | None = None
     disposition: Disposition | None = None
+    title: str | None = None
     header: bytes | None = None
     time_base: Fraction = Fraction(1, 1000)
 
@@ -130,6 +132,8 @@ def _chapter(number: int, start: float, end: float, title: str) -> Any:
 def _describe(stream: Any, of: Sound | Text) -> None:
     if of.language:
         stream.metadata["language"] = of.language
+    if of.title:
+        stream.metadata["title"] = of.title
     if of.disposition is not None:
         stream.disposition = of.disposition
 

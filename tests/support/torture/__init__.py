@@ -1,6 +1,7 @@
 """The torture set: films as cameras, screen recorders and archives make them, each with a known property."""
 
 from support.torture.case import Case
+from support.torture.changes import CHANGES
 from support.torture.coding import CODING
 from support.torture.containers import CONTAINERS
 from support.torture.pixels import PIXELS
@@ -18,6 +19,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "Pixels": PIXELS,
     "Coding": CODING,
     "Raw": RAW,
+    "Changes": CHANGES,
     "Wild": WILD,
 }
 """By what they put to the test."""

@@ -39,6 +39,13 @@ def lcevc(path: Path) -> Path:
     return rewritten(path, Film(sounds=SILENT), message(b"\xb4\0\x50\0" + bytes(range(1, 20))))
 
 
+def profile(path: Path) -> Path:
+    """JPEG files of a phone, each with the profile of its colours."""
+    content = b"ICC_PROFILE\0\1\1" + struct.pack(">I", 132) + bytes(128)
+    block = b"\xff\xe2" + struct.pack(">H", len(content) + 2) + content
+    return rewritten(path, JPEG, lambda picture: picture[:2] + block + picture[2:])
+
+
 def palette(path: Path) -> Path:
     """Pixels that are indices into 256 colours, as screen recorders and animation programs stored them."""
     colors = np.array([(255, r * 36, g * 36, b * 85) for r in range(8) for g in range(8) for b in range(4)], np.uint8)
@@ -229,6 +236,30 @@ CODING = (
         notes=("closed captions",),
         differs=("captions",),
         lost="the captions: only H.264 and HEVC carry them here",
+    ),
+    Case(
+        "an active format description in the pictures",
+        "afd.mp4",
+        partial(rewritten, film=Film(sounds=SILENT), change=message(b"\xb5\0\x31DTG1\x41\xfa")),
+        segments=2,
+        notes=("the active format description",),
+        lost="the active format description",
+    ),
+    Case(
+        "two views side by side, told in the pictures (H.264)",
+        "packed.mp4",
+        Film(options={"x264-params": "frame-packing=3"}, sounds=SILENT),
+        segments=2,
+        notes=("how two views share a picture",),
+        lost="how two views share a picture",
+    ),
+    Case(
+        "MJPEG with a profile of its colours (ICC)",
+        "icc.avi",
+        profile,
+        segments=2,
+        notes=("the colour profile",),
+        lost="the profile",
     ),
     Case(
         "transparency beside the pictures, VP9",

@@ -26,8 +26,8 @@ def _joined(path: Path, *parts: Film) -> Path:
     return path
 
 
-def _edited(path: Path, video: Edits, sound: Edits, **changes: Any) -> Path:
-    """An MP4 of which an editor shows parts."""
+def edited(path: Path, video: Edits, sound: Edits, **changes: Any) -> Path:
+    """An MP4 of which an editor shows parts: their lengths and beginnings in ms; a pause begins below zero."""
     film = Film(pts=range(0, 50 * 512, 512), sounds=(Sound(seconds=2.0),), gop=10, **changes)
     data = film.write(path).read_bytes()
 
@@ -44,7 +44,7 @@ def _edited(path: Path, video: Edits, sound: Edits, **changes: Any) -> Path:
             elif kind == b"elst":
                 start = struct.unpack_from(">i", body, 12)[0]
                 edits = sound if ticks == 48000 else video
-                parts = [(length, start + begin * ticks // 1000) for length, begin in edits]
+                parts = [(n, begin if begin < 0 else start + begin * ticks // 1000) for n, begin in edits]
                 entries = b"".join(struct.pack(">Iii", length, begin, 1 << 16) for length, begin in parts)
                 body = struct.pack(">II", 0, len(parts)) + entries
             boxes += struct.pack(">I4s", len(body) + 8, kind) + body
@@ -214,24 +214,22 @@ CONTAINERS = (
         "late.mkv",
         Film(**{**MS, "pts": range(0, 2000, 40)}, sounds=(Sound("ac3", rate=44100, start=0.067, seconds=2.0),)),
     ),
-    Case(
-        "edit list that cuts the middle out", "cut_out.mp4", lambda path: _edited(path, CUT, CUT, options={"bf": "0"})
-    ),
+    Case("edit list that cuts the middle out", "cut_out.mp4", lambda path: edited(path, CUT, CUT, options={"bf": "0"})),
     Case(
         "edit list that cuts between frames which refer to each other",
         "overlaps.mp4",
-        lambda path: _edited(path, CUT, CUT),
+        lambda path: edited(path, CUT, CUT),
         refused="parts of the video overlap at 0.320 s",
         lost="refused: FFmpeg shows some frames twice; write the parts out (`ffmpeg -i film.mp4 whole.mp4`)",
     ),
     Case(
         "edit list whose second part begins a frame early in FFmpeg",
         "early.mp4",
-        lambda path: _edited(path, TWO, TWO, options={"preset": "fast"}),
+        lambda path: edited(path, TWO, TWO, options={"preset": "fast"}),
         notes=("1 frames share their time with the frame before, as its edit list cuts between",),
         lost="the frame where the parts meet: it comes a tick after the one before",
     ),
-    Case("edit list that swaps two parts", "swapped.mp4", lambda path: _edited(path, CUT[::-1], CUT[::-1])),
+    Case("edit list that swaps two parts", "swapped.mp4", lambda path: edited(path, CUT[::-1], CUT[::-1])),
     Case("timecode, MP4", "timecode.mp4", Film(timecode="01:02:03:04")),
     Case("timecode that drops frames, QuickTime", "drop.mov", Film(**NTSC)),
     Case("timecode, Matroska", "timecode.mkv", Film(**MS, timecode="10:00:00:00")),

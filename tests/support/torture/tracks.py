@@ -22,6 +22,7 @@ BITMAP = (b"\x80\x00\x00", b"\x80\x00\x00")
 """PGS packets that only end a display set."""
 CHAPTERS = ((0.0, 0.4, "One"), (0.4, 0.96, "Two"))
 LANGUAGES = tuple(Sound(language=language) for language in ("eng", "deu", "fra"))
+NAMED = tuple(Sound(title=title) for title in ("Desktop", "Microphone"))
 PHONE = {
     "com.apple.quicktime.location.ISO6709": "+47.3769+008.5417+408.000/",
     "com.apple.quicktime.creationdate": "2026-05-01T12:34:56+0200",
@@ -52,6 +53,8 @@ TRACKS = (
     Case("no sound", "silent.mp4", Film(sounds=())),
     Case("three languages", "languages.mp4", Film(sounds=LANGUAGES)),
     Case("three languages, Matroska", "languages.mkv", Film(**MS, sounds=LANGUAGES)),
+    Case("names of tracks, MP4", "named.mp4", Film(sounds=NAMED)),
+    Case("names of tracks, Matroska", "named.mkv", Film(**MS, sounds=NAMED)),
     Case("PCM in QuickTime", "pcm.mov", Film(sounds=(Sound("pcm_s16le"),))),
     Case("PCM in Matroska", "pcm.mkv", Film(**MS, sounds=(Sound("pcm_s16le"),))),
     Case("MP3", "mp3.mkv", Film(**MS, sounds=(Sound("libmp3lame"),))),

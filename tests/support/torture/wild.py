@@ -108,6 +108,11 @@ def _codec(name: str, pixel_format: str = "yuv420p", **changes: Any) -> Film:
     return Film(**{**RATE, "codec": name, "pixel_format": pixel_format, "options": {}, "sounds": SILENT, **changes})
 
 
+HYBRID = {"movflags": "hybrid_fragmented+frag_keyframe"}
+P3 = {"color_range": 2, "color_primaries": 12, "color_trc": 1, "colorspace": 6}
+LIVE_PHOTO = Film(sounds=(Sound("pcm_s16le", "mono", 44100),), pixel_format="yuvj420p", tags=P3)
+LATE_VIDEO = Film(sounds=(Sound(seconds=3.0),), pts=range(25600, 25600 + 24 * 512, 512))
+
 WILD = (
     Case("E-AC-3 in MPEG-TS", "eac3.ts", Film(**RATE, sounds=(Sound("eac3"),))),
     Case("Opus in MPEG-TS", "opus.ts", Film(**RATE, sounds=(Sound("libopus"),))),
@@ -186,4 +191,17 @@ WILD = (
     Case("FFV1 in AVI", "archive.avi", _codec("ffv1")),
     Case("v210, 10 bit, 4:2:2", "card.mov", _codec("v210", "yuv422p10le"), **TEN_BITS),
     Case("PNG with alpha, QuickTime", "motion.mov", _codec("png", "rgba"), **ALPHA),
+    Case("animated PNG", "anim.apng", _codec("apng", "rgba", format="apng"), **ALPHA),
+    Case("CineForm, 10 bit, 4:2:2", "gopro.mov", _codec("cfhd", "yuv422p10le", size=(128, 96)), **TEN_BITS),
+    Case("DNxHR in MXF", "avid.mxf", _codec("dnxhd", "yuv422p", size=(256, 128), options={"profile": "dnxhr_hq"})),
+    Case("DivX 3", "divx.avi", _codec("msmpeg4", options=RATED, sounds=(Sound("libmp3lame"),))),
+    Case("H.263 of an old phone", "old.3gp", _codec("h263", size=(176, 144), options=RATED)),
+    Case("Ut Video, 4:2:2", "lossless.avi", _codec("utvideo", "yuv422p")),
+    Case("pixels without coding, NUT", "raw.nut", _codec("rawvideo", sounds=(Sound("pcm_s16le"),))),
+    Case("pixels of one bit, QuickTime", "fax.mov", _codec("rawvideo", "monob"), options=SHARP),
+    Case("4:1:1", "411.mkv", Film(codec="ffv1", pixel_format="yuv411p", sounds=(), **MS)),
+    Case("4:1:0", "410.mkv", Film(codec="ffv1", pixel_format="yuv410p", sounds=(), **MS)),
+    Case("MP4 that was recorded in fragments and then got an index (OBS)", "obs.mp4", Film(muxer=HYBRID)),
+    Case("the sound of a Live Photo, the colours of Display P3", "live.mov", LIVE_PHOTO),
+    Case("video begins two seconds after the sound", "late.mp4", LATE_VIDEO),
 )  # fmt: skip

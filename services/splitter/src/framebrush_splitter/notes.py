@@ -19,6 +19,7 @@ from framebrush.media import (
     read_display,
     side_data,
     strictly_increasing,
+    timecode_of,
     told_rate,
 )
 from framebrush_splitter.plan import Packets
@@ -27,6 +28,8 @@ HDR = {PQ: "PQ", HLG: "HLG"}
 BESIDE = {
     "LCEVC": "the enhancement layer (LCEVC) is left out: its base layer is styled",
     "VIEW_ID": "the second view (spatial video) is left out",
+    "AFD": "the active format description, which tells broadcasts' players what to crop, is left out",
+    "ICC_PROFILE": "the colour profile of the pictures (ICC) is left out",
 }
 """What is left out, by the side data of frames that tells it."""
 ANOTHER_RATE = {
@@ -57,7 +60,7 @@ def notes(
         copied: The indices of the streams that go into the output untouched.
     """
     for other in container.streams:
-        if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other):
+        if other is not stream and other.index not in copied and not _is_kept_otherwise(container, other, stream):
             hint = ": --convert-audio keeps it in another codec" if other.type == "audio" else ""
             yield f"stream {other.index} ({other.type}, {_kind(other)}) is left out{hint}"
     if container.format.name in RATELESS:
@@ -70,6 +73,8 @@ def notes(
     elif packets.alpha:
         yield "transparency is left out: it is stored beside the pictures (BlockAdditional)"
     yield from (words for name, words in BESIDE.items() if side_data(frame, name) is not None)
+    if side_data(frame, "STEREO3D") is not None and not read_display(stream).stereo:
+        yield "how two views share a picture is left out: it is stored in the pictures"
     if (profile := read_display(stream).dolby_vision) is not None:
         yield f"Dolby Vision (profile {profile}) is left out: its base layer is styled"
     bits = frame.format.components[0].bits
@@ -79,6 +84,7 @@ def notes(
         yield f"the pixels have {bits} bits, the output 8"
     if frame.interlaced_frame:
         yield "the video is interlaced: both fields are styled as one picture, and the output is progressive"
+    yield from packets.changes
     moved = sum(a != b for a, b in zip(packets.pts, strictly_increasing(packets.pts), strict=True))
     if moved:
         why = ", as its edit list cuts between frames that refer to each other" if packets.edited else ""
@@ -99,8 +105,9 @@ def _kind(stream: Stream) -> str:
     return stream.metadata.get("handler_name", "").strip() or str(getattr(stream, "name", None) or "of an unknown kind")
 
 
-def _is_kept_otherwise(container: InputContainer, stream: Stream) -> bool:
-    """Return whether a stream holds the texts of QuickTime chapters, or a timecode: muxers write them anew."""
+def _is_kept_otherwise(container: InputContainer, stream: Stream, video: VideoStream) -> bool:
+    """Return whether a stream holds the texts of QuickTime chapters, or the timecode: muxers write them anew."""
     name = stream.metadata.get("handler_name", "").lower()
     chapters = bool(container.chapters()) and ("text" in name or "subtitle" in name)
-    return stream.type == "data" and (chapters or "timecode" in stream.metadata)
+    timecode = stream.metadata.get("timecode")
+    return stream.type == "data" and (chapters or (timecode is not None and timecode == timecode_of(container, video)))

@@ -77,6 +77,8 @@ class Packets:
     """Whether transparency is stored beside the pictures."""
     edited: bool = False
     """Whether an edit list hides frames."""
+    changes: tuple[str, ...] = ()
+    """What changes in the middle and is not kept, in words."""
     undecodable: int = 0
     """The number of frames at the beginning that are left out, since they refer to frames before the file."""
     edges: Mapping[int, Edges] = field(default_factory=dict)
@@ -205,6 +207,7 @@ def read_packets(
         captions=captions,
         alpha=alpha,
         edited=edited,
+        changes=tuple(sizes.changes) if sizes else (),
         edges=edges,
         shifts=shifts,
         positions=array("q", (positions[place] for place in places)) if shifts else (),

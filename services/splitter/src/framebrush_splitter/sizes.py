@@ -1,7 +1,12 @@
-"""Finds out before anything is decoded whether the size of a video changes, as in calls that are recorded."""
+"""Finds out before anything is decoded whether the size of a video changes, as in calls that are recorded.
+
+Its pixel aspect and its colours may change, too, as in broadcasts.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, cast
 
 import av
@@ -28,8 +33,21 @@ MARKS = {
 """What stands before the size in a keyframe, and the bytes behind it in which it is."""
 FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """The markers of JPEG before the size of a frame."""
+RANGES, MOST_CHANGES = {2: "full"}, 8
 SEQUENCE_HEADER = 1
 """The type of the unit of AV1 (OBU) with the size of frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How the first frame of a packet looks."""
+
+    size: tuple[int, int]
+    """The width and the height in pixels."""
+    aspect: str
+    """The pixel aspect."""
+    colors: str
+    """The matrix, the transfer, the primaries (code points of H.273) and the range."""
 
 
 class Sizes:
@@ -38,7 +56,10 @@ class Sizes:
     def __init__(self, stream: VideoStream, width: int, height: int) -> None:
         """Begin with the size of the first frame, in pixels."""
         self._stream, self._codec, self._size = stream, codec_name(stream), (width, height)
-        self._known = set[bytes]()
+        self._known, self._first = set[bytes](), b""
+        self._look: _Look | None = None
+        self.changes = dict[str, None]()
+        """What else changes, in words for notes."""
         self._extradata = bytes(stream.codec_context.extradata or b"")
 
     def __call__(self, packet: "Packet[Any]") -> None:
@@ -56,16 +77,36 @@ class Sizes:
         if not told or told in self._known:
             return
         if self._known or renewed:
-            self._decode(packet)
+            self._compare(bytes(packet))
         self._known.add(told)
+        self._first = self._first or bytes(packet)
 
-    def _decode(self, packet: "Packet[Any]") -> None:
+    def _compare(self, data: bytes) -> None:
+        found, self._look = self._decode(data), self._look or self._decode(self._first or data)
+        if found is None:
+            return
+        if found.size != self._size:
+            raise size_change(self._stream.container.name, self._size, found.size)
+        before = self._look
+        if before is not None and found.aspect != before.aspect and len(self.changes) < MOST_CHANGES:
+            words = f"the pixel aspect changes from {before.aspect} to {found.aspect}"
+            self.changes[f"{words}: the output has the first one throughout"] = None
+        if before is not None and found.colors != before.colors and len(self.changes) < MOST_CHANGES:
+            words = f"the colours change from {before.colors} to {found.colors} (matrix/transfer/primaries)"
+            self.changes[f"{words}: the output has the first ones throughout; matrix and range are converted"] = None
+
+    def _decode(self, data: bytes) -> _Look | None:
+        """Return how the first frame of a packet looks, None if it cannot be decoded by itself."""
         decoder = cast(VideoCodecContext, av.CodecContext.create(self._stream.codec_context.name, "r"))
         decoder.extradata = self._extradata or None
         with suppress(av.FFmpegError):  # Damage is found where frames are decoded.
-            for frame in (*decoder.decode(Packet(bytes(packet))), *decoder.decode(None)):
-                if (frame.width, frame.height) != self._size:
-                    raise size_change(self._stream.container.name, self._size, (frame.width, frame.height))
+            for frame in (*decoder.decode(Packet(data)), *decoder.decode(None)):
+                colors = f"{int(frame.colorspace)}/{frame.color_trc}/{frame.color_primaries}"
+                span = RANGES.get(int(frame.color_range), "limited")
+                aspect = decoder.sample_aspect_ratio or Fraction(1)
+                words = f"{aspect.numerator}:{aspect.denominator}", f"{colors} {span}"
+                return _Look((frame.width, frame.height), *words)
+        return None
 
 
 def size_change(name: str, size: tuple[int, int], found: tuple[int, int]) -> InvalidVideo:

@@ -31,6 +31,7 @@ from framebrush.media import (
     COPIED,
     MOST_CAPTIONS,
     RAW,
+    SWITCHED,
     is_extra,
     lost_tags,
     quoted,
@@ -42,6 +43,7 @@ from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame, first_time
 from framebrush_splitter.dry_run import Film
+from framebrush_splitter.edits import has_late_pause
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import notes
 from framebrush_splitter.outputs import Input, carries, converted_notes, order_notes, plan_output
@@ -63,6 +65,10 @@ from framebrush_splitter.video import open_video
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
 CAPTIONS_LOST = "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
+LATE_PAUSE = (
+    "an edit list has a pause after its beginning, in which FFmpeg shows frames that the list cuts out; to write all "
+    "frames without edits: ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
+)
 FRAME_HEADER = struct.Struct("<qqH")
 """The layout of what precedes a frame: its time and its duration in ticks, and how many bytes of captions it has."""
 
@@ -123,6 +129,8 @@ def plan_run(
         carrying = output.options.codec in CARRYING and video.codec in CAPTIONED and packets.timed
         carried = carrying and (packets.captions or bool(left_out))  # There may be some in pictures that are left out.
         told += [CAPTIONS_LOST] if packets.captions and not carried else []
+        if container.format.name == SWITCHED and has_late_pause(source):
+            told.append(LATE_PAUSE.format(name=quoted(source.name)))
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")

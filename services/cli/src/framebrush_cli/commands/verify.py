@@ -92,7 +92,7 @@ def _images(path: Path, info: "MediaInfo") -> Iterator[Any]:
     from framebrush.media import Converter
 
     converter = Converter(info.video)
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         stream = container.streams[info.video.stream]
         for frame in container.decode(stream):
             yield converter.to_image(frame)  # type: ignore[arg-type]  # of a video stream

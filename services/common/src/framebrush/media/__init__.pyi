@@ -1,3 +1,4 @@
+from .boxes import inside as inside
 from .captions import CAPTIONED as CAPTIONED
 from .captions import CARRYING as CARRYING
 from .captions import MOST_CAPTIONS as MOST_CAPTIONS
@@ -28,6 +29,7 @@ from .inspection import choose_video as choose_video
 from .inspection import read_media_info as read_media_info
 from .inspection import read_properties as read_properties
 from .inspection import strictly_increasing as strictly_increasing
+from .inspection import timecode_of as timecode_of
 from .joining import INEXACT as INEXACT
 from .joining import Recipe as Recipe
 from .joining import add_untouched as add_untouched
@@ -55,6 +57,7 @@ from .similarity import psnr as psnr
 from .similarity import ssim as ssim
 from .streams import add_encoder as add_encoder
 from .streams import open_encoder as open_encoder
+from .switches import SWITCHED as SWITCHED
 from .tags import lost_tags as lost_tags
 from .tracks import COPIED as COPIED
 from .tracks import Track as Track

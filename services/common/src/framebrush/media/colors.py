@@ -100,14 +100,21 @@ class Converter:
         reformatter: VideoReformatter = self._local.reformatter
         return reformatter.reformat(frame, format=pixel_format, interpolation=CONVERSION, threads=1, **colors)
 
+    def _colors(self, frame: VideoFrame) -> tuple[int, int]:
+        """Return the matrix and the range of a frame: the video's, unless they change in the middle and it tells."""
+        code, span = int(frame.colorspace), int(frame.color_range)
+        own = self._matrix if code == self._video.color_space else _MATRICES.get(code, self._matrix)
+        return own, span if span in (ColorRange.MPEG, ColorRange.JPEG) else self._range
+
     def to_image(self, frame: VideoFrame) -> BgrImage:
         """Return a frame as an image (H, W, 3) of uint8, blue first. High dynamic range is tone-mapped to BT.709."""
+        own, span = self._colors(frame)
         planar = not (frame.width % BLOCK or frame.height % BLOCK or is_rgb(frame.format.name))
         image = self._reformat(
             frame,
             DEEP if self._transfer else PLANAR if planar else "bgr24",
-            src_colorspace=self._matrix,
-            src_color_range=self._range,
+            src_colorspace=own,
+            src_color_range=span,
             dst_color_range=ColorRange.JPEG,
         )
         if self._transfer or not planar:

@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from framebrush.media.tracks import Track
+from framebrush.media.tracks import Track, title_of
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -71,6 +71,8 @@ class Conversion:
         self.stream = cast(AudioStream, container.add_stream(encoder, rate=self._rate))
         self._encoder = _opened(self.stream.codec_context, sound, codec, self._rate)
         self.stream.metadata.update(source.metadata)
+        if title := title_of(source):
+            self.stream.metadata["title"] = title
         self.stream.disposition = source.disposition
         self._resampler, self._fifo = self._new_resampler(), AudioFifo()
         self._form: tuple[str, str, int] | None = None

@@ -31,7 +31,7 @@ from framebrush.media.segments import JoinFailed, open_segment, video_packets
 from framebrush.media.streams import add_copy, muxer_options
 from framebrush.media.switches import WRITTEN, switch_off, switched_off
 from framebrush.media.tags import lost_tags, needs_keys, tags_of
-from framebrush.media.tracks import Track
+from framebrush.media.tracks import Track, title_of
 from framebrush.media.verification import compare, content
 
 AnyPacket: TypeAlias = "Packet[Any]"
@@ -175,6 +175,8 @@ def add_untouched(container: OutputContainer, stream: Stream) -> Stream:
         if stream.time_base is not None:
             copy.time_base = stream.time_base
     copy.metadata.update(stream.metadata)
+    if title := title_of(stream):
+        copy.metadata["title"] = title
     copy.disposition = stream.disposition
     return copy
 
@@ -197,6 +199,8 @@ def _add_streams(
             video = add_copy(container, encoded.streams.video[0], recipe.video, recipe.choice, like)
             video.disposition = stream.disposition
             video.metadata.update(stream.metadata)
+            if title := title_of(stream):
+                video.metadata["title"] = title
             timecode = timecode_of(source, stream)
             if timecode is not None:  # Muxers look for it here, and write a track of their own where they have to.
                 video.metadata["timecode"] = timecode

@@ -4,7 +4,6 @@ Players show no text and play no sound that is switched off, until somebody choo
 first track of each kind if all are off, so that the flag is cleared in the file that it has written.
 """
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any
 
 from av.stream import Disposition, Stream
 
+from framebrush.media.boxes import inside
 from framebrush.media.tracks import COPIED, is_picture
 
 SWITCHED = "mov,mp4,m4a,3gp,3g2,mj2"
 """FFmpeg's name of the formats whose tracks can be switched off: it calls those default that are on."""
 WRITTEN = ("mp4", "mov")
+HEADERS = (b"moov", b"trak", b"tkhd")
 FLAGS = 11
 """Where in a ``tkhd`` box the byte is whose last bit switches the track on (ISO/IEC 14496-12, 8.3.2)."""
 
@@ -45,7 +46,7 @@ def switched_off(streams: Sequence[Stream], copies: Mapping[int, Stream]) -> lis
 def switch_off(output: Any, tracks: Sequence[int]) -> None:
     """Switch tracks of a file, or its path, off by their numbers."""
     with _opened(output) as file:
-        for number, place in enumerate(list(_headers(file))):
+        for number, (place, _) in enumerate(list(inside(file, HEADERS, 0, file.seek(0, 2)))):
             if number in tracks:
                 file.seek(place + FLAGS)
                 flags = file.read(1)[0]
@@ -60,24 +61,3 @@ def _opened(output: Any) -> Iterator[Any]:
         return
     with Path(output).open("r+b") as file:
         yield file
-
-
-def _headers(file: Any) -> Iterator[int]:
-    """Yield where the ``tkhd`` box of each track is."""
-    for kind, place, end in _boxes(file, 0, file.seek(0, 2)):
-        if kind == b"moov":
-            for track, first, last in _boxes(file, place + 8, end):
-                if track == b"trak":
-                    yield from (at for name, at, _ in _boxes(file, first + 8, last) if name == b"tkhd")
-
-
-def _boxes(file: Any, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the name of each box, where it is, and where it ends."""
-    while position + 8 <= end:
-        file.seek(position)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        if size == 1:
-            size = int.from_bytes(file.read(8), "big")
-        last = position + size if size >= 8 else end
-        yield kind, position, last
-        position = last

@@ -44,6 +44,11 @@ def _header_size(header: bytes, size: int) -> int:
     return (7 if header[1] & 1 else 9) if told == size else 0
 
 
+def title_of(stream: Stream) -> str:
+    """Return what people call a track, which FFmpeg reads from MP4 and QuickTime by another name than it writes."""
+    return stream.metadata.get("title") or stream.metadata.get("name", "")
+
+
 def is_extra(stream: Stream) -> bool:
     """Return whether a stream is cover art or a font. It is kept if the output's container can carry it."""
     return stream.type == "attachment" or is_picture(stream)
@@ -75,6 +80,8 @@ class Track:
     """The samples per second of sound."""
     channels: int = 0
     """The channels of sound."""
+    title: str = ""
+    """What people call it."""
     converted: str = ""
     """The codec that the output has instead, where its container carries none like this."""
     heard: tuple[Fraction, Fraction] | None = None
@@ -107,7 +114,7 @@ class Track:
         language = stream.metadata.get("language", "und")
         hashed = stream.type in COPIED or is_picture(stream)
         codec, base, context = codec_name(stream), stream.time_base or Fraction(1), cast(Any, stream.codec_context)
-        track = cls(stream.type, codec, base, language, stream.disposition, hashed)
+        track = cls(stream.type, codec, base, language, stream.disposition, hashed, title=title_of(stream))
         if stream.type == "audio" and context is not None:
             track.rate, track.channels = context.sample_rate or 0, context.channels
             track.framed = is_framed(stream)

@@ -59,12 +59,14 @@ def _labels(wanted: MediaInfo, found: MediaInfo) -> Iterator[Check]:
     yield _end(wanted, found)
     for name, one, other in _pairs(wanted, found):
         yield _same(f"{name} language", one.language, other.language)
+        if one.title:
+            yield _same(f"{name} title", one.title, other.title)
         switched = wanted.format == found.format == SWITCHED
         words = [_disposition(track, None if switched else info) for track, info in ((one, wanted), (other, found))]
         yield _same(f"{name} disposition", *words)
         if one.rate and not _is_converted(one, other):
             # What decoders skip can only be told of sound that begins with the film: later it is heard, as silence.
-            early = BEGIN + (one.skipped if one.span()[0] > _start(wanted) else 0)
+            early = BEGIN + (one.skipped if one.span()[0] > min(_start(wanted), one.skipped) else 0)
             yield _sound(f"{name} heard", wanted, one, found, other, early, BEGIN + max(_length(one), _length(other)))
     yield _same("attachments", ", ".join(wanted.attachments) or "none", ", ".join(found.attachments) or "none")
     close = len(wanted.chapters) == len(found.chapters) and all(
