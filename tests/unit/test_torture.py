@@ -64,7 +64,8 @@ def test_case(case: Case, tmp_path: Path) -> None:
     assert len(report.notes) == len(case.notes)
     assert all(words in note for words, note in zip(case.notes, report.notes, strict=True))
     first, second = pictures(path, manifest.video), pictures(io.BytesIO(output), found.video)
-    likeness = [psnr(a, b) for a, b in zip(first, second, strict=not case.failed)]
+    fewer = case.failed or "video frames" in case.differs
+    likeness = [psnr(a, b) for a, b in zip(first, second, strict=not fewer)]
     assert min(likeness) >= case.psnr
 
 

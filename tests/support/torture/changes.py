@@ -1,6 +1,7 @@
 """Cases of films whose properties change in the middle, or are told twice."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import Any
 
 import av
 
-from support.film import Film
+from support.film import Film, Sound
 from support.torture.case import Case
 from support.torture.containers import edited
-from support.torture.structure import MS
+from support.torture.structure import MS, RATE
 
 SIZE = (64, 64)
 OPTIONS = {"libx264": {"crf": "4"}, "mpeg2video": {"b": "4M"}}
@@ -161,6 +162,21 @@ CHANGES = (
         partial(shortened, film=CLUSTERS, place=cluster(2, 700)),
         refused="cut short: it announces 1.0 s",
         lost="refused: nobody can tell what is missing",
+    ),
+    *(
+        Case(
+            f"a capture that breaks off in a picture, {name}",
+            f"broken_off.{format_name}",
+            partial(shortened, film=film, place=lambda data, share=share: int(len(data) * share)),
+            notes=("the file breaks off in the middle of a picture",),
+            differs=("video frames", *lasts),
+            lost="that picture, and what is shown after it",
+            segments=2,
+        )
+        for name, format_name, film, share, lasts in (
+            ("MPEG-TS", "ts", replace(LARGE, format="mpegts", **RATE), 0.6667, ("video duration",)),
+            ("FLV", "flv", replace(LARGE, sounds=(Sound(rate=44100),), **MS), 0.6667, ()),
+        )
     ),
     Case(
         "cut off in the index, Matroska",

@@ -248,6 +248,17 @@ def _between(
             yield DecodedFrame(time, length, None, text(time))
 
 
+def _with_end(packets: "Iterator[Packet[Any]]") -> "Iterator[tuple[Packet[Any], bool]]":
+    """Yield packets, and whether each is the last one that is stored: an empty one may follow, which ends decoding."""
+    held: Packet[Any] | None = None
+    for packet in packets:
+        if held is not None:
+            yield held, held.size > 0 and not packet.size
+        held = packet
+    if held is not None:
+        yield held, held.size > 0
+
+
 def _frames(
     container: InputContainer,
     stream: VideoStream,
@@ -263,13 +274,16 @@ def _frames(
     """
     shown, palette, codec, last = Shown(stream), start.palette, codec_name(stream), segment.start - 1
     clock = Clock(start.shifts, stream.time_base or Fraction(1))
-    for packet in packets_in(container, stream):
+    for packet, last_one in _with_end(packets_in(container, stream)):
         clock(packet)
         if palette is not None and packet.size:
             packet.set_sidedata(palette)
             palette = None
         time = packet.pts if packet.pts is not None else packet.dts
-        if begins := shown(packet):
+        begins = shown(packet)
+        if last_one and begins and packet.pts is not None and packet.pts >= segment.end:
+            continue  # Nothing refers to it, and the file may break off in it: threads would lose another frame.
+        if begins:
             packet.duration = shown.duration(packet)
             last = time if time is not None else last
             if time is not None and (time >= segment.start or packet.pts is None or not start.timed):

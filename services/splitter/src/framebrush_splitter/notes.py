@@ -93,6 +93,8 @@ def notes(
         yield f"times jump at {len(packets.shifts) - 1} places: they go on as if they did not, as in players"
     if packets.undecodable:
         yield f"the file begins in the middle of a group of pictures: {packets.undecodable} frames cannot be decoded"
+    if packets.broken_off:
+        yield f"the file breaks off in the middle of a picture: {packets.broken_off} frames at the end are left out"
     if packets.unusable_keyframes:
         count = packets.unusable_keyframes
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"

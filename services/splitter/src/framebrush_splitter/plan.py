@@ -1,7 +1,7 @@
 """Turns the packets of a video into segments, and chooses the sizes of packs and batches."""
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -81,6 +81,8 @@ class Packets:
     """What changes in the middle and is not kept, in words."""
     undecodable: int = 0
     """The number of frames at the beginning that are left out, since they refer to frames before the file."""
+    broken_off: int = 0
+    """The number of frames at the end that are left out, since the file breaks off in the middle of one of them."""
     edges: Mapping[int, Edges] = field(default_factory=dict)
     """The first and the last packets of every other stream, by the index of the stream; their times are moved."""
     shifts: tuple[Shift, ...] = ()
@@ -94,6 +96,23 @@ class Packets:
         first = bisect_left(self.random_access, time)
         points, positions = self.random_access[first:], self.positions[first:]
         return replace(self, pts=self.pts[left_out:], random_access=points, positions=positions, undecodable=left_out)
+
+    def ending_at(self, time: int) -> "Packets":
+        """Return the packets without the frames from a time on, which is not the first one."""
+        kept, last = bisect_left(self.pts, time), bisect_left(self.random_access, time)
+        points, positions = self.random_access[:last], self.positions[:last]
+        left_out = len(self.pts) - kept
+        return replace(
+            self, pts=self.pts[:kept], random_access=points, positions=positions, end=time, broken_off=left_out
+        )
+
+    def tail(self, least: int) -> Segment:
+        """Return the last frames, so many at least if there are, from a random access point on."""
+        latest = self.pts[max(0, len(self.pts) - least)]
+        place = max(0, bisect_right(self.random_access, latest) - 1)
+        first = bisect_left(self.pts, self.random_access[place])
+        position = self.positions[place] if self.positions and first else None
+        return Segment(start=self.pts[first], end=self.end, frames=len(self.pts) - first, position=position)
 
 
 def read_packets(

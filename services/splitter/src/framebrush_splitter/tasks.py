@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import PurePosixPath
@@ -32,6 +32,7 @@ from framebrush.media import (
     MOST_CAPTIONS,
     RAW,
     SWITCHED,
+    WITHOUT_ZERO,
     is_extra,
     lost_tags,
     quoted,
@@ -62,6 +63,8 @@ from framebrush_splitter.settings import Limits
 from framebrush_splitter.sparse import SparseFile, unneeded
 from framebrush_splitter.video import open_video
 
+LONGEST_TAIL, MOST_REORDERED = 1000, 16
+"""The most frames from the last random access point on that a plan decodes, and that are shown after a later one."""
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
 CAPTIONS_LOST = "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
@@ -110,6 +113,8 @@ def plan_run(
         left_out = unneeded(container, stream)
         sparse.leave_out(left_out)
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames, size=size))
+        if container.format.name in WITHOUT_ZERO and options.bad_frames == "fail":
+            packets = _ending(source, packets)
         segments = cut(packets, segment_frames)
         stated = None if container.format.name in RAW else stream.average_rate
         rate = frame_rate(packets, Fraction(*video.time_base), stated)
@@ -129,7 +134,7 @@ def plan_run(
         carrying = output.options.codec in CARRYING and video.codec in CAPTIONED and packets.timed
         carried = carrying and (packets.captions or bool(left_out))  # There may be some in pictures that are left out.
         told += [CAPTIONS_LOST] if packets.captions and not carried else []
-        if container.format.name == SWITCHED and has_late_pause(source):
+        if packets.edited and container.format.name == SWITCHED and has_late_pause(source):
             told.append(LATE_PAUSE.format(name=quoted(source.name)))
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
@@ -195,6 +200,24 @@ def _beginning(source: SandboxedFile, packets: Packets) -> Packets:
     with open_video(source) as (container, stream):
         point = packets.random_access[0] if packets.random_access else None
         return packets.beginning_at(first_time(container, stream, packets.pts, point, packets.shifts))
+
+
+def _ending(source: SandboxedFile, packets: Packets) -> Packets:
+    """Return the packets without the frame in whose middle a capture breaks off, and without those shown after it.
+
+    Nothing refers to the frame that is stored last: if more than one is damaged, it is not for that.
+    """
+    tail = packets.tail(MOST_REORDERED) if packets.timed and packets.random_access else None
+    if tail is None or tail.frames > LONGEST_TAIL:
+        return packets
+    times, damaged = list[int](), list[int]()
+    with suppress(InvalidVideo):
+        for each in decode_segment(lambda: open_video(source), tail, packets.shifts, source.alive):
+            times.append(each.time)
+            damaged += [each.time] if each.frame is None else []
+    if len(damaged) == 1 and damaged[0] in times[1:][-MOST_REORDERED:]:
+        return packets.ending_at(damaged[0])
+    return packets
 
 
 def decode_frames(
