@@ -9,20 +9,18 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-CAPTIONED = {
-    "h264": (b"GA94\x03",),
-    "hevc": (b"GA94\x03",),
-    "mpeg2video": (b"GA94\x03", b"CC\1\xf8"),
-    "av1": (b"GA94\x03",),
-}
+ATSC, DVD = b"GA94\x03", b"CC\1\xf8"
+CAPTIONED = {"h264": (ATSC,), "hevc": (ATSC,), "mpeg2video": (ATSC, DVD), "av1": (ATSC,)}
 """The codecs whose pictures may have captions, and what to look for: parts of how captions begin that have no zeros.
 Among many zeros they are found a hundred times as fast."""
 CARRYING = ("h264", "h265")
 """The codecs of outputs, as a run names them, that captions are put into."""
 MOST_CAPTIONS = 8 * 31 * 3
 """The most bytes that a frame may have: what eight messages hold. A broadcast has two messages for a frame at most."""
-BEGIN = re.compile(rb"(?:\xb5\x00\x31|\x00\x00\x01\xb2)(GA94\x03)|\x00\x00\x01\xb2(CC\x01\xf8)")
-"""How captions begin: in a message by ITU-T T.35 or in user data of MPEG-2, and in user data of a DVD."""
+BEFORE = (b"\xb5\0\x31", b"\0\0\1\xb2")
+"""What is in front of that: a message by ITU-T T.35 begins, or user data of MPEG-2."""
+LONGEST = 160
+"""The bytes in which a message ends for sure."""
 TRIPLETS, PROCESSED = 31, 0x40
 """The most triplets of a message, and the flag that says that they are captions (ATSC A/53, part 4, 6.2.3)."""
 SLICES = {"h264": range(1, 6), "hevc": range(32)}
@@ -39,9 +37,7 @@ def captions_in(data: bytes, codec: str) -> bytes:
         data: The packet.
         codec: The name of its codec, as FFmpeg has it.
     """
-    if not any(mark in data for mark in CAPTIONED.get(codec, ())):
-        return b""
-    return b"".join(_messages(data, escaped=codec in HEADERS))[:MOST_CAPTIONS]
+    return b"".join(_messages(data, codec))[:MOST_CAPTIONS]
 
 
 def with_captions(data: bytes, captions: bytes, codec: str) -> bytes:
@@ -110,22 +106,24 @@ def _units(captions: bytes, header: bytes) -> Iterator[bytes]:
         yield b"\0\0\0\1" + header + NEEDED.sub(b"\0\0\3", message)
 
 
-def _messages(data: bytes, *, escaped: bool) -> Iterator[bytes]:
-    """Yield the triplets of each message.
-
-    Args:
-        data: The packet.
-        escaped: Whether there are bytes that keep start codes from coming up by chance.
-    """
-    for found in BEGIN.finditer(data):
-        rest = data[found.end() : found.end() + 160 if found[1] else len(data)]
-        if found[2]:
-            yield _of_dvd(rest)
-            continue
-        rest = rest.replace(b"\0\0\3", b"\0\0") if escaped else rest
-        count = 3 * (rest[0] & TRIPLETS) if len(rest) > 1 and rest[0] & PROCESSED else 0
-        if len(rest) >= 2 + count:
-            yield rest[2 : 2 + count]
+def _messages(data: bytes, codec: str) -> Iterator[bytes]:
+    """Yield the triplets of each message in a packet."""
+    for mark in CAPTIONED.get(codec, ()):
+        place = data.find(mark)
+        while place >= 0:
+            begin, end = place, place + len(mark)
+            place = data.find(mark, end)
+            if not data.endswith(BEFORE, 0, begin):
+                continue
+            if mark == DVD:
+                yield _of_dvd(data[end:])
+                continue
+            rest = data[end : end + LONGEST]
+            if codec in HEADERS:  # There are bytes that keep start codes from coming up by chance.
+                rest = rest.replace(b"\0\0\3", b"\0\0")
+            count = 3 * (rest[0] & TRIPLETS) if len(rest) > 1 and rest[0] & PROCESSED else 0
+            if len(rest) >= 2 + count:
+                yield rest[2 : 2 + count]
 
 
 def _of_dvd(data: bytes) -> bytes:
