@@ -1,6 +1,9 @@
 """Paints the picture of the README: a frame that no style was trained on, and what each shipped style makes of it.
 
 Usage: gallery.py VIDEO OUTPUT.jpg, or gallery.py PHOTOGRAPH OUTPUT.jpg
+
+With a further argument, services/common/src/framebrush/styles/previews, it also writes there the small pictures that
+stand for the styles in the reports of runs.
 """
 
 import sys
@@ -22,6 +25,9 @@ CUT = (slice(20, 272), slice(60, 508))
 """Rows and columns of a film that are shown, pixel by pixel."""
 
 COLUMNS = 5
+
+SMALL = (160, 90)
+"""The size of a picture that stands for a style."""
 
 
 def label(tile: RgbFrame, name: str) -> RgbFrame:
@@ -54,14 +60,18 @@ def main() -> None:
             part = cv2.resize(painted, part.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
         return label(part, name)
 
-    tiles = [tile(frame, "the original")]
-    tiles += [tile(load(name)(frame[None])[0], name) for name in [*trained, *BUILT_IN[1:]]]
+    painted = {name: load(name)(frame[None])[0] for name in [*trained, *BUILT_IN[1:]]}
+    tiles = [tile(frame, "the original"), *(tile(each, name) for name, each in painted.items())]
     for name in ("starry", "vangogh"):
         own_colors = Controlled(load(name), Controls(keep_colors=True))
         tiles.append(tile(own_colors(frame[None])[0], f"{name}, keep_colors"))
     rows = [np.hstack(tiles[k : k + COLUMNS]) for k in range(0, len(tiles) // COLUMNS * COLUMNS, COLUMNS)]
     sheet = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     cv2.imwrite(sys.argv[2], sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+    for folder in sys.argv[3:]:
+        for name, each in painted.items():
+            small = cv2.cvtColor(cv2.resize(each, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+            cv2.imwrite(f"{folder}/{name}.jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from .catalogue import SHIPPED as SHIPPED
 from .catalogue import SUFFIXES as SUFFIXES
 from .catalogue import find_styles as find_styles
 from .catalogue import known_models as known_models
+from .catalogue import nearest as nearest
+from .catalogue import shipped_preview as shipped_preview
 from .catalogue import unknown as unknown
 from .errors import InvalidWeights as InvalidWeights
 from .errors import UnknownModel as UnknownModel

@@ -30,6 +30,12 @@ SHIPPED = (
 OURS = (*BUILT_IN, *SHIPPED, PICTURE)
 """All models that come with framebrush."""
 
+UNSEEN = ("identity", PICTURE)
+"""Those of them that look like what they are given: the frame, or a picture."""
+
+PREVIEWS = Path(__file__).parent / "previews"
+"""What the others make of a photograph (the cat Chelsea by Stéfan van der Walt, CC0), by tests/tools/gallery.py."""
+
 LISTED = 30
 """The most names that an error lists."""
 
@@ -55,6 +61,11 @@ def known_models(styles: Path | None = None) -> tuple[str, ...]:
     """
     plugged = {entry.name for entry in entry_points(group=GROUP)}
     return tuple(sorted({*OURS, *plugged, *find_styles(styles)}))
+
+
+def shipped_preview(name: str) -> bytes | None:
+    """Return what a model that comes with framebrush makes of a photograph, a JPEG file of 160x90; None for others."""
+    return PREVIEWS.joinpath(f"{name}.jpg").read_bytes() if name in OURS and name not in UNSEEN else None
 
 
 def unknown(name: str, names: Collection[str]) -> UnknownModel:

@@ -13,7 +13,7 @@ from framebrush.contracts import PICTURE, BlobRef, Manifest
 from framebrush.media import encode_jpeg
 from framebrush.sandbox import Allowance, Sandbox, SandboxedFile
 from framebrush.storage import BlobReader, Store
-from framebrush.styles import Library
+from framebrush.styles import Library, shipped_preview
 
 log = logging.getLogger(__name__)
 
@@ -78,15 +78,22 @@ class Styles:
             if style.preview:
                 ref = self._library.preview_ref(digest)
                 shown.pictures.append(self._thumbnail(f"preview of {shown.model}", ref, self._store.stat(ref).etag, 0))
-        elif catalogue := self._library.catalogue():
-            shown.title = catalogue.titles.get(shown.model, "")
+        else:
+            if preview := shipped_preview(shown.model):
+                shown.pictures.append(_picture(f"preview of {shown.model}", preview))
+            if catalogue := self._library.catalogue():
+                shown.title = catalogue.titles.get(shown.model, "")
 
     def _thumbnail(self, caption: str, ref: BlobRef, etag: str, size: int) -> Thumbnail:
         """Return a small picture of a caller's file, made in the sandbox; ``size`` is its longer side, 0 if unknown."""
         allowance = Allowance(SECONDS, "REPORT_PAGE", "a picture for the report")
         reader = BlobReader(self._store, ref, self._store.stat(ref).size, etag)
         (data,) = self._sandbox.run(allowance, reader, shrink, size)
-        return Thumbnail(caption=caption, image=base64.b64encode(data).decode())
+        return _picture(caption, data)
+
+
+def _picture(caption: str, data: bytes | memoryview) -> Thumbnail:
+    return Thumbnail(caption=caption, image=base64.b64encode(data).decode())
 
 
 def shrink(source: SandboxedFile, size: int) -> Iterator[bytes]:
