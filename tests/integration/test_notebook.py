@@ -21,7 +21,7 @@ def test_the_notebook_runs_and_shows_pictures(tmp_path: Path, monkeypatch: pytes
     stored = [_kinds(cell) for cell in notebook.cells if cell.cell_type == "code"]
     NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert [_kinds(cell) for cell in notebook.cells if cell.cell_type == "code"] == stored, "store it as it runs"
-    assert sum("image/png" in kinds for kinds in stored) == 4
+    assert sum("image/png" in kinds for kinds in stored) == 5
     assert not Home(tmp_path / ".framebrush").running()
 
 

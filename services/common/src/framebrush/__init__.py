@@ -6,9 +6,10 @@ Two functions are all that a program needs::
 
     framebrush.style("film.mp4", style="starry", output="film.starry.mp4")  # the whole of it: every frame, its sound
     painted = framebrush.load("starry")(frames)  # pictures in memory, uint8 (N, H, W, 3)
+    painted = framebrush.load("painting.jpg")(frames)  # like a picture
 
-``style`` is that of the package framebrush-cli, and ``load`` that of framebrush-scorer. They are imported when they are
-asked for, so that services do without. The packages below this one are what all services share.
+Both are functions of the package framebrush-cli, and ``load`` needs that of the scorer, too. They are imported when
+they are asked for, so that services do without. The packages below this one are what all services share.
 """
 
 from importlib import import_module
@@ -18,7 +19,7 @@ from typing import Any
 __all__ = ["load", "style"]
 
 PLACES = {
-    "load": ("framebrush_scorer.pipeline", "load_style", "scorer"),
+    "load": ("framebrush_cli.commands.load", "load", "cli[preview]"),
     "style": ("framebrush_cli.commands.film", "style", "cli"),
 }
 """The module of each function, its name there, and the folder of the package below ``services``."""
@@ -30,8 +31,8 @@ def __getattr__(name: str) -> Any:
     module, function, package = PLACES[name]
     if find_spec(module.partition(".")[0]) is None:
         raise ImportError(
-            f"framebrush.{name} is in the package framebrush-{package}: run `make setup` in a checkout of framebrush, "
-            f"or `uv pip install ./services/{package}` there",
+            f"framebrush.{name} is in the package framebrush-cli: run `make setup` in a checkout of framebrush, "
+            f"or `uv pip install './services/{package}'` there",
             name=module,
         )
     return getattr(import_module(module), function)

@@ -1,4 +1,4 @@
 from framebrush_cli.commands.film import style as style
-from framebrush_scorer.pipeline import load_style as load
+from framebrush_cli.commands.load import load as load
 
 __all__ = ["load", "style"]

@@ -22,17 +22,18 @@ class StudioSettings(PictureSettings):
     """The folder of further styles, as the scorer's setting of this name."""
 
 
-def check_styles(names: Iterable[str], library: Library | None) -> None:
+def check_styles(names: Iterable[str], library: Library | None, styles: Path | None = None) -> None:
     """Check that all of these styles can be painted on this computer.
 
     Args:
         names: The styles.
         library: The library of the installation, if there is one.
+        styles: The folder of further styles; by default that of the settings.
 
     Raises:
         UnknownModel: There is no such style; the text says which names are near.
     """
-    ours = {*known_models(StudioSettings().styles), *(library.names() if library else ())}
+    ours = {*known_models(styles or StudioSettings().styles), *(library.names() if library else ())}
     for name in names:
         if name not in ours:
             raise unknown(name, ours - {PICTURE})

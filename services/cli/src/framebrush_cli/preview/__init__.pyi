@@ -2,6 +2,7 @@ from .frames import Film as Film
 from .frames import RgbImage as RgbImage
 from .frames import Still as Still
 from .frames import read_stills as read_stills
+from .models import Models as Models
 from .painted import Painted as Painted
 from .painting import Studio as Studio
 from .result import Preview as Preview

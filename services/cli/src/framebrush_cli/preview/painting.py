@@ -1,6 +1,5 @@
 """Paints stills in the styles of a run, with the very models and controls of the scorer."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 
@@ -14,8 +13,9 @@ from framebrush.storage import BlobReader, MemoryStore, Store
 from framebrush.styles import Library
 from framebrush_cli.installation import NamedPicture, StudioSettings
 from framebrush_cli.preview.frames import FRAME_TIME, RgbImage, Still
+from framebrush_cli.preview.models import Models
 from framebrush_cli.preview.painted import Painted
-from framebrush_scorer.models import FrameModel, WeightsCache, load, load_learned, load_picture
+from framebrush_scorer.models import FrameModel
 from framebrush_scorer.pipeline import Controlled, Controls
 from framebrush_splitter.settings import Limits
 
@@ -30,8 +30,8 @@ class Studio:
             sandbox: Where films and style pictures are opened.
             library: The library of the installation, if there is one.
         """
-        self.sandbox, self._library, self._settings = sandbox, library, StudioSettings()
-        self._models = dict[str, FrameModel]()
+        self.sandbox, self._sources = sandbox, Models(library)
+        self._models = dict[tuple[str, tuple[float, ...] | str], FrameModel]()
 
     def picture_vector(
         self, pictures: Sequence[NamedPicture], store: Store | None, container: str
@@ -48,7 +48,7 @@ class Studio:
             BlobNotFound: There is no such file and no such blob.
         """
         squares = [self._square(each, store or MemoryStore(), container) for each in pictures]
-        return blend(predict(squares, self._settings.picture_networks), [each.image.weight for each in pictures])
+        return blend(predict(squares, StudioSettings().picture_networks), [each.image.weight for each in pictures])
 
     def _square(self, picture: NamedPicture, store: Store, container: str) -> RgbImage:
         ref = BlobRef(container=container, name=picture.image.name)
@@ -91,15 +91,7 @@ class Studio:
         return Painted(name, images, sum(counted) / len(counted))
 
     def _model(self, name: str, vector: tuple[float, ...] | None) -> FrameModel:
-        found = self._library.find(name) if self._library else None
-        digest = found.digest if found else hashlib.sha256(repr(vector).encode()).hexdigest() if vector else ""
-        key = f"{name} {digest}"
+        key = (name, vector or self._sources.digest(name))
         if key not in self._models:
-            if found and self._library:
-                path = WeightsCache(self._library).file(found.digest)
-                self._models[key] = load_learned(name, path, found.natural_edge)
-            elif vector is not None:
-                self._models[key] = load_picture(vector, self._settings.picture_networks)
-            else:
-                self._models[key] = load(name, self._settings.styles)
+            self._models[key] = self._sources.like(vector) if vector else self._sources.named(name)
         return self._models[key]

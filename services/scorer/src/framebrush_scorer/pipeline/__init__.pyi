@@ -4,4 +4,4 @@ from .controls import Controls as Controls
 from .handler import Scorer as Scorer
 from .scoring import score as score
 from .smoothing import smooth as smooth
-from .style import load_style as load_style
+from .style import Style as Style

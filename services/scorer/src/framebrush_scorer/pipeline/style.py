@@ -1,13 +1,12 @@
 """A style as a function of frames, for programs that have frames in memory."""
 
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 
 from framebrush_scorer.frames import BadFrame, RgbFrames
-from framebrush_scorer.models import FrameModel, load
+from framebrush_scorer.models import FrameModel
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import PART_PIXELS, FrameFailed, score
 from framebrush_scorer.pipeline.smoothing import smooth
@@ -74,37 +73,3 @@ class Style:
                 raise FrameFailed(f"frame {number}: {each.reason}")
             painted.append(each)
         return np.stack(painted)
-
-
-def load_style(
-    name: str,
-    *,
-    strength: float = 1.0,
-    keep_colors: bool = False,
-    scale: float = 1.0,
-    smoothing: float = 0.0,
-    styles: str | Path | None = None,
-    device: str = "auto",
-    memory: int | None = None,
-) -> Style:
-    """Load a style, to be called with frames: ``load("starry")(frames)``, see :meth:`Style.__call__`.
-
-    Args:
-        name: The name of a style, as ``framebrush styles list`` tells them.
-        strength: How much of the painting, in 0..1: 0 gives the frames, and 1 the painting.
-        keep_colors: Whether the paintings have the frames' own colours.
-        scale: The size of the brush, 0.25 to 4, relative to that which the style has by itself.
-        smoothing: How much each frame is averaged with its neighbours in the array, along the motion, in 0..1.
-        styles: A folder of further styles, ``.safetensors`` and ``.pth`` files, each called like its file.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one.
-        memory: The megabytes (10^6 bytes) that the model may take beside the frames, which are painted in tiles if
-            they need more; by default a quarter of what the container, machine or card has.
-
-    Raises:
-        UnknownModel: There is no such style; the text says which names are near.
-        InvalidWeights: The file of the style is damaged.
-        ValueError: A number is out of its range, or there is no such device.
-    """
-    controls = Controls(strength, keep_colors, scale)
-    model = load(name, Path(styles) if styles else None, device, memory and memory * 10**6)
-    return Style(model, controls, smoothing)
