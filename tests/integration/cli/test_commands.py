@@ -120,6 +120,9 @@ def test_a_run_to_its_end(framebrush: Command, runs: Runs, settings: Settings, t
     assert "film.mp4 exists: --force" in framebrush("get", "film-1", code=1).stderr
     told = json.loads(framebrush("get", "film-1", "--force", "-o", "film.mp4", "--json").stdout)
     assert told == {"run_id": "film-1", "files": ["film.mp4"]}
+    framebrush("get", "film-1", "-o", "new/folder/")
+    assert (tmp_path / "new/folder/film.mp4").read_bytes() == b"styled"
+    assert "film.mp4 is a file, and no folder" in framebrush("get", "film-1", "-o", "film.mp4/x", code=1).stderr
     assert json.loads(framebrush("watch", "film-1", "--json").stdout)["state"] == "succeeded"
     assert "has succeeded already" in framebrush("cancel", "film-1", code=1).stderr
     [listed] = json.loads(framebrush("runs", "--json").stdout)
@@ -146,8 +149,11 @@ def test_several_styles(framebrush: Command, runs: Runs, settings: Settings, tmp
     runs.end("film-1", State.SUCCEEDED, output=outputs[0], more_outputs=tuple(outputs[1:]))
     told = framebrush("status", "film-1").stdout
     assert "/film.oil.mp4, " in told and "/film.ink.mp4" in told
-    assert "is a file, and the run has 2 outputs" in framebrush("get", "film-1", "-o", "film.mp4", code=1).stderr
-    framebrush("get", "film-1", "-o", "styled")
+    for named in ("film.mp4", "styled"):
+        told = framebrush("get", "film-1", "-o", named, code=1).stderr
+        assert f"{named} is one file, and the run has 2 outputs: -o {named}/ names a folder" in told
+    assert "film.mp4 is a file, and no folder" in framebrush("get", "film-1", "-o", "film.mp4/", code=1).stderr
+    framebrush("get", "film-1", "-o", "styled/")
     assert {path.name: path.read_bytes() for path in (tmp_path / "styled").iterdir()} == {
         output.name: output.name.encode() for output in outputs
     }

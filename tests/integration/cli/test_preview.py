@@ -27,7 +27,7 @@ def test_a_film_in_blob_in_a_style_of_the_library(framebrush: Command, settings:
     save_file(TransformerNet(4, 1, "batch").state_dict(), tmp_path / "mine.safetensors")
     framebrush("styles", "add", "mine.safetensors")
 
-    told = json.loads(framebrush("preview", "films/film.mp4", "--style", "mine", "-o", "shown", "--json").stdout)
+    told = json.loads(framebrush("preview", "films/film.mp4", "--style", "mine", "-o", "shown/", "--json").stdout)
     assert (told["frames"], list(told["seconds_per_frame"])) == (48, ["mine"])
     before, after = (np.asarray(Image.open(tmp_path / f"shown/{name}-1.png")) for name in ("original", "mine"))
     assert before.shape == after.shape and (before != after).any()

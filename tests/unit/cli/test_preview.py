@@ -93,7 +93,7 @@ def test_a_row_for_each_style_and_a_folder_of_all_pictures(
 ) -> None:
     make_video(tmp_path / "film.mp4", size=(64, 32), rotation=90)
     (tmp_path / "like.png").write_bytes(painting(1))
-    told = facts("film.mp4", "--style", "ink", "--style", "mosaic", "--style-image", "like.png", "-o", "all")
+    told = facts("film.mp4", "--style", "ink", "--style", "mosaic", "--style-image", "like.png", "-o", "all/")
     assert (told["width"], told["height"], told["frames"]) == (64, 32, 48)
     assert set(told["seconds_per_frame"]) == {"picture", "ink", "mosaic"}
     rows = ("original", "picture", "ink", "mosaic")
@@ -138,7 +138,7 @@ def test_a_film_without_a_length_or_with_one_keyframe(tmp_path: Path, name: str)
         (["text.mp4", "--style", "stary"], "unknown model 'stary': did you mean starry?"),
         (["text.mp4", "--style-image", "text.mp4"], "is no picture"),
         (["text.mp4", "--strength", "2"], "strength: "),
-        (["text.mp4", "-o", "sheet.jpg"], "must end in .png, or be a folder"),
+        (["text.mp4", "-o", "sheet.jpg"], "must end in .png, or in / for a folder"),
     ],
 )
 def test_mistakes_are_told(arguments: list[str], words: str) -> None:

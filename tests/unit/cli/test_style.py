@@ -1,5 +1,8 @@
 """What ``framebrush style`` refuses."""
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ from framebrush_cli.errors import CommandFailed
         (["missing.mp4", "-o", "a.mp4"], "no such file"),
         (["film.mp4", "-o", "a.gif"], "must end in"),
         (["film.mp4", "-o", "nowhere/a.mp4"], "no such folder"),
+        (["film.mp4", "-o", "film.mp4/"], "film.mp4 is a file, and no folder"),
+        (["film.mp4", "-o", "film.mp4/new/"], "film.mp4 is a file, and no folder"),
         (["film.mp4", "-o", "a.mp4", "--style", "stary"], "did you mean starry"),
         (["film.mp4", "-o", "a.mp4", "--style-image", "film.mp4"], "is no picture"),
         (["film.mp4", "-o", "a.mp4", "--style-image", "missing.png"], "no such file"),
@@ -32,6 +37,21 @@ def test_mistakes_are_told_before_anything_is_started(
     assert isinstance(result.exception, CommandFailed)
     assert words in str(result.exception)
     assert not Path(".framebrush").exists()
+
+
+@pytest.mark.parametrize("name", ["", "new", "new/er"])
+def test_a_folder_that_is_closed_is_told(name: str) -> None:
+    program = f"""
+import os, pathlib
+from framebrush_cli.targets import check_folder
+if os.geteuid() == 0:  # nothing is closed to root
+    os.setuid(65534)
+check_folder(pathlib.Path({name!r}))
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        done = subprocess.run([sys.executable, "-P", "-c", program], cwd=folder, capture_output=True, text=True)
+    assert "cannot be written to: permission denied; -o names another place" in done.stderr
 
 
 @pytest.mark.parametrize(

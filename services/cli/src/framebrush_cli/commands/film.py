@@ -21,6 +21,7 @@ from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, NamedPicture
 from framebrush_cli.local import DEFAULT, Home
 from framebrush_cli.sources import Source, file_name, opened_source, write_pictures
+from framebrush_cli.targets import check_folder, is_folder
 
 DEFAULT_STYLE = "gouache"
 OURS = ("model", "more_models", "style_images")
@@ -74,7 +75,7 @@ def style(
     names = [style] if isinstance(style, str) else list(style)
     like = [style_image] if isinstance(style_image, str | Path) else list(style_image)
     pictures = [_picture(str(each)) for each in like]
-    as_pictures = Path(film).is_dir() and _is_folder(str(output))
+    as_pictures = Path(film).is_dir() and is_folder(str(output))
     if as_pictures:
         options = _without_loss(options)
     chosen = run_options(names, pictures, options, default=DEFAULT_STYLE)
@@ -113,10 +114,6 @@ def _check_names(names: Sequence[str]) -> None:
             raise CommandFailed(str(error))
 
 
-def _is_folder(output: str) -> bool:
-    return output.endswith("/") or Path(output).is_dir()
-
-
 def _without_loss(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a run whose output is to become pictures.
 
@@ -132,10 +129,9 @@ def _folders(output: Path, options: Options) -> list[Path]:
     """Return the folder of pictures of each style: the one that was named, or with several styles one in it for each.
 
     Raises:
-        CommandFailed: There is no folder in which it could be made.
+        CommandFailed: It cannot be made.
     """
-    if not output.parent.is_dir():
-        raise CommandFailed(f"{output.parent}: there is no such folder")
+    check_folder(output)
     styles = options.models
     return [output / name for name in styles] if styles[1:] else [output]
 
@@ -147,7 +143,8 @@ def _files(film: str, output: str, options: Options) -> list[Path]:
         CommandFailed: One of them cannot be written, or cannot be encoded with the options.
     """
     wanted, styles = Path(output), options.models
-    if _is_folder(output):
+    if is_folder(output):
+        check_folder(wanted)
         suffix = CONTAINERS[options.codec][0]
         targets = [wanted / f"{Path(film).stem}.{name}{suffix}" for name in styles]
     else:
@@ -155,8 +152,9 @@ def _files(film: str, output: str, options: Options) -> list[Path]:
         if suffix.lower() not in FORMATS:
             raise CommandFailed(f"{wanted} must end in one of: {', '.join(FORMATS)}; or in / for a folder")
         targets = [wanted.with_name(f"{wanted.stem}.{name}{suffix}") for name in styles] if styles[1:] else [wanted]
-    if not wanted.parent.is_dir():
-        raise CommandFailed(f"{wanted.parent}: there is no such folder")
+        if not wanted.parent.is_dir():
+            raise CommandFailed(f"{wanted.parent}: there is no such folder; a name that ends in / is made")
+        check_folder(wanted.parent)
     if problem := options.unsuited(suffix.lower()):
         raise CommandFailed(f"{targets[0]}: {problem}")
     return targets
@@ -205,7 +203,7 @@ def _run(
         raise CommandFailed(f"{Path(source.name).name} was not styled: {why}")
     for output, target in zip(status.outputs, targets, strict=True):
         try:
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             download(connection.store, output, target, run_id)
         except OSError as error:
             raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None

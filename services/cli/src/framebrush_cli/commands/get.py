@@ -1,8 +1,6 @@
-"""``framebrush get`` and ``open``: download a run's output, and show its report."""
+"""``framebrush get``: download a run's output, or its report."""
 
 import json
-import tempfile
-import webbrowser
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -15,9 +13,10 @@ from framebrush.errors import Conflict
 from framebrush.runs import OUTPUT_OF, Outputs
 from framebrush.storage import Store
 from framebrush_cli.commands.watch import JsonOption
-from framebrush_cli.display import err, out, size
+from framebrush_cli.display import out, size
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
+from framebrush_cli.targets import check_folder, is_folder
 
 CHUNK = 8 * 2**20
 """The number of bytes per request."""
@@ -28,11 +27,15 @@ def get(
     connection: Connection,
     run: RunArgument,
     output: Annotated[
-        Path | None,
+        str,
         typer.Option(
-            "--output", "-o", help="File to write; a folder, if it exists or there are several.  [default: here]"
+            "--output",
+            "-o",
+            metavar="FILE|FOLDER/",
+            help="What to write: a file, or a folder.  [default: here]",
+            show_default=False,
         ),
-    ] = None,
+    ] = "./",
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     report: Annotated[bool, typer.Option("--report", help="The run's report, a page, instead of the video.")] = False,
     as_json: JsonOption = False,
@@ -93,30 +96,20 @@ def _page(connection: Connection, run_id: str, outputs: Sequence[BlobRef]) -> Bl
     return page
 
 
-@connected
-def show(connection: Connection, run: RunArgument) -> None:
-    """Show the report of a run in the browser."""
-    run_id = resolve(connection.runs, run)
-    page = page_of(connection, run_id)
-    target = Path(tempfile.mkdtemp(prefix="framebrush-")) / PurePosixPath(page.name).name
-    try:
-        download(connection.store, page, target, run_id)
-    except OSError as error:
-        raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
-    out.print(escape(str(target)))
-    if not webbrowser.open(target.as_uri()):
-        err.print("No browser was found: open this file in one.")
+def _targets(outputs: Sequence[BlobRef], wanted: str) -> dict[BlobRef, Path]:
+    """Return the path of each output: the last part of its blob's name in a folder, or the one file.
 
-
-def _targets(outputs: Sequence[BlobRef], wanted: Path | None) -> dict[BlobRef, Path]:
-    """Return the path of each output: the last part of its blob's name in a folder, or the one file."""
-    wanted = wanted or Path()
-    if len(outputs) == 1 and not wanted.is_dir():
-        return {outputs[0]: wanted}
-    if wanted.exists() and not wanted.is_dir():
-        raise CommandFailed(f"{wanted} is a file, and the run has {len(outputs)} outputs: -o names a folder")
-    # Names of blobs are not paths on this machine.
-    return {output: wanted / PurePosixPath(output.name).name for output in outputs}
+    Raises:
+        CommandFailed: A file is named for several outputs, or nothing can be written there.
+    """
+    path = Path(wanted)
+    check_folder(path if is_folder(wanted) else path.parent)
+    if is_folder(wanted):
+        # Names of blobs are not paths on this machine.
+        return {output: path / PurePosixPath(output.name).name for output in outputs}
+    if len(outputs) > 1:
+        raise CommandFailed(f"{path} is one file, and the run has {len(outputs)} outputs: -o {path}/ names a folder")
+    return {outputs[0]: path}
 
 
 def download(store: Store, source: BlobRef, target: Path, run_id: str) -> int:

@@ -25,6 +25,7 @@ from framebrush_cli.installation import (
     style_names,
 )
 from framebrush_cli.sources import file_name, opened_source
+from framebrush_cli.targets import check_folder, is_folder
 
 if TYPE_CHECKING:
     from framebrush.storage import SeekableFile
@@ -47,11 +48,11 @@ def preview(
     ] = None,
     style_image: PicturesOption = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE.png|FOLDER",
+            metavar="FILE.png|FOLDER/",
             help="The contact sheet; or a folder, for the sheet and every picture at its full size.  "
             "[default: FILM.preview.png]",
         ),
@@ -79,7 +80,7 @@ def preview(
     check_styles(options.models, library)
     with opened_source(film, rate) as source, err.status("Painting …"):
         made = make_preview(new_studio(library), connection, source.name, options, pictures)
-    files = made.write(target, sheet_only=target.suffix == ".png")
+    files = made.write(target, sheet_only=output is None or not is_folder(output))
     if as_json:
         out.print(escape(json.dumps(made.facts() | {"files": [str(path) for path in files]})))
         return
@@ -160,16 +161,18 @@ def open_film(connection: Connection, film: str) -> "SeekableFile":
     return BlobReader(connection.store, info.ref, info.size, info.etag)
 
 
-def _target(film: str, output: Path | None, *, force: bool) -> Path:
+def _target(film: str, output: str | None, *, force: bool) -> Path:
     """Return the file of the sheet, which ends in ``.png``, or the folder of all pictures.
 
     Raises:
         CommandFailed: It is neither, or it exists.
     """
-    target = output or Path(f"{Path(file_name(film)).stem}.preview.png")
-    if target.suffix not in (".png", "") and not target.is_dir():
-        raise CommandFailed(f"{target} must end in .png, or be a folder")
-    sheet = target if target.suffix == ".png" and not target.is_dir() else target / "sheet.png"
+    named = output or f"{Path(file_name(film)).stem}.preview.png"
+    target, folder = Path(named), is_folder(named)
+    if not folder and target.suffix.lower() != ".png":
+        raise CommandFailed(f"{target} must end in .png, or in / for a folder")
+    check_folder(target if folder else target.parent)
+    sheet = target / "sheet.png" if folder else target
     if sheet.exists() and not force:
         raise CommandFailed(f"{sheet} exists: --force overwrites it, -o names another place")
     return target

@@ -1,0 +1,25 @@
+"""What ``-o`` names: a file to write, or a folder to write into."""
+
+import os
+from pathlib import Path
+
+from framebrush_cli.errors import CommandFailed
+
+
+def is_folder(named: str) -> bool:
+    """Return whether a folder is meant: one that is there, or a name that ends in a slash, which is to be made."""
+    return named.endswith(("/", os.sep)) or Path(named).is_dir()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written into, before any work is done for it.
+
+    Raises:
+        CommandFailed: The folder, or what it would be made in, is a file or is closed to us.
+    """
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    shown = folder if folder.exists() else there
+    if not there.is_dir():
+        raise CommandFailed(f"{shown} is a file, and no folder: -o names another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise CommandFailed(f"{shown} cannot be written to: permission denied; -o names another place")
