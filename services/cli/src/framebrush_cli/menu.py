@@ -29,7 +29,7 @@ COMMANDS = {
     "get": ("get:get", RUNS),
     "cancel": ("runs:cancel", RUNS),
     "runs": ("runs:runs", RUNS),
-    "open": ("get:show", RUNS),
+    "open": (".ui.command:show", RUNS),
     "verify": ("verify:verify", RUNS),
     "dlq": ("dlq:app", RUNS),
     "share": ("share:share", PEOPLE),

@@ -32,12 +32,13 @@ class Source:
 
 
 @contextmanager
-def opened_source(named: str, rate: str | None = None) -> Iterator[Source]:
+def opened_source(named: str, rate: str | None = None, *, folder: Path | None = None) -> Iterator[Source]:
     """Make a film of a folder of pictures, or download one; anything else stays what it is.
 
     Args:
         named: A file, a folder of pictures, an address on the web, or the name of a blob.
         rate: The pictures per second of a folder, such as ``25``, ``29.97`` or ``24000/1001``; by default 25.
+        folder: Where a folder for what is made is made; by default where the system has its temporary files.
 
     Yields:
         The film. What was made for it is deleted afterwards.
@@ -55,8 +56,8 @@ def opened_source(named: str, rate: str | None = None) -> Iterator[Source]:
 
         pictures, speed = pictures_of(path), _rate(rate)
         told = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in pictures]
-        with tempfile.TemporaryDirectory(prefix="framebrush-") as folder:
-            film = Path(folder) / file_name(named)
+        with _room(folder) as room:
+            film = room / file_name(named)
             write_film(pictures, film, speed)
             yield Source(str(film), (str(path.resolve()), told, str(speed)), pictures)
         return
@@ -65,8 +66,8 @@ def opened_source(named: str, rate: str | None = None) -> Iterator[Source]:
     if is_address(named):
         from framebrush_cli.sources.web import download  # It takes a quarter of a second to import.
 
-        with tempfile.TemporaryDirectory(prefix="framebrush-") as folder:
-            path = download(named, Path(folder))
+        with _room(folder) as room:
+            path = download(named, room)
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             yield Source(str(path), (path.name, digest))
@@ -75,6 +76,12 @@ def opened_source(named: str, rate: str | None = None) -> Iterator[Source]:
         yield Source(named, (str(path.resolve()), facts.st_size, facts.st_mtime_ns))
     else:
         yield Source(named)
+
+
+@contextmanager
+def _room(folder: Path | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="framebrush-", dir=folder, ignore_cleanup_errors=True) as room:
+        yield Path(room)
 
 
 def file_name(named: str) -> str:

@@ -29,12 +29,15 @@ class Board:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.ends: Callable[[], bool] = lambda: False
-        """Whether the page ends, and the streams with it."""
+        self._ends: Callable[[], bool] = lambda: False
         self._paces, self._ended = dict[str, Pace](), dict[str, tuple[Status, dict[str, Any]]]()
         self._news, self._text, self._tabs, self._closed = threading.Condition(), "", 0, False
         self._thread = threading.Thread(target=self._run, name="board", daemon=True)
         self._thread.start()
+
+    def ends_with(self, ends: Callable[[], bool]) -> None:
+        """Let the streams of events end when a function says that the page ends."""
+        self._ends = ends
 
     def close(self) -> None:
         """End all streams of events, and the looking."""
@@ -55,7 +58,7 @@ class Board:
             self._tabs += 1
             self._news.notify_all()
         try:
-            while not self._closed and not self.ends():
+            while not self._closed and not self._ends():
                 with self._news:
                     self._news.wait_for(lambda told=told: self._closed or self._text != told, KEEP_ALIVE)  # type: ignore[misc]
                     text = self._text

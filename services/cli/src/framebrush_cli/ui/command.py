@@ -1,9 +1,6 @@
-"""``framebrush ui``: the page, until it is interrupted."""
+"""``framebrush ui`` and ``open``: the page, and the report of a run, until they are interrupted."""
 
-import secrets
-import socket
 import tempfile
-import webbrowser
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,60 +8,50 @@ from typing import Annotated
 
 import typer
 
-from framebrush_cli.display import err, out
-from framebrush_cli.errors import CommandFailed, NotInstalled
-from framebrush_cli.installation import Connection, connected
+from framebrush_cli.commands.get import page_of
+from framebrush_cli.errors import NotInstalled
+from framebrush_cli.installation import Connection, RunArgument, connected, resolve
+from framebrush_cli.ui.serving import ShowOption, new_place, serve
 
-HOST = "127.0.0.1"
-"""The page is for this computer only: it acts with the rights of whoever started it."""
-
-NEEDED = ("starlette", "uvicorn", "framebrush_scorer", "framebrush_splitter", "framebrush_stitcher")
-"""The packages of the extra ``ui``."""
+NEEDED = ("framebrush_scorer", "framebrush_splitter", "framebrush_stitcher")
+"""The packages of the extra ``preview``."""
 
 
 @connected
 def ui(
     connection: Connection,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of 127.0.0.1; 0 picks a free one.")] = 8477,
-    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    show: ShowOption = True,
 ) -> None:
     """Open a page to drop a film and a painting on, to watch runs, and to see their reports.
 
     It uses the installation that the other commands would use, and runs until Ctrl-C; runs that it started go on.
     """
     if not all(map(find_spec, NEEDED)):
-        raise NotInstalled("the page needs more packages", "cli[ui]")
+        raise NotInstalled("the page needs more packages", "cli[preview]")
     connection.store.ping()  # An installation that cannot be reached is told here, and not on the page.
-    import uvicorn
-
     from framebrush_cli.ui.desk import Desk
     from framebrush_cli.ui.server import new_app
 
-    with closing(_listen(port)) as listening, tempfile.TemporaryDirectory(prefix="framebrush-ui-") as folder:
-        token, address = secrets.token_urlsafe(24), f"http://{HOST}:{listening.getsockname()[1]}"
-        with closing(Desk(connection, Path(folder))) as desk:
-            app = new_app(desk, address, token)
-            config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
-            link = f"{address}/?token={token}"
-            out.print(f"The page: [bold]{link}[/]  (Ctrl-C ends it; runs go on)")
-            if show and not webbrowser.open(link):
-                err.print("No browser was found: open this address in one.")
-            server = uvicorn.Server(config)
-            desk.board.ends = lambda: server.should_exit
-            server.run(sockets=[listening])
+    room = tempfile.TemporaryDirectory(prefix="framebrush-ui-", ignore_cleanup_errors=True)
+    with new_place(port) as place, room as folder, closing(Desk(connection, Path(folder))) as desk:
+        app = new_app(desk, place.address, place.token)
+        told = "The page: [bold]{}[/]  (Ctrl-C ends it; runs go on)"
+        serve(app, place, f"/?token={place.token}", told=told, show=show, ends=desk.board.ends_with)
 
 
-def _listen(port: int) -> socket.socket:
-    """Return a socket that listens.
+@connected
+def show(connection: Connection, run: RunArgument, show: ShowOption = True) -> None:
+    """Show the report of a run in the browser, with links to its films, until Ctrl-C.
 
-    Raises:
-        CommandFailed: The port is taken.
+    `framebrush get RUN --report` saves the report instead.
     """
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((HOST, port))
-    except OSError as error:
-        listening.close()
-        raise CommandFailed(f"port {port} of {HOST}: {error.strerror}; --port 0 picks a free one") from None
-    return listening
+    run_id = resolve(connection.runs, run)
+    page_of(connection, run_id)  # What has none is told here.
+    from framebrush_cli.ui.guard import report_path
+    from framebrush_cli.ui.reports import new_report_app
+
+    with new_place() as place:
+        app = new_report_app(connection, place.address, place.token)
+        told = "The report: [bold]{}[/]  (Ctrl-C ends it)"
+        serve(app, place, report_path(place.token, run_id), told=told, show=show, ends=lambda _: None)

@@ -5,16 +5,14 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property, lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from framebrush.contracts import PICTURE, BlobRef, Options, State
-from framebrush.storage import BlobReader
 from framebrush_cli.commands.dlq import facts
-from framebrush_cli.commands.get import page_of
 from framebrush_cli.commands.preview import library_of, make_preview, new_studio, open_film
 from framebrush_cli.commands.price import estimate
 from framebrush_cli.commands.runs import end_run
@@ -37,25 +35,31 @@ class Desk:
     """Everything behind the page."""
 
     def __init__(self, connection: Connection, folder: Path) -> None:
-        self._connection, self._painting = connection, threading.Lock()
+        self.connection, self._painting = connection, threading.Lock()
         self.drops, self.board = Drops(folder), Board(connection)
         self._tile = lru_cache(maxsize=256)(self._paint_tile)
         self._opened = lru_cache(maxsize=16)(self._open)
 
     def close(self) -> None:
         """End what works in the background."""
+        self.drops.close()
         self.board.close()
 
     @cached_property
     def _studio(self) -> Studio:
-        return new_studio(library_of(self._connection))
+        return new_studio(library_of(self.connection))
 
     def styles(self) -> list[dict[str, str]]:
         """Return the names and the titles of all styles that one may choose."""
-        found = all_styles(self._connection).items()
+        found = all_styles(self.connection).items()
         return [
             {"name": name, "title": title} for name, (_, title) in sorted(found) if name not in (UNCHANGED, PICTURE)
         ]
+
+    def make_film(self, asked: Mapping[str, Any]) -> dict[str, str]:
+        """Make a film of a folder of pictures that was dropped, or of an address on the web; return its key."""
+        folder, address, rate = (str(asked.get(name) or "") or None for name in ("folder", "address", "rate"))
+        return {"key": self.drops.add_film(folder, address, rate).key}
 
     def film(self, key: str) -> dict[str, Any]:
         """Return what is known of a film that was dropped.
@@ -83,14 +87,14 @@ class Desk:
         """
         path, options, pictures = self._asked(asked)
         with self._painting:
-            made = make_preview(self._studio, self._connection, str(path), options, pictures)
-        price = estimate(self._connection, options.models, made.film, made.speeds)
+            made = make_preview(self._studio, self.connection, str(path), options, pictures)
+        price = estimate(self.connection, options.models, made.film, made.speeds)
         return {"price": str(price) if price else None} | made.facts(), _file(made.sheet(), "PNG")
 
     def price(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a run will cost by what earlier runs took; None if nothing is known."""
         _, options, _ = self._asked(asked)
-        price = estimate(self._connection, options.models, self._opened(str(asked["film"]))[0])
+        price = estimate(self.connection, options.models, self._opened(str(asked["film"]))[0])
         return {"price": str(price) if price else None}
 
     def start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,61 +102,40 @@ class Desk:
         path, options, pictures = self._asked(asked)
         self._opened(str(asked["film"]))  # What cannot be styled is refused before it is uploaded.
         styles = [name for name in options.models if name != PICTURE]
-        request, created = start(self._connection, str(path), styles, pictures, _given(asked))
+        request, created = start(self.connection, str(path), styles, pictures, _given(asked))
         self.board.look_now()
         return {"id": request.run_id, "created": created}
 
     def cancel(self, run_id: str) -> None:
         """End a run."""
-        end_run(self._connection, run_id)
+        end_run(self.connection, run_id)
         self.board.look_now()
 
     def styled(self, run_id: str) -> bytes:
         """Return what a run has styled so far as a PNG file; see :func:`styled_so_far`."""
-        made: Preview = styled_so_far(self._connection.runs, run_id)
+        made: Preview = styled_so_far(self.connection.runs, run_id)
         return _file(made.sheet(), "PNG")
 
-    def report(self, run_id: str) -> bytes:
-        """Return the report of a run, an HTML page."""
-        return self._connection.store.read(page_of(self._connection, run_id))
-
-    def output(self, run_id: str, number: int) -> tuple[str, int, BlobReader]:
-        """Return an output of a run: the last part of its name, its bytes, and itself as a file.
+    def output(self, run_id: str, number: int) -> BlobRef:
+        """Return an output of a run.
 
         Raises:
             CommandFailed: There is none of this number.
         """
-        status = self._connection.runs.status(run_id)
+        status = self.connection.runs.status(run_id)
         if status.state is not State.SUCCEEDED or number >= len(status.outputs):
             raise CommandFailed(f"{run_id} has no such output")
-        ref = status.outputs[number]
-        return self._file(ref)
-
-    def film_of(self, run_id: str, name: str) -> tuple[str, int, BlobReader]:
-        """Return an output or the input of a run by the last part of its name, as :meth:`output` does.
-
-        Raises:
-            CommandFailed: There is none of this name.
-        """
-        status = self._connection.runs.status(run_id)
-        for ref in (*status.outputs, status.input):
-            if PurePosixPath(ref.name).name == name:
-                return self._file(ref)
-        raise CommandFailed(f"{run_id} has neither read nor written a film {name}")
-
-    def _file(self, ref: BlobRef) -> tuple[str, int, BlobReader]:
-        info = self._connection.store.stat(ref)
-        return PurePosixPath(ref.name).name, info.size, BlobReader(self._connection.store, ref, info.size, info.etag)
+        return status.outputs[number]
 
     def dead_letters(self) -> list[dict[str, object]]:
         """Return the dead letters as ``framebrush dlq list --json`` does."""
-        return [facts(letter) for letter in peek(self._connection.settings, Selection())]
+        return [facts(letter) for letter in peek(self.connection.settings, Selection())]
 
     def replay(self, run_id: str | None) -> int:
         """Send dead letters again, those of a run or all; return how many."""
-        settings = self._connection.settings
+        settings = self.connection.settings
         found = find(settings, Selection(run_id=run_id))
-        with closing(replay(settings, self._connection.runs, found)) as letters:
+        with closing(replay(settings, self.connection.runs, found)) as letters:
             count = sum(1 for _ in letters)
         self.board.look_now()
         if not count:
@@ -160,7 +143,7 @@ class Desk:
         return count
 
     def _open(self, key: str) -> tuple[Film, Sequence[Still]]:
-        with self._painting, open_film(self._connection, str(self.drops.find(key).path)) as source:
+        with self._painting, open_film(self.connection, str(self.drops.find(key).path)) as source:
             return read_stills(self._studio.sandbox, source)
 
     def _asked(self, asked: Mapping[str, Any]) -> tuple[Path, Options, list[NamedPicture]]:
@@ -168,7 +151,7 @@ class Desk:
         picture = asked.get("picture")
         pictures = [NamedPicture.read(str(self.drops.find(str(picture)).path))] if picture else []
         names = [str(name) for name in _items(asked.get("styles"))]
-        default = self._connection.settings.default_model
+        default = self.connection.settings.default_model
         return path, run_options(names, pictures, _given(asked), default=default), pictures
 
     def _paint_tile(self, key: str, style: str | None, picture: str | None) -> bytes:

@@ -1,6 +1,7 @@
 "use strict";
 // What the page knows: the files that were dropped, by their keys. Everything else is asked for.
 const chosen = { film: null, picture: null };
+const there = kind => typeof chosen[kind] === "string" ? chosen[kind] : null; // while it comes there is no key
 const $ = (selector, from = document) => from.querySelector(selector);
 
 async function ask(path, method = "GET", body = undefined) {
@@ -38,52 +39,122 @@ async function busy(button, doing, work) {
 
 // --- Files ---------------------------------------------------------------------------------------------------------
 
-function upload(file, progress) {
+function upload(file, query, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch tells no progress of what is sent
-    request.open("PUT", `drops?name=${encodeURIComponent(file.name)}`);
+    request.open("PUT", `drops?${new URLSearchParams({ name: file.name, ...query })}`);
     request.upload.onprogress = event => progress(event.loaded / event.total);
     request.onerror = () => reject(new Error("the server does not answer: does `framebrush ui` still run?"));
     request.onload = () => {
       const told = JSON.parse(request.responseText);
-      request.status === 200 ? resolve(told) : reject(new Error(told.error));
+      request.status === 200 ? resolve(told.key) : reject(new Error(told.error));
     };
     request.send(file);
   });
 }
 
-async function take(kind, file) {
-  const drop = $(`#${kind}`), title = $("b", drop), note = $("small", drop), image = $("img", drop);
-  chosen[kind] = null;
+// Let a place show a name, and what becomes of it: `make` is told how to say how far it is, and returns the key.
+async function take(kind, name, make) {
+  const drop = $(`#${kind}`), note = $("small", drop), image = $("img", drop), mine = {};
+  const say = text => { if (chosen[kind] === mine) note.textContent = text; };
+  chosen[kind] = mine; // until there is a key
   ready();
-  title.textContent = file.name;
+  $("b", drop).textContent = name;
   image.hidden = true;
   tell("");
   try {
-    const { key } = await upload(file, part => { note.textContent = `${Math.round(100 * part)} % is there`; });
-    if (kind === "film") {
-      note.textContent = "opening it …";
-      const film = await (await ask(`films/${key}`)).json();
-      note.textContent = `${film.width} × ${film.height}, ${film.frames} frames, ${film.seconds.toFixed(1)} s`;
-      image.src = `films/${key}/tile.jpg`;
-    } else {
-      note.textContent = "the film will look like this";
-      image.src = URL.createObjectURL(file);
-    }
+    const { key, facts, source } = await make(say);
+    if (chosen[kind] !== mine) return; // another one came meanwhile
+    say(facts);
+    image.src = source;
     image.hidden = false;
     chosen[kind] = key;
+    tell(`${name}: ${facts}`);
     ownTile();
     tiles();
   } catch (error) {
-    note.textContent = error.message;
+    if (chosen[kind] !== mine) return;
+    say("was not taken");
+    chosen[kind] = null;
     tell(error.message, true);
   }
   ready();
 }
 
+function takePicture(file) {
+  return take("picture", file.name, async say => ({
+    key: await upload(file, {}, part => say(`${Math.round(100 * part)} % is there`)),
+    facts: "the film will look like this",
+    source: URL.createObjectURL(file),
+  }));
+}
+
+// What is known of a film whose file is there.
+async function opened(key, say) {
+  say("opening it …");
+  const film = await (await ask(`films/${key}`)).json();
+  const facts = `${film.width} × ${film.height}, ${film.frames} frames, ${film.seconds.toFixed(1)} s`;
+  return { key, facts, source: `films/${key}/tile.jpg` };
+}
+
+function takeFilm(file) {
+  $("#rate").hidden = true;
+  return take("film", file.name, async say =>
+    opened(await upload(file, {}, part => say(`${Math.round(100 * part)} % is there`)), say));
+}
+
+async function post(path, body) {
+  return (await (await ask(path, "POST", body)).json()).key;
+}
+
+// The folder whose pictures are the film, by its key, so that another rate needs no second upload.
+let folder = null;
+
+function takeFolder(name, files) {
+  const pictures = files.filter(file => PICTURES.test(file.name) && !file.name.startsWith("."));
+  folder = null;
+  return take("film", name, async say => {
+    if (!pictures.length) throw new Error(`${name} has no pictures: ${SUFFIXES.join(", ")}`);
+    const made = await post("folders", { name });
+    for (const [number, file] of pictures.entries()) {
+      say(`${number} of ${pictures.length} pictures are there`);
+      await upload(file, { folder: made }, () => {});
+    }
+    folder = { name, key: made };
+    $("#rate").hidden = false;
+    return filmOfFolder(say);
+  });
+}
+
+async function filmOfFolder(say) {
+  say("making a film of the pictures …");
+  return opened(await post("films", { folder: folder.key, rate: $("#rate input").value.trim() }), say);
+}
+
+// Several files are the pictures of a film, as those of a folder are.
+function takeFiles(kind, files) {
+  if (!files.length) return;
+  if (kind === "picture") takePicture(files[0]);
+  else if (files.length === 1) takeFilm(files[0]);
+  else takeFolder("pictures", files);
+}
+
+const SUFFIXES = $("#film input").accept.split(",").filter(each => /jp|png|webp|tif/.test(each));
+const PICTURES = new RegExp(`\\.(${SUFFIXES.map(each => each.slice(1)).join("|")})$`, "i");
+
+// The files of a folder that was dropped; those of folders in it are not its pictures.
+async function filesOf(entry) {
+  const reader = entry.createReader(), files = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
+    if (!some.length) return files;
+    for (const each of some) if (each.isFile) files.push(await new Promise((resolve, reject) => each.file(resolve, reject)));
+  }
+}
+
 for (const kind of ["film", "picture"]) {
   const drop = $(`#${kind}`);
-  $("input", drop).addEventListener("change", event => { if (event.target.files[0]) take(kind, event.target.files[0]); });
+  $("input", drop).addEventListener("change", event => takeFiles(kind, [...event.target.files]));
   for (const type of ["dragenter", "dragover"]) {
     drop.addEventListener(type, event => { event.preventDefault(); drop.classList.add("over"); });
   }
@@ -91,9 +162,31 @@ for (const kind of ["film", "picture"]) {
   drop.addEventListener("drop", event => {
     event.preventDefault();
     drop.classList.remove("over");
-    if (event.dataTransfer.files[0]) take(kind, event.dataTransfer.files[0]);
+    const entry = event.dataTransfer.items[0]?.webkitGetAsEntry();
+    if (kind === "film" && entry?.isDirectory) {
+      filesOf(entry).then(files => takeFolder(entry.name, files), error => tell(error.message, true));
+    } else takeFiles(kind, [...event.dataTransfer.files]);
   });
 }
+
+$("#folder").addEventListener("change", event => {
+  // The files of folders in it come, too; the paths begin with the name of the folder.
+  const files = [...event.target.files].filter(file => file.webkitRelativePath.split("/").length === 2);
+  if (event.target.files.length) takeFolder(event.target.files[0].webkitRelativePath.split("/")[0], files);
+  event.target.value = ""; // so that the same folder may be chosen again
+});
+
+$("#rate input").addEventListener("change", () => take("film", folder.name, filmOfFolder));
+
+$("#web").addEventListener("submit", event => {
+  event.preventDefault();
+  const address = $("#address").value.trim();
+  $("#rate").hidden = true;
+  take("film", address.replace(/[?#].*/, "").split("/").at(-1) || "film", async say => {
+    say("downloading it …");
+    return opened(await post("films", { address }), say);
+  });
+});
 // A file that misses its place shall not take the page away.
 for (const type of ["dragover", "drop"]) window.addEventListener(type, event => event.preventDefault());
 
@@ -117,7 +210,7 @@ async function listStyles() {
 // The painting that was dropped is a style, too.
 function ownTile() {
   $("#own")?.remove();
-  if (!chosen.picture) return;
+  if (!there("picture")) return;
   const box = element("input", "", { type: "checkbox", checked: true });
   box.addEventListener("change", forgetPicture);
   $("#styles").prepend(Object.assign(newTile("your painting", "", box), { id: "own" }));
@@ -136,7 +229,7 @@ function forgetPicture() {
 
 // Each tile shows the film in its style; one after the other, since they are painted here.
 async function tiles() {
-  const film = chosen.film;
+  const film = there("film");
   if (!film) return;
   for (const tile of document.querySelectorAll(".tile")) {
     const image = $("img", tile);
@@ -154,7 +247,7 @@ async function tiles() {
 function asked() {
   const styles = [...document.querySelectorAll("[name=style]:checked")].map(box => box.value);
   return {
-    film: chosen.film, picture: chosen.picture, styles,
+    film: there("film"), picture: there("picture"), styles,
     strength: Number($("#strength").value), keep_colors: $("#keep").checked,
   };
 }
@@ -250,14 +343,23 @@ function buttons(run, card, open) {
   return run.outputs.length ? [report, ...films] : [];
 }
 
-new EventSource("events").onmessage = event => {
+function news(event) {
   const { runs, problem } = JSON.parse(event.data);
   $("#problem").textContent = problem ? `The installation does not answer: ${problem}` : "";
   $("#problem").hidden = !problem;
   if (runs) {
     $("#runs").replaceChildren(...(runs.length ? runs.map(show) : [element("p", "No runs yet.", { className: "quiet" })]));
   }
-};
+}
+
+// A browser has six connections to a page for all of its tabs: one that nobody sees gives its own back.
+let events = null;
+function listen() {
+  if (document.hidden) events?.close();
+  else Object.assign(events = new EventSource("events"), { onmessage: news });
+}
+document.addEventListener("visibilitychange", listen);
+listen();
 
 // --- Dead letters --------------------------------------------------------------------------------------------------
 
