@@ -30,9 +30,10 @@ LAYERS = (
         ("storage", "blobs"),
     ),
     (
-        ("steps", "what a message is about and takes"),
+        ("steps", "the steps of a message"),
         ("tracing", "spans, and who sent what"),
         ("environment", "settings from variables"),
+        ("units", "figures as text"),
     ),
     (("contracts", "messages, manifest, status, report, the flow through the queues"),),
     (("errors", "the kinds of faults"),),

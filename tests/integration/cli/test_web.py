@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from framebrush.errors import FramebrushError
 from framebrush_cli.__main__ import app
 from framebrush_cli.sources import opened_source
+from framebrush_cli.sources.public import is_public
 from framebrush_cli.sources.source import url_name
-from framebrush_cli.sources.web import is_public
 
 
 @pytest.fixture(autouse=True)

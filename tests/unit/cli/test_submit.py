@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framebrush.contracts import Encoding, Options
-from framebrush_cli.commands.submit import bits_per_second, submit
+from framebrush_cli.commands.request import bits_per_second
+from framebrush_cli.commands.submit import submit
 from framebrush_cli.errors import CommandFailed
 
 

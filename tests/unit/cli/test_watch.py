@@ -10,7 +10,6 @@ from framebrush.contracts import BlobRef, Failure, FrameRange, State, Status
 from framebrush.errors import Unavailable
 from framebrush.runs import Runs, work_metadata
 from framebrush_cli.commands import watch
-from framebrush_cli.display import duration, size
 
 MANIFEST = Path(__file__).parents[2] / "contract" / "golden" / "manifest.json"
 
@@ -81,18 +80,3 @@ def test_storage_may_be_away_for_a_while(
     failures = iter([True] * 100)
     with pytest.raises(Unavailable):
         watch.follow(runs, "film-1", console)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")],
-)
-def test_durations(seconds: float, expected: str) -> None:
-    assert duration(seconds) == expected
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"), [(999, "999 B"), (1500, "1.5 kB"), (2e6, "2.0 MB"), (5.5e12, "5500.00 GB")]
-)
-def test_sizes(count: float, expected: str) -> None:
-    assert size(count) == expected

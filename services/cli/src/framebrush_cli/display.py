@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from framebrush.contracts import State, Status
+from framebrush.units import duration
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,27 +43,6 @@ def show_picture(picture: "Image.Image") -> bool:
         return False
     out.print(renderable.Image(picture, width="auto", height="auto"))
     return True
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as text for a person: ``7.3 s``, ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def size(count: float) -> str:
-    """Return a number of bytes as text for a person."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
 
 
 def state(value: State) -> str:

@@ -9,11 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from framebrush.contracts import CONTAINERS, FORMATS, PICTURE, Encoding, Options, State
+from framebrush.contracts import PICTURE, Options, State
 from framebrush.errors import PermanentError
 from framebrush.styles import known_models, unknown
 from framebrush_cli.commands.get import download
-from framebrush_cli.commands.submit import run_options, start
+from framebrush_cli.commands.outputs import files_of, folders_of, without_loss
+from framebrush_cli.commands.request import run_options, start
 from framebrush_cli.commands.up import start_stack, stop
 from framebrush_cli.commands.watch import until_end
 from framebrush_cli.display import err
@@ -21,7 +22,7 @@ from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, NamedPicture
 from framebrush_cli.local import DEFAULT, Home
 from framebrush_cli.sources import Source, file_name, opened_source, write_pictures
-from framebrush_cli.targets import check_folder, is_folder
+from framebrush_cli.targets import is_folder
 
 DEFAULT_STYLE = "gouache"
 OURS = ("model", "more_models", "style_images")
@@ -77,10 +78,10 @@ def style(
     pictures = [_picture(str(each)) for each in like]
     as_pictures = Path(film).is_dir() and is_folder(str(output))
     if as_pictures:
-        options = _without_loss(options)
+        options = without_loss(options)
     chosen = run_options(names, pictures, options, default=DEFAULT_STYLE)
     name = str(film)
-    targets = _folders(Path(output), chosen) if as_pictures else _files(file_name(name), str(output), chosen)
+    targets = folders_of(Path(output), chosen) if as_pictures else files_of(file_name(name), str(output), chosen)
     _check_names(names)
     with opened_source(name, None if rate is None else str(rate)) as source:
         if not source.facts:
@@ -112,52 +113,6 @@ def _check_names(names: Sequence[str]) -> None:
         if not Home.find() and name not in known_models():
             error: PermanentError = unknown(name, known_models())
             raise CommandFailed(str(error))
-
-
-def _without_loss(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a run whose output is to become pictures.
-
-    Raises:
-        CommandFailed: One of them is about the encoding of a film.
-    """
-    if encoding := sorted(options.keys() & Encoding.model_fields.keys()):
-        raise CommandFailed(f"{encoding[0]} is about the encoding of a film, and the output is a folder of pictures")
-    return {"pack_codec": "png"} | options | {"codec": "ffv1", "lossless": True}
-
-
-def _folders(output: Path, options: Options) -> list[Path]:
-    """Return the folder of pictures of each style: the one that was named, or with several styles one in it for each.
-
-    Raises:
-        CommandFailed: It cannot be made.
-    """
-    check_folder(output)
-    styles = options.models
-    return [output / name for name in styles] if styles[1:] else [output]
-
-
-def _files(film: str, output: str, options: Options) -> list[Path]:
-    """Return the file of each style.
-
-    Raises:
-        CommandFailed: One of them cannot be written, or cannot be encoded with the options.
-    """
-    wanted, styles = Path(output), options.models
-    if is_folder(output):
-        check_folder(wanted)
-        suffix = CONTAINERS[options.codec][0]
-        targets = [wanted / f"{Path(film).stem}.{name}{suffix}" for name in styles]
-    else:
-        suffix = wanted.suffix
-        if suffix.lower() not in FORMATS:
-            raise CommandFailed(f"{wanted} must end in one of: {', '.join(FORMATS)}; or in / for a folder")
-        targets = [wanted.with_name(f"{wanted.stem}.{name}{suffix}") for name in styles] if styles[1:] else [wanted]
-        if not wanted.parent.is_dir():
-            raise CommandFailed(f"{wanted.parent}: there is no such folder; a name that ends in / is made")
-        check_folder(wanted.parent)
-    if problem := options.unsuited(suffix.lower()):
-        raise CommandFailed(f"{targets[0]}: {problem}")
-    return targets
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from framebrush.contracts import BlobRef, State
 from framebrush.errors import Conflict
 from framebrush.runs import OUTPUT_OF, Outputs
 from framebrush.storage import Store
+from framebrush.units import size
 from framebrush_cli.commands.watch import JsonOption
-from framebrush_cli.display import out, size
+from framebrush_cli.display import out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
 from framebrush_cli.targets import check_folder, is_folder

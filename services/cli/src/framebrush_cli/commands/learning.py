@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from framebrush.contracts import BlobRef, LearningState, LearningStatus, LearningTurn, LearnRequest, explain
 from framebrush.errors import BlobNotFound
 from framebrush.styles import LearningJobs, Library
-from framebrush_cli.display import duration, err, local, out
+from framebrush.units import duration
+from framebrush_cli.display import err, local, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, NamedPicture, check_name, connected, find_input
 

@@ -12,7 +12,8 @@ from rich.markup import escape
 from framebrush.contracts import PICTURE, Options
 from framebrush.styles import Library
 from framebrush_cli.commands.price import estimate
-from framebrush_cli.commands.submit import FILM, PicturesOption, RateOption, run_options
+from framebrush_cli.commands.request import run_options
+from framebrush_cli.commands.submit import FILM, PicturesOption, RateOption
 from framebrush_cli.display import err, out, show_picture
 from framebrush_cli.errors import CommandFailed, NotInstalled
 from framebrush_cli.installation import (

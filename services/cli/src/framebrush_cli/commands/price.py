@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from framebrush.contracts import Report, State, Status, Timings
 from framebrush.errors import BlobNotFound, PermanentError
+from framebrush.units import money
 from framebrush_cli.commands.runs import statuses
 from framebrush_cli.installation import Connection
 
@@ -27,8 +28,7 @@ class Price:
     """What the estimate is based on, in words."""
 
     def __str__(self) -> str:
-        amount = f"{self.total:.2f}" if self.total >= 0.1 else f"{self.total:.2g}"
-        return f"about {amount} {self.currency}, an estimate {self.basis}"
+        return f"about {money(self.total)} {self.currency}, an estimate {self.basis}"
 
 
 def estimate(

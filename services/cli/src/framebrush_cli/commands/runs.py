@@ -15,9 +15,10 @@ from rich.table import Column, Table
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, PermanentError
 from framebrush.runs import Outputs, clear_up, measure
+from framebrush.units import duration
 from framebrush_cli.commands.styled import styled_so_far
 from framebrush_cli.commands.watch import JsonOption, notes_of
-from framebrush_cli.display import duration, err, local, out, outcome, state
+from framebrush_cli.display import err, local, out, outcome, state
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, OpenRunArgument, RunArgument, connected, resolve
 

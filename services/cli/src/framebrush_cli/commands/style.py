@@ -7,7 +7,8 @@ from rich.markup import escape
 
 from framebrush.contracts import FORMATS, Options
 from framebrush_cli.commands import film
-from framebrush_cli.commands.submit import RateOption, bits_per_second
+from framebrush_cli.commands.request import bits_per_second
+from framebrush_cli.commands.submit import RateOption
 from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import FLAGS, style_names

@@ -15,7 +15,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from framebrush_cli.display import duration, err, out
+from framebrush.units import duration
+from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import DEFAULT, GRACE, Follower, Home, Part, acquire, plan_stack, probe, tail
 

@@ -13,8 +13,9 @@ from rich.text import Text
 from framebrush.contracts import Report, State, Status
 from framebrush.errors import BlobNotFound, Unavailable
 from framebrush.runs import Meter, Runs
+from framebrush.units import duration
 from framebrush_cli.commands.throughput import StageProgress, Throughput, estimate
-from framebrush_cli.display import duration, err, out, outcome, state
+from framebrush_cli.display import err, out, outcome, state
 from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 
 STAGES = ("split", "scored", "encoded")

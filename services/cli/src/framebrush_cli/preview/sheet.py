@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from framebrush.contracts import VideoProperties
 from framebrush.media import quarter_turns
-from framebrush_cli.display import duration
+from framebrush.units import duration
 from framebrush_cli.preview.frames import RgbImage, Still
 from framebrush_cli.preview.painted import Painted
 

@@ -1,28 +1,23 @@
 """Downloads a film from the web, within limits, and from public addresses only."""
 
-import ipaddress
 import os
 import re
 import shutil
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from pydantic import Field
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
-from urllib3.util.connection import create_connection
+from urllib3.exceptions import HTTPError
 
 from framebrush.environment import Environment
 from framebrush.errors import LimitExceeded
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import progress_bar
+from framebrush_cli.sources.public import PublicAdapter
 from framebrush_cli.sources.source import url_name
 
 PART = 2**20
@@ -52,78 +47,6 @@ class WebSettings(Environment):
     """Whether addresses are allowed that begin with ``http:``, where anybody on the way can change the film."""
 
 
-class NotPublic(CommandFailed):
-    """A name leads to an address that is not public."""
-
-
-class _Connection(HTTPConnection):
-    """A connection to an address that was looked at first; another name server cannot change it in between."""
-
-    private = False
-
-    def _new_conn(self) -> socket.socket:
-        problem: OSError | None = None
-        try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from None
-        for *_, place in found:
-            address = str(place[0])
-            if not self.private and not is_public(address):
-                raise NotPublic(
-                    f"{self.host} is {address}, which is no public address: if that is wanted, "
-                    "set FRAMEBRUSH_DOWNLOAD_PRIVATE=true"
-                )
-            try:
-                return create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
-            except OSError as error:
-                problem = error
-        raise NewConnectionError(self, str(problem)) from problem
-
-
-class _SecureConnection(_Connection, HTTPSConnection):
-    pass
-
-
-class _PrivateConnection(_Connection):
-    private = True
-
-
-class _PrivateSecureConnection(_SecureConnection):
-    private = True
-
-
-class _Adapter(HTTPAdapter):
-    """Makes connections that look at addresses first."""
-
-    def __init__(self, *, private: bool) -> None:
-        self._private = private
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
-        plain, secure = (
-            (_PrivateConnection, _PrivateSecureConnection) if self._private else (_Connection, _SecureConnection)
-        )
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("Pool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
-        }
-
-
-def is_public(address: str) -> bool:
-    """Return whether an IP address is public: not of this computer, of a private network, or of one link."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        # What is written as IPv6 may lead to IPv4: mapped, 6to4, NAT64.
-        inner = found.ipv4_mapped or found.sixtofour
-        if found in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return found.is_global and not found.is_multicast
-
-
 def download(url: str, folder: Path) -> Path:
     """Write the film of an address to a file in a folder; return the file.
 
@@ -139,8 +62,8 @@ def download(url: str, folder: Path) -> Path:
         session.trust_env = False  # no proxies, which would look up names themselves, and no passwords of .netrc
         session.headers["Accept-Encoding"] = "identity"
         session.verify = next((os.environ[name] for name in AUTHORITIES if os.environ.get(name)), True)
-        session.mount("https://", _Adapter(private=settings.download_private))
-        session.mount("http://", _Adapter(private=settings.download_private))
+        session.mount("https://", PublicAdapter(private=settings.download_private))
+        session.mount("http://", PublicAdapter(private=settings.download_private))
         try:
             with _answer(session, url, settings) as answer:
                 if "html" in answer.headers.get("Content-Type", ""):

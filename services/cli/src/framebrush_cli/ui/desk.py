@@ -15,10 +15,10 @@ from framebrush.contracts import PICTURE, BlobRef, Options, State
 from framebrush_cli.commands.dlq import facts
 from framebrush_cli.commands.preview import library_of, make_preview, new_studio, open_film
 from framebrush_cli.commands.price import estimate
+from framebrush_cli.commands.request import run_options, start
 from framebrush_cli.commands.runs import end_run
 from framebrush_cli.commands.styled import styled_so_far
 from framebrush_cli.commands.styles import all_styles
-from framebrush_cli.commands.submit import run_options, start
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, NamedPicture, Selection, find, peek, replay
 from framebrush_cli.preview import Film, Preview, Still, Studio, read_stills, upright
@@ -98,7 +98,7 @@ class Desk:
         return {"price": str(price) if price else None}
 
     def start(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Start a run; see :func:`framebrush_cli.commands.submit.start`."""
+        """Start a run; see :func:`framebrush_cli.commands.request.start`."""
         path, options, pictures = self._asked(asked)
         self._opened(str(asked["film"]))  # What cannot be styled is refused before it is uploaded.
         styles = [name for name in options.models if name != PICTURE]

@@ -12,9 +12,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from framebrush.contracts import Options
+from framebrush.units import duration, money, size
 from framebrush_stitcher.report.drawings import flicker, per_frame, throughput
 from framebrush_stitcher.report.figures import STAGES, WORK, Figures, Prices, seconds_per_frame
-from framebrush_stitcher.report.formats import duration, money, size
 from framebrush_stitcher.report.seen import Samples
 from framebrush_stitcher.report.styles import ShownStyle
 from framebrush_stitcher.report.timeline import NAMES, gantt

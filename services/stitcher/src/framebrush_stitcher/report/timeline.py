@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from framebrush.units import duration
 from framebrush_stitcher.report.charts import LEFT, RIGHT, WIDTH, across, bars
 from framebrush_stitcher.report.figures import WORK, Figures
-from framebrush_stitcher.report.formats import duration
 
 NAMES = {"planned": "planned", "split": "decoded", "scored": "painted", "encoded": "encoded", "joined": "joined"}
 """What a stage does with a frame, in a word for a person."""
