@@ -32,7 +32,13 @@ def framebrush(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Restyle videos with a neural network, frame by frame: same frames, same timing, same sound."""
+    """Restyle videos with a neural network, frame by frame: same frames, same timing, same sound.
+
+    To begin with: `framebrush style holiday.mp4 -o holiday-wave.mp4 --style wave`
+
+    Exit codes: 0 success; 1 failure, of the command or of the run that it waited for; 2 a mistake in the command line;
+    130 Ctrl-C.
+    """
 
 
 def main() -> None:

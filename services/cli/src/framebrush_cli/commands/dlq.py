@@ -40,7 +40,10 @@ def list_(
     run: RunOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line per dead letter.")] = False,
 ) -> None:
-    """List dead letters."""
+    """List dead letters.
+
+    Example: `framebrush dlq list --run holiday`
+    """
     from framebrush_cli.installation import peek  # It takes a second to import, as below.
 
     found = peek(connection.settings, _selection(connection, queue, run))
@@ -68,7 +71,10 @@ def show(
     sequence: Annotated[int, typer.Argument(metavar="SEQ", help="Its number in `framebrush dlq list`.")],
     queue: QueueOption = None,
 ) -> None:
-    """Print a dead letter with its properties and body, as JSON."""
+    """Print a dead letter with its properties and body, as JSON.
+
+    Example: `framebrush dlq show 17`
+    """
     from framebrush_cli.installation import peek
 
     found = peek(connection.settings, _selection(connection, queue, None, [sequence]))

@@ -41,7 +41,12 @@ def get(
     report: Annotated[bool, typer.Option("--report", help="The run's report, a page, instead of the video.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Download the video that a run made, or the several videos; or its report."""
+    """Download the video that a run made, or the several videos; or its report.
+
+    What `-o` names is a folder if it exists or the name ends in a slash; several videos need one.
+
+    Example: `framebrush get holiday -o styled.mp4`, or `framebrush get holiday -o styled/`
+    """
     run_id, outputs = _outputs(connection, run) if connection.sees_runs else (run, _labelled(connection, run))
     targets = _targets([_page(connection, run_id, outputs)] if report else outputs, output)
     for target in targets.values():

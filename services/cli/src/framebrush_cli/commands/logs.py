@@ -32,6 +32,8 @@ def logs(
     """Print the log lines of a run from all services and pods, sorted by time.
 
     One line tells what became of each message, and how long its steps took.
+
+    Example: `framebrush logs holiday --service scorer --follow`
     """
     run_id = resolve(connection.runs, run)
     reader = LogReader(connection.store, connection.storage.logs_container, run_id, service)

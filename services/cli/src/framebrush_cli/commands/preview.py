@@ -58,9 +58,9 @@ def preview(
             "[default: FILM.preview.png]",
         ),
     ] = None,
-    strength: Annotated[float | None, typer.Option(help="How much of the painting, 0 to 1.")] = None,
+    strength: Annotated[float | None, typer.Option(help="How much of the painting, 0 to 1.  [default: 1]")] = None,
     keep_colors: Annotated[bool | None, typer.Option("--keep-colors", help="The video's own colours.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Size of the brush, 0.25 to 4.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Size of the brush, 0.25 to 4.  [default: 1]")] = None,
     rate: RateOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -70,7 +70,7 @@ def preview(
     The frames are painted as a run with the same options would paint them. The result is a picture with a row for each
     style; terminals that can show pictures show it, too.
 
-        Example: `framebrush preview holiday.mp4 --style oil --style wave --style starry`
+    Example: `framebrush preview holiday.mp4 --style oil --style wave --style starry`
     """
     target = _target(film, output, force=force)
     pictures = [NamedPicture.read(text) for text in style_image or []]

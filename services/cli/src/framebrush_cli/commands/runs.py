@@ -35,7 +35,10 @@ def runs(
     since: Annotated[str | None, typer.Option(help="Runs of the last time only: 90m, 12h, 7d.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs, the newest last."""
+    """List the runs, the newest last.
+
+    Example: `framebrush runs --state failed --since 7d`
+    """
     age = _seconds(since) if since else None
     found = sorted(
         (
@@ -123,7 +126,10 @@ def status(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how a run stands, and what its stages took."""
+    """Show how a run stands, and what its stages took.
+
+    Example: `framebrush status holiday --picture so-far.png`
+    """
     run_id = resolve(connection.runs, run)
     if picture is not None:
         styled_so_far(connection.runs, run_id).write(picture, sheet_only=True)
@@ -176,7 +182,10 @@ def _report_rows(connection: Connection, status: Status) -> Iterator[tuple[str, 
 
 @connected
 def cancel(connection: Connection, run: OpenRunArgument, as_json: JsonOption = False) -> None:
-    """End a run; what is left of its work is passed over."""
+    """End a run; what is left of its work is passed over.
+
+    Example: `framebrush cancel holiday-1f2e3d4c5b6a`
+    """
     run_id = resolve(connection.runs, run, newest=False)
     end_run(connection, run_id)
     if as_json:

@@ -47,6 +47,9 @@ def setup(
     Then note which models the scorers have, so that requests for others are refused at once.
 
     Needs the right to manage queues: the role Azure Service Bus Data Owner, or a policy with the Manage claim.
+
+    Example: `framebrush setup --storage-account-url https://NAME.blob.core.windows.net
+    --servicebus-namespace NAME.servicebus.windows.net`
     """
     from framebrush_cli.installation import Namespace, differences, read_queues  # It takes a second to import.
 

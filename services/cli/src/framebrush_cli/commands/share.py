@@ -24,6 +24,8 @@ def share(connection: Connection, run: RunArgument, lasts: Lasts = "8h", as_json
     """Print a link to each output of a run: whoever has it can download that video, and nothing else.
 
     This needs a sign-in with the role *Storage Blob Delegator*. The link ends with its time, and cannot be taken back.
+
+    Example: `framebrush share holiday --for 7d`
     """
     time = duration_of(lasts)
     run_id = resolve(connection.runs, run)
@@ -44,6 +46,8 @@ def invite(
 
     Whoever has the link can create this blob, and can neither read nor replace it:
     `curl -T NAME.mp4 -H "x-ms-blob-type: BlockBlob" LINK`
+
+    Example: `framebrush invite holiday.mp4 --for 30m`
     """
     time, container = duration_of(lasts), connection.storage.input_container
     try:

@@ -53,13 +53,13 @@ def style(
     A stack that runs already is used, and goes on running. For an installation elsewhere: `submit`, `watch` and `get`.
     Any option of `submit` that changes the output may be given here, too.
 
-        Example: `framebrush style holiday.mp4 -o holiday-wave.mp4 --style wave`
+    Example: `framebrush style holiday.mp4 -o holiday-wave.mp4 --style wave`
 
-        Two of it, decoded once: `framebrush style holiday.mp4 -o styled/ --style wave --style ink`
+    Two of it, decoded once: `framebrush style holiday.mp4 -o styled/ --style wave --style ink`
 
-        Pictures: `framebrush style shots/ -o painted/ --style oil`, or `-o painted.mp4 --rate 24`
+    Pictures: `framebrush style shots/ -o painted/ --style oil`, or `-o painted.mp4 --rate 24`
 
-        A small one, of the film's own colours: `framebrush style in.mp4 -o out.mp4 --keep-colors --crf 28`
+    A small one, of the film's own colours: `framebrush style in.mp4 -o out.mp4 --keep-colors --crf 28`
     """
     options = _options(context.args)
     try:

@@ -18,7 +18,10 @@ from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, check_name, connected, read_style, style_names
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="The styles of an installation, and how it learns new ones."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="The styles of an installation, and how it learns new ones.",
 )
 app.command()(learn)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -47,7 +50,10 @@ def all_styles(connection: Connection) -> dict[str, tuple[str, str]]:
 @app.command("list")
 @connected
 def list_styles(connection: Connection, as_json: JsonOption = False) -> None:
-    """List all models: those of the library, those that come with framebrush, and those that are being learned."""
+    """List all models: those of the library, those that come with framebrush, and those that are being learned.
+
+    Example: `framebrush styles list --json`
+    """
     found = all_styles(connection)
     learning = [status for status in _jobs(connection).statuses() if not status.state.ended]
     if as_json:
@@ -74,6 +80,8 @@ def add(
     """Add a style to the library, with the card (.json) and the preview (.png) beside its file.
 
     The scorers fetch it when a run asks for it.
+
+    Example: `framebrush styles add mine.safetensors --title "My own, 2026"`
     """
     library = _library(connection)
     name = check_name(name or file.stem)
@@ -95,7 +103,10 @@ def show(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is known about a style, and how far it is learned."""
+    """Show what is known about a style, and how far it is learned.
+
+    Example: `framebrush styles show mine --preview mine.png`
+    """
     library, jobs = _library(connection), _jobs(connection)
     style, status = library.find(name), _newest(jobs, name)
     shipped = dict(shipped_cards()).get(name)
@@ -128,7 +139,10 @@ def show(
 @app.command()
 @connected
 def remove(connection: Connection, name: NameArgument) -> None:
-    """Remove a style from the library, and end its learning. Runs that have begun with it go on."""
+    """Remove a style from the library, and end its learning. Runs that have begun with it go on.
+
+    Example: `framebrush styles remove mine`
+    """
     library, jobs = _library(connection), _jobs(connection)
     learning = [status for status in jobs.statuses() if status.name == name and not status.state.ended]
     if library.find(name) is None and not learning:

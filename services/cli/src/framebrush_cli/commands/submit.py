@@ -51,17 +51,21 @@ def submit(
     ] = None,
     rate: RateOption = None,
     strength: Annotated[
-        float | None, typer.Option(rich_help_panel=PANEL, help="How much of the painting, 0 to 1.")
+        float | None, typer.Option(rich_help_panel=PANEL, help="How much of the painting, 0 to 1.  [default: 1]")
     ] = None,
     keep_colors: Annotated[
         bool | None, typer.Option("--keep-colors", rich_help_panel=PANEL, help="The video's own colours.")
     ] = None,
-    scale: Annotated[float | None, typer.Option(rich_help_panel=PANEL, help="Size of the brush, 0.25 to 4.")] = None,
+    scale: Annotated[
+        float | None, typer.Option(rich_help_panel=PANEL, help="Size of the brush, 0.25 to 4.  [default: 1]")
+    ] = None,
     smoothing: Annotated[
-        float | None, typer.Option(rich_help_panel=PANEL, help="Average with neighbouring frames, 0 to 1.")
+        float | None,
+        typer.Option(rich_help_panel=PANEL, help="Average with neighbouring frames, 0 to 1.  [default: 0]"),
     ] = None,
     codec: Annotated[
-        str | None, typer.Option(rich_help_panel=OUTPUT, help=f"Of the output: {', '.join(CONTAINERS)}.")
+        str | None,
+        typer.Option(rich_help_panel=OUTPUT, help=f"Of the output: {', '.join(CONTAINERS)}.  [default: h264]"),
     ] = None,
     crf: Annotated[
         int | None,
@@ -85,12 +89,20 @@ def submit(
         typer.Option(rich_help_panel=OUTPUT, help="Slower is smaller: ultrafast … veryslow.  [default: medium]"),
     ] = None,
     pixel_format: Annotated[
-        str | None, typer.Option(rich_help_panel=OUTPUT, help="auto, yuv420p, yuv422p, yuv444p or rgb.")
+        str | None,
+        typer.Option(rich_help_panel=OUTPUT, help="auto, yuv420p, yuv422p, yuv444p or rgb.  [default: auto]"),
     ] = None,
-    bits: Annotated[int | None, typer.Option(rich_help_panel=OUTPUT, help="Per channel: 8 or 10.")] = None,
+    bits: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=OUTPUT, help="Per channel: 8 or 10.  [default: what the codec has, 8 if it has both]"
+        ),
+    ] = None,
     encoder: Annotated[
         str | None,
-        typer.Option(rich_help_panel=OUTPUT, help="software, or nvenc where the installation has it."),
+        typer.Option(
+            rich_help_panel=OUTPUT, help="software, or nvenc where the installation has it.  [default: software]"
+        ),
     ] = None,
     fast_start: Annotated[
         bool | None,
@@ -124,15 +136,27 @@ def submit(
         ),
     ] = None,
     pack_codec: Annotated[
-        str | None, typer.Option(rich_help_panel=PANEL, help="Frames between the stages: jpeg, or png without loss.")
+        str | None,
+        typer.Option(
+            rich_help_panel=PANEL, help="Frames between the stages: jpeg, or png without loss.  [default: jpeg]"
+        ),
     ] = None,
     jpeg_quality: Annotated[
-        int | None, typer.Option(rich_help_panel=PANEL, help="Quality of JPEG frames between the stages, 1 to 100.")
+        int | None,
+        typer.Option(rich_help_panel=PANEL, help="Quality of JPEG frames between the stages, 1 to 100.  [default: 95]"),
     ] = None,
-    batch_frames: Annotated[int | None, typer.Option(rich_help_panel=PANEL, help="Frames per score message.")] = None,
+    batch_frames: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=PANEL, help="Frames per score message, 1 to 64.  [default: by the size of the frames]"
+        ),
+    ] = None,
     bad_frames: Annotated[
         str | None,
-        typer.Option(rich_help_panel=PANEL, help="Frames that cannot be scored: fail, keep_original, hold_previous."),
+        typer.Option(
+            rich_help_panel=PANEL,
+            help="Frames that cannot be scored: fail, keep_original, hold_previous.  [default: fail]",
+        ),
     ] = None,
     run_id: Annotated[str | None, typer.Option(help="Name the run.  [default: from video and options]")] = None,
     wait: Annotated[
@@ -144,13 +168,13 @@ def submit(
 
     The same video with the same options is the same run: submitting it again tells how that run stands.
 
-        Example: `framebrush submit holiday.mp4 --style oil --wait`
+    Example: `framebrush submit holiday.mp4 --style oil --wait`
 
-        Three of it, decoded once: `framebrush submit holiday.mp4 --style oil --style comic --style poster`
+    Three of it, decoded once: `framebrush submit holiday.mp4 --style oil --style comic --style poster`
 
-        Painted like a picture: `framebrush submit holiday.mp4 --style-image starry_night.jpg --wait`
+    Painted like a picture: `framebrush submit holiday.mp4 --style-image starry_night.jpg --wait`
 
-        A small one for the web: `framebrush submit holiday.mp4 --output holiday.webm --codec av1`
+    A small one for the web: `framebrush submit holiday.mp4 --output holiday.webm --codec av1`
     """
     if style and model:
         raise CommandFailed("--style and --model name the same thing: give one of them")

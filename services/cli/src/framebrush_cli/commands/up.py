@@ -38,6 +38,8 @@ def up(
     """Start Azurite, the local broker and all services on this machine.
 
     They run in the background, restarted when they die, until `framebrush down`.
+
+    Example: `framebrush up --scorers 2`
     """
     home = Home(data) if data else Home.find() or Home(DEFAULT)  # of a folder above, too
     if home.running() and home.supervised():
@@ -76,7 +78,10 @@ def down(
     purge: Annotated[bool, typer.Option("--purge", help="Delete its blobs, messages and logs, too.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Stop the local stack; its blobs and messages stay for the next `up` unless purged."""
+    """Stop the local stack; its blobs and messages stay for the next `up` unless purged.
+
+    Example: `framebrush down --purge`
+    """
     home = Home(data) if data else Home.find() or Home(DEFAULT)
     running = home.running()
     if running:

@@ -30,7 +30,7 @@ def verify(
 
     Exit code 0 if all agree, 1 if something differs.
 
-        Example: `framebrush verify holiday.mp4 styled.mp4`
+    Example: `framebrush verify holiday.mp4 styled.mp4`
     """
     try:
         import av

@@ -30,7 +30,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @connected
 def watch(connection: Connection, run: RunArgument, as_json: JsonOption = False) -> None:
-    """Show a run's progress until it ends; exit code 0 if it succeeded, else 1."""
+    """Show a run's progress until it ends; exit code 0 if it succeeded, else 1.
+
+    Example: `framebrush watch holiday`
+    """
     status = follow(connection.runs, resolve(connection.runs, run), err if as_json else out)
     if as_json:
         out.print(escape(status.model_dump_json()))

@@ -26,6 +26,8 @@ def ui(
     """Open a page to drop a film and a painting on, to watch runs, and to see their reports.
 
     It uses the installation that the other commands would use, and runs until Ctrl-C; runs that it started go on.
+
+    Example: `framebrush ui --port 0 --no-open`
     """
     if not all(map(find_spec, NEEDED)):
         raise NotInstalled("the page needs more packages", "cli[preview]")
@@ -45,6 +47,8 @@ def show(connection: Connection, run: RunArgument, show: ShowOption = True) -> N
     """Show the report of a run in the browser, with links to its films, until Ctrl-C.
 
     `framebrush get RUN --report` saves the report instead.
+
+    Example: `framebrush open holiday`
     """
     run_id = resolve(connection.runs, run)
     page_of(connection, run_id)  # What has none is told here.
