@@ -51,7 +51,7 @@ check_folder(pathlib.Path({name!r}))
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
         done = subprocess.run([sys.executable, "-P", "-c", program], cwd=folder, capture_output=True, text=True)
-    assert "cannot be written to: permission denied; -o names another place" in done.stderr
+    assert "cannot be written to: Permission denied; -o names another place" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import logging
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -47,14 +47,22 @@ def main() -> None:
     try:
         app(prog_name="framebrush")
     except FramebrushError as error:
-        from rich.markup import escape
-
-        from framebrush_cli.display import err
-
-        err.print(f"[red]error:[/] {escape(str(error))}")
-        sys.exit(1)
+        _fail(str(error))
     except BrokenPipeError:  # The reader of a pipe has gone.
         sys.exit(1)
+    except OSError as error:  # about a file: its name tells a person enough
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
+
+
+def _fail(text: str) -> NoReturn:
+    from rich.markup import escape
+
+    from framebrush_cli.display import err
+
+    err.print(f"[red]error:[/] {escape(text)}")
+    sys.exit(1)
 
 
 if __name__ == "__main__":

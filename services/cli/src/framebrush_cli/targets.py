@@ -1,6 +1,7 @@
 """What ``-o`` names: a file to write, or a folder to write into."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from framebrush_cli.errors import CommandFailed
@@ -11,15 +12,22 @@ def is_folder(named: str) -> bool:
     return named.endswith(("/", os.sep)) or Path(named).is_dir()
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, option: str = "-o") -> None:
     """Refuse a folder that cannot be made or written into, before any work is done for it.
 
+    Args:
+        folder: The folder, which need not exist.
+        option: What names it.
+
     Raises:
-        CommandFailed: The folder, or what it would be made in, is a file or is closed to us.
+        CommandFailed: The folder, or what it would be made in, is a file, is closed to us, or is full.
     """
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     shown = folder if folder.exists() else there
     if not there.is_dir():
-        raise CommandFailed(f"{shown} is a file, and no folder: -o names another place")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise CommandFailed(f"{shown} cannot be written to: permission denied; -o names another place")
+        raise CommandFailed(f"{shown} is a file, and no folder: {option} names another place")
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".framebrush-"):
+            pass
+    except OSError as error:
+        raise CommandFailed(f"{shown} cannot be written to: {error.strerror}; {option} names another place") from None

@@ -25,6 +25,7 @@
     └── Draining                 the process ends: hand the message back
 """
 
+import re
 from typing import ClassVar, Self
 
 
@@ -153,11 +154,21 @@ NOBODY = "DefaultAzureCredential failed to retrieve a token"
 """What azure-identity says if it finds nobody who is signed in, before many lines on each way to sign in."""
 
 
+NO_CONNECTION = re.compile(
+    r"HTTPS?Connection(Pool)?\(host='(?P<host>[^']+)', port=(?P<port>\d+)\).*?(\[Errno -?\d+\] )(?P<why>[^\n)]+)"
+)
+"""How urllib3 says that there is none."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or the name of its type where it has none."""
     text = str(getattr(error, "message", None) or error).strip()
     if text.startswith(NOBODY):
         return "nobody is signed in to Azure here: run `az login`; a pod needs a workload identity"
+    if match := NO_CONNECTION.match(text):
+        return (
+            f"no connection to {match['host']}:{match['port']}: {match['why']}; is the address right, and does it run?"
+        )
     return text.splitlines()[0] if text else type(error).__name__
 
 

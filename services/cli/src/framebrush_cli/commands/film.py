@@ -161,7 +161,8 @@ def _run(
             target.parent.mkdir(parents=True, exist_ok=True)
             download(connection.store, output, target, run_id)
         except OSError as error:
-            raise CommandFailed(f"{target} cannot be written: {error.strerror}") from None
+            again = "the run is done, and the same command goes on with it"
+            raise CommandFailed(f"{target} cannot be written: {error.strerror}; {again}") from None
 
 
 def _blob(source: Source, target: Path, options: Options, attempt: int) -> str:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from framebrush.contracts import BlobRef
+from framebrush.contracts import FLOW, BlobRef
 from framebrush.errors import BlobNotFound
 from framebrush.storage import Store
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 from framebrush_cli.local import readable
 
+SERVICES = tuple(dict.fromkeys(step.service for step in FLOW.values()))
 INTERVAL, SETTLED = 2.0, 12.0
 """The seconds between two looks, and for how long nothing must come after the end of a run: services copy their lines
 some seconds later."""
@@ -24,7 +25,7 @@ def logs(
     connection: Connection,
     run: RunArgument,
     service: Annotated[
-        str | None, typer.Option(metavar="SERVICE", help="Of one service: splitter, dispatcher, scorer or stitcher.")
+        str | None, typer.Option(metavar="SERVICE", help=f"Of one service: {', '.join(SERVICES)}.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines until the run has ended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they are: JSON.")] = False,
@@ -35,6 +36,8 @@ def logs(
 
     Example: `framebrush logs holiday --service scorer --follow`
     """
+    if service and service not in SERVICES:
+        raise CommandFailed(f"no service {service}: there are {', '.join(SERVICES)}")
     run_id = resolve(connection.runs, run)
     reader = LogReader(connection.store, connection.storage.logs_container, run_id, service)
     found, quiet = False, 0.0

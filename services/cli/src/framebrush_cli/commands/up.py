@@ -19,6 +19,7 @@ from framebrush.units import duration
 from framebrush_cli.display import err, out
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import DEFAULT, GRACE, Follower, Home, Part, acquire, plan_stack, probe, tail
+from framebrush_cli.targets import check_folder
 
 MOST_STARTS = 3
 """The number of starts after which a part that is still not ready is given up."""
@@ -67,6 +68,7 @@ def start_stack(home: Home, scorers: int, timeout: float = TIMEOUT) -> dict[str,
     Raises:
         CommandFailed: A part is not installed, or does not get ready; then all are stopped again.
     """
+    check_folder(home.logs, "--data")
     home.logs.mkdir(parents=True, exist_ok=True)
     stop(home)  # A killed supervisor may have left this behind.
     with _stopped_on_failure(home):

@@ -43,7 +43,9 @@ def verify(
         try:
             with av.open(str(path), metadata_errors="replace") as container:
                 infos.append(read_media_info(container))
-        except (av.FFmpegError, InvalidVideo) as error:
+        except av.FFmpegError as error:
+            raise CommandFailed(f"{path}: not a readable video: {error.strerror}") from None
+        except InvalidVideo as error:
             raise CommandFailed(f"{path}: not a readable video: {error}") from None
     checks = compare(*infos)
     exact = all(check.ok for check in checks)

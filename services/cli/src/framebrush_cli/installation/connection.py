@@ -92,7 +92,8 @@ class Connection:
         try:
             return AzureBlobs(settings)
         except ValueError as error:  # The SDK raises this for a malformed connection string.
-            raise CommandFailed(f"storage: {error}") from None
+            why = str(error).rstrip(".")
+            raise CommandFailed(f"storage: {why}: look at FRAMEBRUSH_STORAGE_CONNECTION_STRING, or the flag") from None
 
     @cached_property
     def runs(self) -> "Runs":

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from framebrush.contracts import Document, Model
+from framebrush.errors import InvalidMessage
 from framebrush_cli.errors import CommandFailed
 
 DEFAULT = Path(".framebrush")
@@ -71,6 +72,9 @@ class Home:
             return Stack.decode(self.state.read_bytes())
         except FileNotFoundError:
             raise CommandFailed(f"no stack in {self.path}: run `framebrush up`") from None
+        except InvalidMessage as error:
+            anew = "another version has written it: `framebrush down && framebrush up`"
+            raise CommandFailed(f"{self.state} cannot be read, {anew} ({error})") from None
 
     def write(self, stack: Stack) -> None:
         """Replace the file in one step. Only its owner can read it, since it has connection strings."""
@@ -113,7 +117,7 @@ def _held(path: Path) -> bool:
         os.close(acquire(path))
     except BlockingIOError:
         return True
-    except FileNotFoundError:  # There is no such folder.
+    except (FileNotFoundError, NotADirectoryError):  # There is no such folder.
         return False
     return False
 

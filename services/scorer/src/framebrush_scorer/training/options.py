@@ -17,6 +17,8 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     """
     parser = argparse.ArgumentParser(
         prog="framebrush train",
+        usage="%(prog)s (--painter NAME | --image FILE | --like FILE | --trained N) --out FILE.safetensors [OPTIONS]",
+        epilog="Example: framebrush train --like starry_night.jpg --content holiday.mp4 --out starry-night.safetensors",
         description="Train a style, from a painter or a picture. The same command goes on with one that was killed.",
     )
     teacher = parser.add_mutually_exclusive_group(required=True)
