@@ -43,9 +43,11 @@ class Drops:
         """Write a file, into a folder that was dropped if one is named; return the file, or the folder.
 
         Raises:
-            CommandFailed: Its name is none, it is empty, or it does not fit on the disk.
+            CommandFailed: Its name is none, it is empty, it does not fit on the disk, or the folder is none.
         """
         into = self.find(folder) if folder else None
+        if into and not into.path.is_dir():
+            raise CommandFailed(f"{into.path.name} is no folder")
         path = into.path / _plain(name) if into else self._place(name)
         try:
             with path.open("wb") as file:
