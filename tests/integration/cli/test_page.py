@@ -69,7 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterato
             assert found
             yield Site(folder, found[0])
             page.send_signal(signal.SIGINT)
-            page.wait(20)  # with tabs that are open still, and a download that goes on
+            assert page.wait(20) == 0  # with tabs that are open still, and a download that goes on
         assert not list(folder.glob("framebrush-*")), "nothing stays that was made"
     finally:
         subprocess.run([*PROGRAM, "down"], cwd=folder, env=variables, check=True, timeout=60)

@@ -4,7 +4,7 @@ import secrets
 import socket
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +47,7 @@ def new_place(port: int = 0) -> Iterator[Place]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
+            listening.listen()  # from here on a browser may come
         except OSError as error:
             raise CommandFailed(f"port {port} of {HOST}: {error.strerror}; --port 0 picks a free one") from None
         yield Place(listening, secrets.token_urlsafe(24))
@@ -74,4 +75,5 @@ def serve(
         err.print("No browser was found: open this address in one.")
     server = uvicorn.Server(config)
     ends(lambda: server.should_exit)
-    server.run(sockets=[place.listening])
+    with suppress(KeyboardInterrupt):  # which uvicorn raises anew, or not: it is how a page ends
+        server.run(sockets=[place.listening])
