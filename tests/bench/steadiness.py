@@ -22,7 +22,7 @@ from framebrush.styles import find_styles
 from framebrush_scorer.frames import RgbFrame, RgbFrames
 from framebrush_scorer.models import SHIPPED, PainterModel, load, load_picture, rounded, to_frames, to_tensor
 from framebrush_scorer.motion import motion
-from framebrush_scorer.networks import Card, picture, read_card, read_multistyle_net
+from framebrush_scorer.networks import Card, read_card, read_multistyle_net, read_picture_net
 from framebrush_scorer.pipeline import smooth
 from framebrush_scorer.quality import LEAST_KNOWN, detail, read_frames, style_strength, warp_error
 
@@ -58,7 +58,7 @@ def measure(source: list[RgbFrame], paint: Callable[[RgbFrames], RgbFrames], smo
 
 
 def rows(
-    film: Path, count: int, smoothing: float, pictures: Path | None, styles: Sequence[str]
+    film: Path, count: int, smoothing: float, pictures: Path | None, styles: Sequence[str], *, once: bool
 ) -> list[dict[str, Any]]:
     """A row for every style, size and film."""
     frames = list(read_frames(film))
@@ -78,14 +78,14 @@ def rows(
             assert card is not None
             net = measure(known, load(name), smoothing)
             row = place | {"style": name} | net
-            if (teacher := teacher_of(card, pictures)) is not None:
+            if (teacher := teacher_of(card, pictures, once=once)) is not None:
                 painter = measure(known, teacher)
                 row |= {"painter": painter, "ratio": net["E_warp"] / painter["E_warp"]}
             found.append(row)
     return found
 
 
-def on_frames(net: torch.nn.Module) -> Callable[[RgbFrames], RgbFrames]:
+def on_frames(net: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[RgbFrames], RgbFrames]:
     """What a network of 0..255 makes of frames."""
 
     @torch.inference_mode()
@@ -95,7 +95,7 @@ def on_frames(net: torch.nn.Module) -> Callable[[RgbFrames], RgbFrames]:
     return paint
 
 
-def teacher_of(card: Card, pictures: Path | None) -> Callable[[RgbFrames], RgbFrames] | None:
+def teacher_of(card: Card, pictures: Path | None, *, once: bool) -> Callable[[RgbFrames], RgbFrames] | None:
     """What a style learned from; None if that is a picture that is not at hand."""
     if "painter" in card.training:
         return PainterModel(str(card.training["painter"]))
@@ -107,7 +107,10 @@ def teacher_of(card: Card, pictures: Path | None) -> Callable[[RgbFrames], RgbFr
         return None
     with path.open("rb") as file:
         _, square = read_square(file, path.name, 10**9)
-    return load_picture(predict([square])[0])
+    (vector,) = predict([square])
+    if once:
+        return on_frames(read_picture_net(network_file("transform"), vector).paint_once)
+    return load_picture(vector)
 
 
 def main() -> None:
@@ -123,14 +126,14 @@ def main() -> None:
     parser.add_argument("--styles", nargs="+", default=[], help="all by default")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    if options.once:
-        picture.SHIFTS = picture.SHIFTS[:1]
     result = {
         "machine": machine(),
         "rows": [
             row
             for film in options.films
-            for row in rows(film, options.frames, options.smoothing, options.pictures, options.styles)
+            for row in rows(
+                film, options.frames, options.smoothing, options.pictures, options.styles, once=options.once
+            )
         ],
     }
     say("| film | size | style | E_warp of the style, 1e-5 | painter's | ratio | strength of the style | painter's |")
