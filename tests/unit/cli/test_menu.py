@@ -51,7 +51,7 @@ def test_every_command_says_what_it_does(name: str) -> None:
 
 def leaves() -> Iterator[tuple[str, Any]]:
     """Yield the names of all commands with those of groups, and the commands."""
-    for name in COMMANDS.keys() - {"train", "quality"}:  # which pass --help on to the scorer's
+    for name in sorted(COMMANDS.keys() - {"train", "quality"}):  # which pass --help on to the scorer's
         command = load(name)
         inner = getattr(command, "commands", None)
         yield from [(f"{name} {each}", inner[each]) for each in inner] if inner else [(name, command)]
