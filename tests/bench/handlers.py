@@ -17,7 +17,6 @@ import psutil
 
 from framebrush.contracts import (
     BlobRef,
-    Message,
     Options,
     RunEncoded,
     RunRequest,
@@ -66,9 +65,10 @@ def one_run(
     result, runs = dict[str, dict[str, float]](), Runs(store, "work")
     request = RunRequest(run_id=run_id, input=video, options=Options(model="identity", preset="ultrafast"))
     with measured(result, "plan"):
-        planned: list[Message] = list(split(Trigger(requests=(request,))))
+        list(split(Trigger(requests=(request,))))
     with measured(result, "decode"):
-        waiting = list(planned)
+        # All of them, where a dispatcher would hand out those behind the window.
+        waiting = [SegmentPlanned(run_id=run_id, segment=each) for each in range(len(runs.manifest(run_id).segments))]
         while waiting:  # A long segment has further messages.
             waiting += [each for each in split(waiting.pop(0)) if isinstance(each, SegmentPlanned)]
     for blob in list(store.list("work", f"runs/{run_id}/frames/")):
