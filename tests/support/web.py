@@ -4,6 +4,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -66,9 +67,18 @@ def serving(context: ssl.SSLContext | None) -> Iterator[str]:
     server = Server(("127.0.0.1", 0), Site)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server):
+        yield f"{'https' if context else 'http'}://localhost:{server.server_port}"
+
+
+@contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Let a server answer within the block."""
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"{'https' if context else 'http'}://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

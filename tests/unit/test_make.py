@@ -5,12 +5,12 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from support.web import running
 
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "uv.lock").read_text()
@@ -30,12 +30,8 @@ def index(tmp_path: Path) -> Iterator[str]:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(server):
+        yield f"http://127.0.0.1:{server.server_port}"
 
 
 def asked(folder: Path, *variables: str) -> tuple[list[list[str]], str]:

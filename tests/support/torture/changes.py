@@ -12,7 +12,7 @@ import av
 from support.film import Film, Sound
 from support.torture.case import Case
 from support.torture.containers import edited
-from support.torture.structure import MS, RATE
+from support.torture.structure import MS, RATE, together
 
 SIZE = (64, 64)
 OPTIONS = {"libx264": {"crf": "4"}, "mpeg2video": {"b": "4M"}}
@@ -50,14 +50,7 @@ def changed(path: Path, codec: str, *parts: dict[str, Any]) -> Path:
 
 def two_timecodes(path: Path) -> Path:
     """Two angles of a scene, each with a timecode of its own."""
-    with av.open(str(path), "w") as container:
-        films = [Film(timecode="01:00:00:00"), Film(size=(32, 32), timecode="02:00:00:00")]
-        streams = [film._video(container) for film in films]
-        for film, stream in zip(films, streams, strict=True):
-            for frame in film.frames():
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-    return path
+    return together(path, Film(timecode="01:00:00:00"), Film(size=(32, 32), timecode="02:00:00:00"))
 
 
 def titled(path: Path, title: bytes, **changes: Any) -> Path:

@@ -41,8 +41,12 @@ def cover_art(path: Path) -> Path:
 
 def two_videos(path: Path) -> Path:
     """Two angles of a scene; players show the one that is marked as default, else the first of the best rate."""
+    return together(path, Film(size=(32, 24)), Film(size=(64, 48)))
+
+
+def together(path: Path, *films: Film) -> Path:
+    """The pictures of several films in one container."""
     with av.open(str(path), "w") as container:
-        films = [Film(size=(32, 24)), Film(size=(64, 48))]
         streams = [film._video(container) for film in films]
         for film, stream in zip(films, streams, strict=True):
             for frame in film.frames():
