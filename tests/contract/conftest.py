@@ -174,6 +174,7 @@ DOCUMENTS: dict[str, Document] = {
         added=at(40),
         title="The Great Wave off Kanagawa, Katsushika Hokusai, around 1831",
         natural_edge=360,
+        strokes=True,
         preview=True,
         card='{"licence":"MIT","width":16,"blocks":3,"norm":"batch"}',
     ),

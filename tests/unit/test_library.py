@@ -172,7 +172,7 @@ def test_a_picture_is_learned_in_turns_and_paints(learned: Pipeline, film: bytes
     assert sum(isinstance(message, LearningTurn) for message in learned.handled) == 10
     library = Library(learned.store, "styles")
     [style] = library.styles()
-    assert (style.name, style.title, style.natural_edge) == ("mine", "A wave", 48)
+    assert (style.name, style.title, style.natural_edge, style.strokes) == ("mine", "A wave", 48, True)
     assert style.digest == status.digest
     training = json.loads(style.card)["training"]
     assert (training["like"], training["content"]) == ("wave.png", "input/film.mp4")

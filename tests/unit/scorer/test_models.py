@@ -10,7 +10,8 @@ import framebrush_scorer.models.registry
 from framebrush.styles import BUILT_IN, InvalidWeights, UnknownModel, find_styles
 from framebrush.styles import SHIPPED as SHIPPED_NAMES
 from framebrush_scorer.models import SHIPPED, StyleModel, available_models, load
-from framebrush_scorer.networks import read_card
+from framebrush_scorer.networks import Card, read_card
+from framebrush_scorer.painters import lay_strokes
 
 
 @pytest.fixture
@@ -42,6 +43,21 @@ def test_style_gives_the_pixels_of_the_net(frames, randomised, norm):
     error = ((out - expected.permute(0, 2, 3, 1).numpy()) ** 2).mean()
     assert error < 255**2 / 10**4  # 40 dB
     assert not np.array_equal(out, even)
+
+
+def test_a_card_asks_for_strokes(tmp_path, randomised):
+    net = randomised(4, 1, "batch")
+    for name in ("plain", "strokes"):
+        save_file(net.state_dict(), tmp_path / f"{name}.safetensors")
+    card = Card(title="In strokes", licence="MIT", width=4, blocks=1, norm="batch", strokes=True)
+    (tmp_path / "strokes.json").write_text(card.model_dump_json())
+    y, x = np.mgrid[:48, :64]
+    stripes = np.repeat((128 + 90 * np.sin(0.4 * x + 0.2 * y))[None, ..., None], 3, axis=3).astype(np.uint8)
+    plain, strokes = (load(name, tmp_path, "cpu")(stripes) for name in ("plain", "strokes"))
+    painting, picture = (torch.from_numpy(frames).permute(0, 3, 1, 2) / 255 for frames in (plain, stripes))
+    expected = (255 * lay_strokes(painting, picture)).round().byte().permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(strokes, expected)
+    assert not np.array_equal(strokes, plain)
 
 
 @pytest.mark.parametrize("name", ["identity", "ink", "oil", "mosaic", "vangogh", "mine", "theirs", "gouache"])

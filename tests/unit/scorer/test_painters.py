@@ -5,7 +5,7 @@ import torch
 from framebrush_scorer.painters import PAINTERS, find_painter
 from framebrush_scorer.painters.filters import contours, luma_bt601, ramp
 from framebrush_scorer.painters.mosaic import average, cells
-from framebrush_scorer.painters.strokes import directions, smear
+from framebrush_scorer.painters.strokes import directions, lay_strokes, smear
 from framebrush_scorer.training import generate
 
 
@@ -65,6 +65,21 @@ def test_smearing_along_stripes_keeps_them_and_removes_noise():
     inner = (..., slice(16, -16), slice(16, -16))
     assert (smear(stripes, along, 10) - stripes)[inner].abs().max() < 0.1
     assert (smear(noisy, along, 10) - stripes)[inner].std() < 0.1
+
+
+def test_strokes_take_the_texture_of_the_pixel_grid_and_keep_the_shapes():
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
+    stripes = (0.5 + 0.3 * torch.sin(0.4 * x + 0.15 * y)).expand(1, 3, -1, -1)
+    grid = 0.1 * ((x % 4 < 2) != (y % 4 < 2)).float() - 0.05
+    inner = (..., slice(16, -16), slice(16, -16))
+    plain, textured = lay_strokes(stripes, stripes)[inner], lay_strokes(stripes + grid, stripes)[inner]
+    assert (textured - plain).std() < 0.2 * grid.std()
+    assert torch.corrcoef(torch.stack([plain.flatten(), stripes[inner].flatten()]))[0, 1] > 0.95
+
+
+def test_where_the_picture_is_flat_there_are_no_strokes():
+    flat = torch.full((1, 3, 40, 50), 0.4)
+    torch.testing.assert_close(lay_strokes(flat, flat), flat, atol=1e-4, rtol=0)
 
 
 def test_cells_do_not_cross_strong_contours_and_have_one_colour():

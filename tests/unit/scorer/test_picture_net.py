@@ -1,5 +1,6 @@
 """The network that paints like a picture."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from onnx import numpy_helper
 
 from framebrush.media import psnr
 from framebrush.pictures import NoPictureNetwork, network_file, predict
-from framebrush_scorer.models import load_picture
+from framebrush_scorer.frames import RgbFrames
+from framebrush_scorer.models import load_picture, rounded, to_frames, to_tensor
 from framebrush_scorer.networks import optimise, read_picture_net
 
 
@@ -48,6 +50,23 @@ def test_the_fast_form_computes_the_same(vector: tuple[float, ...]) -> None:
     net, x = read_picture_net(network_file("transform"), vector), torch.rand(1, 3, 48, 64) * 255
     with torch.inference_mode():
         assert (net(x) - optimise(net)(x)).abs().max() < 0.01
+
+
+def test_the_painting_moves_with_the_picture(vector: tuple[float, ...]) -> None:
+    """The network's own texture stays where it is on the pixel grid, and so it flickers."""
+    model, net = load_picture(vector, device="cpu"), read_picture_net(network_file("transform"), vector)
+    whole = shapes(136, 136)
+    here, there = whole[:-8, :-8], whole[2:-6, 3:-5]
+
+    def once(frames: RgbFrames) -> RgbFrames:
+        with torch.inference_mode():
+            return to_frames([rounded(net.paint_once(to_tensor(frames, torch.device("cpu")).float()))])
+
+    def unsteady(paint: Callable[[RgbFrames], RgbFrames]) -> float:
+        first, second = paint(here[None])[0, 2:, 3:], paint(there[None])[0, :-2, :-3]
+        return float(np.square(first.astype(float) - second)[24:-24, 24:-24].mean())
+
+    assert unsteady(model) < 0.25 * unsteady(once)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 70), (33, 41)])

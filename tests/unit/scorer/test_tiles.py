@@ -91,12 +91,13 @@ def test_tiles_cover_every_pixel_once_and_stay_small(height, width, pixels):
     assert len(seen) == 1 or height * width > pixels
 
 
+@pytest.mark.parametrize("strokes", [False, True])
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_a_style_with_little_memory_gives_the_same_pixels(randomised, norm, monkeypatch):
+def test_a_style_with_little_memory_gives_the_same_pixels(randomised, norm, strokes, monkeypatch):
     monkeypatch.setattr("framebrush_scorer.models.style.choose_dtype", lambda net, device: torch.float32)
     net = randomised(4, 1, norm)
-    frames = np.random.default_rng(0).integers(0, 256, (2, 200, 310, 3), dtype=np.uint8)
-    small, large = StyleModel("s", net, "cpu", memory=1), StyleModel("s", net, "cpu", memory=10**9)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 200, 410, 3), dtype=np.uint8)
+    small, large = (StyleModel("s", net, "cpu", memory, strokes=strokes) for memory in (1, 10**9))
     difference = np.abs(small(frames).astype(int) - large(frames))
     assert difference.max() <= 1  # convolutions of another size add up in another order
     assert (difference > 0).mean() < 0.001

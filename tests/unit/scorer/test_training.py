@@ -287,7 +287,7 @@ def test_a_network_learns_to_paint_like_a_picture(tmp_path):
     main([*data, *small, "--threads", "1"])
     card = read_card(out)
     assert card is not None
-    assert (card.title, card.natural_edge, card.training["like"]) == (title, 48, "0.png")
+    assert (card.title, card.natural_edge, card.strokes, card.training["like"]) == (title, 48, True, "0.png")
     losses = card.training["losses"]
     assert losses[-1] < losses[0]
     assert read_network(out).norm == "batch"

@@ -43,6 +43,7 @@ def learn(
     stability: Annotated[
         float | None, typer.Option(help="Weight of holding still against looking like the picture.  [default: 1.0]")
     ] = None,
+    strokes: Annotated[bool, typer.Option(help="Lay paintings in strokes that follow the shapes of the frame.")] = True,
     seed: Annotated[int | None, typer.Option(help="Seed of the random numbers.  [default: 0]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a style of this name once it is learned.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until it is learned.")] = False,
@@ -59,7 +60,7 @@ def learn(
     library, jobs = Library(store, settings.styles_container), LearningJobs(store, settings.styles_container)
     named = NamedPicture.read(picture)
     name = check_name(name or Path(picture).stem)
-    given = {"title": title, "steps": steps, "stability": stability, "seed": seed}
+    given = {"title": title, "steps": steps, "stability": stability, "strokes": strokes, "seed": seed}
     blob = named.find(connection.store, settings.styles_container)
     films = [find_input(connection.store, settings.input_container, film).ref for film in content or ()]
     try:

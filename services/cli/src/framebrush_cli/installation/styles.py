@@ -74,7 +74,7 @@ def read_style(path: Path, name: str, title: str | None) -> tuple[LibraryStyle, 
     preview = picture.read_bytes() if small else None
     style = LibraryStyle(
         name=name, digest=hashlib.sha256(weights).hexdigest(), size=len(weights), added=datetime.now(UTC),
-        title=title or card.title, natural_edge=card.natural_edge, preview=preview is not None,
-        card=card.model_dump_json(),
+        title=title or card.title, natural_edge=card.natural_edge, strokes=card.strokes,
+        preview=preview is not None, card=card.model_dump_json(),
     )  # fmt: skip
     return style, weights, preview

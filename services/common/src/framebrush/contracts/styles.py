@@ -18,6 +18,8 @@ JobId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 """The id of a learning job, which follows from all that decides its result."""
 Title = Annotated[str, Field(min_length=1, max_length=300)]
 NaturalEdge = Annotated[int, Field(ge=8)] | None
+Strokes = Annotated[bool, Field(exclude_if=lambda strokes: not strokes)]
+"""Whether paintings are laid in strokes that follow the shapes of the frame."""
 
 MOST_CONTENT = 32
 """The most films and pictures that a learning job learns from."""
@@ -29,6 +31,7 @@ class PinnedStyle(Model):
     digest: Digest
     natural_edge: NaturalEdge = None
     """The shorter edge in pixels of the frames for which the strokes are made; None if they have no natural size."""
+    strokes: Strokes = False
 
 
 class LibraryStyle(Document):
@@ -43,6 +46,7 @@ class LibraryStyle(Document):
     title: Title
     """One line that tells a person what the style is."""
     natural_edge: NaturalEdge = None
+    strokes: Strokes = False
     preview: bool = False
     """Whether there is a preview, a PNG file."""
     card: Annotated[str, Field(max_length=65_536)]
@@ -51,7 +55,7 @@ class LibraryStyle(Document):
     @property
     def pinned(self) -> PinnedStyle:
         """Return the style as a run pins it."""
-        return PinnedStyle(digest=self.digest, natural_edge=self.natural_edge)
+        return PinnedStyle(digest=self.digest, natural_edge=self.natural_edge, strokes=self.strokes)
 
 
 class Catalogue(Document):
@@ -87,6 +91,8 @@ class LearnRequest(Document):
     """The weight of holding still from frame to frame, against that of looking like the picture."""
     seed: Index = 0
     """The seed of the random numbers."""
+    strokes: bool = True
+    """Whether paintings in the style are laid in strokes, as with ``--style-image``."""
 
     @property
     def message_id(self) -> str:

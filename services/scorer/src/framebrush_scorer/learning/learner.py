@@ -138,7 +138,7 @@ class Learner:
         digest = hashlib.sha256(weights).hexdigest()
         style = LibraryStyle(
             name=request.name, digest=digest, size=len(weights), added=datetime.now(UTC), title=card.title,
-            natural_edge=card.natural_edge, preview=True, card=card.model_dump_json(),
+            natural_edge=card.natural_edge, strokes=card.strokes, preview=True, card=card.model_dump_json(),
         )  # fmt: skip
         self._library.add(style, weights, session.out.with_suffix(".png").read_bytes())
         self._jobs.update(session.job.job, state=LearningState.SUCCEEDED, digest=digest)

@@ -112,6 +112,7 @@ class Session:
         recipe = Recipe(steps=request.steps, stability=request.stability, seed=request.seed)
         vector, digest = self._look()
         teacher = LikeTeacher(vector, request.picture, {"like_sha256": digest}, settings.picture_networks)
+        teacher.strokes = request.strokes
         learn, keep = list[RgbFrame](), list[RgbFrame]()
         for blob in self.job.content:
             *first, last = self._sample(blob, recipe.natural_edge)

@@ -6,6 +6,7 @@ from .registry import available_models as available_models
 from .registry import load as load
 from .registry import load_learned as load_learned
 from .registry import load_picture as load_picture
+from .registry import load_weights as load_weights
 from .style import StyleModel as StyleModel
 from .tensors import host_frames as host_frames
 from .tensors import rounded as rounded

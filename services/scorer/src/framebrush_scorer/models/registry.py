@@ -5,7 +5,7 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from framebrush.contracts import PICTURE
+from framebrush.contracts import PICTURE, PinnedStyle
 from framebrush.pictures import network_file
 from framebrush.styles import BUILT_IN, GROUP, find_styles, known_models, unknown
 from framebrush_scorer.frames import RgbFrames
@@ -69,20 +69,16 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
         plugged: Factory = entry.load()
         return plugged(device)
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
-        card = read_card(path)
-        return StyleModel(name, read_network(path), device, memory, card.natural_edge if card else None)
+        return load_weights(name, path, device, memory)
     raise unknown(name, available_models(styles))
 
 
-def load_learned(
-    name: str, path: Path, natural_edge: int | None, device: str = "auto", memory: int | None = None
-) -> FrameModel:
-    """Load a style whose weights are elsewhere than the folders.
+def load_weights(name: str, path: Path, device: str = "auto", memory: int | None = None) -> FrameModel:
+    """Load a style from a file of weights, with the card beside it if there is one.
 
     Args:
         name: The name of the style.
-        path: The file of its weights, ``.safetensors``.
-        natural_edge: The shorter edge in pixels of the frames for which its strokes are made, if they have such a size.
+        path: The file of its weights, ``.safetensors`` or ``.pth``.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         memory: Bytes that a pass may take; see :func:`load`.
 
@@ -91,7 +87,30 @@ def load_learned(
         ValueError: There is no such device.
 
     """
-    return StyleModel(name, read_network(path), device, memory, natural_edge)
+    card = read_card(path)
+    natural_edge, strokes = (card.natural_edge, card.strokes) if card else (None, False)
+    return StyleModel(name, read_network(path), device, memory, natural_edge, strokes=strokes)
+
+
+def load_learned(
+    name: str, path: Path, pinned: PinnedStyle, device: str = "auto", memory: int | None = None
+) -> FrameModel:
+    """Load a style of the library.
+
+    Args:
+        name: The name of the style.
+        path: The file of its weights, ``.safetensors``.
+        pinned: What is known of the style.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        memory: Bytes that a pass may take; see :func:`load`.
+
+    Raises:
+        InvalidWeights: The file is damaged or holds no style network.
+        ValueError: There is no such device.
+
+    """
+    net = read_network(path)
+    return StyleModel(name, net, device, memory, pinned.natural_edge, strokes=pinned.strokes)
 
 
 def load_picture(
@@ -111,4 +130,4 @@ def load_picture(
 
     """
     net = read_picture_net(network_file("transform", networks), vector)
-    return StyleModel(PICTURE, net, device, memory, PICTURE_EDGE)
+    return StyleModel(PICTURE, net, device, memory, PICTURE_EDGE, strokes=True)

@@ -5,9 +5,11 @@ from torch import Tensor, nn
 
 from framebrush_scorer.device import choose_device, memory_limit
 from framebrush_scorer.frames import RgbFrames
+from framebrush_scorer.models.painted import REACH
 from framebrush_scorer.models.tensors import rounded, to_frames, to_tensor
 from framebrush_scorer.models.tiles import halo, in_tiles
 from framebrush_scorer.networks import FusedNet, TransformerNet, choose_dtype, optimise, pad
+from framebrush_scorer.painters import lay_strokes
 
 PASS_PIXELS = 8 * 2**20
 """The number of pixels in one pass on a GPU: they keep it busy, and take about 3 GB at the original width in half
@@ -33,6 +35,7 @@ class StyleModel:
             machine or card has.
         natural_edge: The shorter edge of frames that its strokes are made for, see :class:`FrameModel`; None if they
             have the same size in pixels on all frames.
+        strokes: Whether paintings are laid in strokes, see :func:`framebrush_scorer.painters.lay_strokes`.
 
     Raises:
         ValueError: There is no such device.
@@ -46,8 +49,10 @@ class StyleModel:
         device: str = "auto",
         memory: int | None = None,
         natural_edge: int | None = None,
+        *,
+        strokes: bool = False,
     ) -> None:
-        self.name, self.natural_edge = name, natural_edge
+        self.name, self.natural_edge, self.strokes = name, natural_edge, strokes
         self.device = choose_device(device)
         fast = optimise(net).to(self.device)
         self.dtype = choose_dtype(fast, self.device)
@@ -80,8 +85,20 @@ class StyleModel:
         count = 1 if self.one_by_one else max(1, min(PASS_PIXELS, self.pixels) // size)
         parts = torch.split(pictures, count)
         if self.reach is None or size <= self.pixels:
-            return [rounded(self.paint(part)) for part in parts]
-        return [in_tiles(lambda x: rounded(self.paint(x)), part, self.reach, self.pixels) for part in parts]
+            paintings = [rounded(self.paint(part)) for part in parts]
+        else:
+            reach = self.reach
+            paintings = [in_tiles(lambda x: rounded(self.paint(x)), part, reach, self.pixels) for part in parts]
+        return [self.lay(*each) for each in zip(paintings, parts, strict=True)] if self.strokes else paintings
+
+    def lay(self, paintings: Tensor, pictures: Tensor) -> Tensor:
+        """Return paintings, laid in strokes that follow the shapes of the pictures; all are uint8 (B, 3, H, W)."""
+
+        def laid(both: Tensor) -> Tensor:
+            painting, picture = torch.split(both.float() / 255, 3, dim=1)
+            return rounded(255 * lay_strokes(painting, picture))
+
+        return in_tiles(laid, torch.cat([paintings, pictures], 1), REACH, self.pixels)
 
     def paint(self, pictures: Tensor) -> Tensor:
         """Return the paintings of pictures, uint8 (B, 3, H, W), computed in one pass.

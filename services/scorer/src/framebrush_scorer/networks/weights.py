@@ -41,6 +41,8 @@ class Card(BaseModel):
     """The range of the RGB values that the network takes and gives."""
     natural_edge: int | None = Field(default=None, ge=8)
     """The shorter edge in pixels of the frames for which the strokes are made; None if they have no natural size."""
+    strokes: bool = False
+    """Whether its paintings are laid in strokes that follow the shapes of the frame."""
     training: dict[str, str | int | float | list[float]] = {}
     """How the network was trained: teacher, recipe, content, steps, seconds, and the course of the loss."""
 

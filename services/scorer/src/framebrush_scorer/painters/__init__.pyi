@@ -1,2 +1,3 @@
 from .catalogue import find_painter as find_painter
 from .names import PAINTERS as PAINTERS
+from .strokes import lay_strokes as lay_strokes

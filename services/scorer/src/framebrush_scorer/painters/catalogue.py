@@ -12,7 +12,7 @@ from torch import Tensor
 from framebrush_scorer.painters.filters import blur, colour, contours, extend, kuwahara, luma_bt601, quantise, ramp
 from framebrush_scorer.painters.mosaic import mosaic  # noqa: F401 - found by its name, as all are
 from framebrush_scorer.painters.names import PAINTERS
-from framebrush_scorer.painters.strokes import smear, streaks
+from framebrush_scorer.painters.strokes import slope, smear, streaks
 
 Painter = Callable[[Tensor], Tensor]
 """Takes and returns pictures (B, 3, H, W) in 0..1."""
@@ -88,9 +88,7 @@ def vangogh(x: Tensor) -> Tensor:
     y = smear(kuwahara(x, 4), along, 8)
     light, relief = luma_bt601(y), relief.clamp(-2, 2)
     y = (light + 1.6 * (y - light)) * (1 + 0.22 * relief) + 0.45 * relief * colour(x, 0.10, 0.05, -0.10)
-    around = extend(relief, 1)
-    slope = around[..., 1:-1, 2:] - around[..., 1:-1, :-2] + around[..., 2:, 1:-1] - around[..., :-2, 1:-1]
-    return (0.02 + 1.05 * y + 0.035 * slope.clamp(-2, 2)).clamp(0, 1)
+    return (0.02 + 1.05 * y + 0.035 * slope(relief).clamp(-2, 2)).clamp(0, 1)
 
 
 def woodcut(x: Tensor) -> Tensor:

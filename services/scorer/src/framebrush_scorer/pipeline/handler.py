@@ -79,7 +79,7 @@ class Scorer:
             try:
                 if isinstance(source, PinnedStyle):
                     path = weights.file(source.digest)
-                    return load_learned(name, path, source.natural_edge, settings.device, memory)
+                    return load_learned(name, path, source, settings.device, memory)
                 if source is not None:
                     return load_picture(source, settings.picture_networks, settings.device, memory)
                 return load(name, settings.styles, settings.device, memory)

@@ -82,6 +82,8 @@ def train(args: argparse.Namespace, recipe: Recipe) -> str | None:
         from framebrush_scorer.training.vgg import read_vgg
 
         teacher = PictureTeacher(args.image, read_vgg(args.vgg), device, args.image_size)
+    if args.strokes is not None:
+        teacher.strokes = args.strokes
     content = files(args.content)
     learn, keep = read_frames(content)
     start = read_network(args.start) if args.start else None

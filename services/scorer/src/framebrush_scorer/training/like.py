@@ -33,7 +33,7 @@ class LikeTeacher:
 
     """
 
-    whole = True
+    whole, strokes = True, True
 
     def __init__(
         self, vector: Sequence[float], name: str, facts: Mapping[str, str], networks: Path | None = None

@@ -32,6 +32,11 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, R
     parser.add_argument("--start", type=Path, help="weights to start from instead of random ones")
     parser.add_argument("--image-size", type=int, help="longer edge to which the picture is brought: size of the brush")
     parser.add_argument("--vgg", type=Path, help="file with torchvision's VGG16 weights (default: downloaded)")
+    parser.add_argument(
+        "--strokes",
+        action=argparse.BooleanOptionalAction,
+        help="lay paintings in strokes that follow the shapes (default: with --like)",
+    )
     parser.add_argument("--save-every", type=float, default=60, help="seconds between checkpoints (default: 60)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: all)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")

@@ -31,7 +31,7 @@ class PictureTeacher:
 
     """
 
-    whole = False
+    whole, strokes = False, False
 
     def __init__(self, path: Path, features: Features, device: torch.device, size: int | None = None) -> None:
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)

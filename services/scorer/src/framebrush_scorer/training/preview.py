@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from framebrush_scorer.frames import RgbFrame
 from framebrush_scorer.models import rounded, to_frames
 from framebrush_scorer.networks import TransformerNet, pad
+from framebrush_scorer.painters import lay_strokes
 from framebrush_scorer.training.teachers import Teacher
 
 
@@ -31,7 +32,10 @@ def preview(net: TransformerNet, teacher: Teacher, frames: list[RgbFrame], path:
             picture = resize(frame, width)
             x = torch.from_numpy(picture).permute(2, 0, 1)[None].float().to(device)
             y = net.eval()(pad(x))[..., : x.shape[2], : x.shape[3]]
-            rows.append(torch.cat([x, teacher.target(x / 255) * 255, y], dim=3))
+            paintings = [teacher.target(x / 255), y / 255]
+            if teacher.strokes:
+                paintings = [lay_strokes(painting, x / 255) for painting in paintings]
+            rows.append(torch.cat([x, *(255 * painting for painting in paintings)], dim=3))
     widest = max(row.shape[3] for row in rows)
     rows = [F.pad(row, (0, widest - row.shape[3])) for row in rows]
     cv2.imwrite(str(path), cv2.cvtColor(to_frames([rounded(torch.cat(rows, dim=2))])[0], cv2.COLOR_RGB2BGR))

@@ -15,6 +15,9 @@ class Teacher(Protocol):
     def whole(self) -> bool:
         """Whether the target of a part of a picture depends on the whole picture."""
 
+    strokes: bool
+    """Whether its paintings are laid in strokes, which is done after painting and not learned."""
+
     @property
     def title(self) -> str:
         """One line that tells a person what the network learns."""
@@ -41,7 +44,7 @@ class PainterTeacher:
 
     """
 
-    whole = False
+    whole, strokes = False, False
 
     def __init__(self, name: str) -> None:
         self.name, self.paint = name, find_painter(name)

@@ -25,7 +25,7 @@ class TrainedTeacher:
 
     """
 
-    whole = True
+    whole, strokes = True, False
 
     def __init__(self, style: int, networks: Path | None = None) -> None:
         self.net = read_multistyle_net(network_file("multistyle", networks), style)

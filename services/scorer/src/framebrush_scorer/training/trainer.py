@@ -246,6 +246,7 @@ class Trainer:
             blocks=recipe.blocks,
             norm="batch",
             natural_edge=recipe.natural_edge,
+            strokes=self.teacher.strokes,
             training={
                 **self.identity(),
                 **self.origin,
