@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--smoothing", type=float, default=0.0, help="of the styles, not of the painters")
     parser.add_argument("--pictures", type=Path, help="folder of the pictures that styles were learned from")
     parser.add_argument(
-        "--once", action="store_true", help="pictures' networks paint once, as published, not four times"
+        "--once", action="store_true", help="pictures' networks paint once, as published, and without strokes"
     )
     parser.add_argument("--styles", nargs="+", default=[], help="all by default")
     parser.add_argument("--json", type=Path)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from framebrush.contracts import PICTURE
 from framebrush.pictures.prediction import COUNT
 from framebrush.styles import BUILT_IN, find_styles
-from framebrush_scorer.models import SHIPPED, PainterModel, StyleModel, load_picture
+from framebrush_scorer.models import SHIPPED, PainterModel, StyleModel, load, load_picture
 from framebrush_scorer.networks import TransformerNet, pad, read_network
 from framebrush_scorer.networks.precision import likeness
 from framebrush_scorer.pipeline.brush import brush_size, paint_tensors
@@ -100,9 +100,8 @@ def measure(rounds: int, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     nets |= {name: read_network(path) for name, path in sorted(find_styles(SHIPPED).items())}
     models: dict[str, StyleModel | PainterModel] = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
     models |= {name: PainterModel(name, "cpu") for name in BUILT_IN[1:]}
-    like, in_run = load_picture([0.0] * COUNT, device="cpu"), f"{PICTURE} in a run"
-    assert isinstance(like, StyleModel)
-    models |= {PICTURE: like, in_run: like}
+    runs = {f"{PICTURE} in a run": load_picture([0.0] * COUNT, device="cpu"), "starry in a run": load("starry")}
+    assert all(isinstance(model, StyleModel) for model in runs.values())
     result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
     for width, height in sizes:
         frame = (255 * torch.rand(1, 3, height, width)).byte()
@@ -110,10 +109,10 @@ def measure(rounds: int, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
         x = pad(frame.float()).contiguous()
         calls: dict[str, Callable[[], object]] = {"as written": partial(reference, x)}
         calls |= {name: partial(model.paint, frame) for name, model in models.items()}
-        brush = brush_size(like, (height, width), 1)
-        calls[in_run] = partial(paint_tensors, like, frame, brush)
+        for name, model in runs.items():
+            calls[name] = partial(paint_tensors, model, frame, brush_size(model, (height, width), 1))
         took = seconds(calls, rounds)
-        for name, model in models.items():
+        for name, model in (models | runs).items():
             decibels = None
             if name in nets:
                 assert isinstance(model, StyleModel)
