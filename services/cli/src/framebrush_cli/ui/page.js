@@ -53,14 +53,21 @@ function upload(file, query, progress) {
   });
 }
 
-// Let a place show a name, and what becomes of it: `make` is told how to say how far it is, and returns the key.
+// Let a place show a name, and what becomes of it: `make` is told how to say how far it is, and returns the key. How far
+// is a part in 0..1, null if something is done whose end is not known.
 async function take(kind, name, make) {
-  const drop = $(`#${kind}`), note = $("small", drop), image = $("img", drop), mine = {};
-  const say = text => { if (chosen[kind] === mine) note.textContent = text; };
+  const drop = $(`#${kind}`), note = $("small", drop), image = $("img", drop), bar = $("progress", drop), mine = {};
+  const say = (text, part = null) => {
+    if (chosen[kind] !== mine) return;
+    note.textContent = text;
+    if (part === null) bar.removeAttribute("value");
+    else bar.value = part;
+  };
   chosen[kind] = mine; // until there is a key
   ready();
   $("b", drop).textContent = name;
   image.hidden = true;
+  bar.hidden = false;
   tell("");
   try {
     const { key, facts, source } = await make(say);
@@ -78,12 +85,13 @@ async function take(kind, name, make) {
     chosen[kind] = null;
     tell(error.message, true);
   }
+  bar.hidden = true;
   ready();
 }
 
 function takePicture(file) {
   return take("picture", file.name, async say => ({
-    key: await upload(file, {}, part => say(`${Math.round(100 * part)} % is there`)),
+    key: await upload(file, {}, part => say(`${Math.round(100 * part)} % is there`, part)),
     facts: "the film will look like this",
     source: URL.createObjectURL(file),
   }));
@@ -100,7 +108,7 @@ async function opened(key, say) {
 function takeFilm(file) {
   $("#rate").hidden = true;
   return take("film", file.name, async say =>
-    opened(await upload(file, {}, part => say(`${Math.round(100 * part)} % is there`)), say));
+    opened(await upload(file, {}, part => say(`${Math.round(100 * part)} % is there`, part)), say));
 }
 
 async function post(path, body) {
@@ -117,7 +125,7 @@ function takeFolder(name, files) {
     if (!pictures.length) throw new Error(`${name} has no pictures: ${SUFFIXES.join(", ")}`);
     const made = await post("folders", { name });
     for (const [number, file] of pictures.entries()) {
-      say(`${number} of ${pictures.length} pictures are there`);
+      say(`${number} of ${pictures.length} pictures are there`, number / pictures.length);
       await upload(file, { folder: made }, () => {});
     }
     folder = { name, key: made };
@@ -178,13 +186,19 @@ $("#folder").addEventListener("change", event => {
 
 $("#rate input").addEventListener("change", () => take("film", folder.name, filmOfFolder));
 
+// The downloads of this tab: how each says how far it is, by its ticket.
+const downloads = new Map();
+
 $("#web").addEventListener("submit", event => {
   event.preventDefault();
   const address = $("#address").value.trim();
   $("#rate").hidden = true;
   take("film", address.replace(/[?#].*/, "").split("/").at(-1) || "film", async say => {
     say("downloading it …");
-    return opened(await post("films", { address }), say);
+    const ticket = crypto.randomUUID();
+    downloads.set(ticket, say);
+    const made = post("films", { address, ticket }).finally(() => downloads.delete(ticket));
+    return opened(await made, say);
   });
 });
 // A file that misses its place shall not take the page away.
@@ -344,7 +358,11 @@ function buttons(run, card, open) {
 }
 
 function news(event) {
-  const { runs, problem } = JSON.parse(event.data);
+  const { runs, problem, transfers } = JSON.parse(event.data);
+  if (transfers) {
+    for (const [ticket, { told, part }] of Object.entries(transfers)) downloads.get(ticket)?.(`downloading: ${told}`, part);
+    return;
+  }
   $("#problem").textContent = problem ? `The installation does not answer: ${problem}` : "";
   $("#problem").hidden = !problem;
   if (runs) {
