@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from framebrush.storage import AzureBlobs, StorageSettings
+from framebrush_cli import local
+from framebrush_cli.commands import stack as stacks
 from framebrush_cli.commands import up
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import Home, Part, Stack, azurite, free_ports
@@ -36,7 +38,7 @@ def server(name: str, script: str = SERVE) -> Part:
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / ".framebrush")
     yield home
-    up.stop(home)
+    stacks.stop(home)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def launch(home: Home, monkeypatch: pytest.MonkeyPatch) -> Launch:
         )
         environment = {"FRAMEBRUSH_STORAGE_CONNECTION_STRING": azurite.connection_string(port)}
         stack = Stack(environment=environment, parts=(backend, *services))
-        monkeypatch.setattr(up, "plan_stack", lambda *_: stack)
+        monkeypatch.setattr(stacks, "plan_stack", lambda *_: stack)
         up.up(data=home.path, timeout=60)
         return home.read()
 
@@ -109,7 +111,7 @@ def test_a_part_that_is_killed_comes_back(home: Home, launch: Launch) -> None:
     before = pid(home, "one")
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: pid(home, "one") != before)
-    wait_for(lambda: up._problem(home.read().parts[1]) is None)
+    wait_for(lambda: stacks._problem(home.read().parts[1]) is None)
 
 
 @pytest.mark.usefixtures("azurite")
@@ -132,8 +134,8 @@ def test_a_part_that_ignores_sigterm_is_killed(home: Home, launch: Launch, monke
     assert group
     os.kill(group, signal.SIGKILL)  # the supervisor's own patience is 40 s; this tests the command's
     wait_for(lambda: not home.supervised())
-    monkeypatch.setitem(up.GRACE, "service", 0.5)
-    up.stop(home)
+    monkeypatch.setitem(local.GRACE, "service", 0.5)
+    stacks.stop(home)
     assert not alive(deaf)
 
 
