@@ -52,7 +52,7 @@ def opened_source(
         InvalidPicture: A picture of the folder cannot be read.
         LimitExceeded: What is on the web is too large, or takes too long.
     """
-    path = Path(named)
+    path, name = Path(named), file_name(named)
     if path.is_dir():
         if not (find_spec("PIL") and find_spec("av")):
             raise NotInstalled("a folder of pictures needs more packages", "cli[preview]")
@@ -61,7 +61,7 @@ def opened_source(
         pictures, speed = pictures_of(path), _rate(rate)
         told = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in pictures]
         with _room(folder) as room:
-            film = room / file_name(named)
+            film = room / name
             write_film(pictures, film, speed)
             yield Source(str(film), (str(path.resolve()), told, str(speed)), pictures)
         return
@@ -89,7 +89,13 @@ def _room(folder: Path | None) -> Iterator[Path]:
 
 
 def file_name(named: str) -> str:
-    """Return the name of the film's file: the last part of what was named, with ``.mkv`` for a folder."""
+    """Return the name of the film's file: the last part of what was named, with ``.mkv`` for a folder.
+
+    Raises:
+        CommandFailed: The name is empty.
+    """
+    if not named:
+        raise CommandFailed("the name of the film is empty")
     if is_address(named):
         return url_name(named)
     path = Path(named)

@@ -10,9 +10,10 @@ from typing import Annotated
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from pydantic import Field
+from pydantic import Field, ValidationError
 from urllib3.exceptions import HTTPError
 
+from framebrush.contracts import explain
 from framebrush.environment import Environment
 from framebrush.errors import LimitExceeded
 from framebrush_cli.errors import CommandFailed
@@ -57,7 +58,10 @@ def download(url: str, folder: Path, watcher: Watcher | None = None) -> Path:
         CommandFailed: It cannot be had; the text says why.
         LimitExceeded: It is too large, or takes too long.
     """
-    settings, shown = WebSettings(), shown_url(url)
+    try:
+        settings, shown = WebSettings(), shown_url(url)
+    except ValidationError as error:
+        raise CommandFailed(explain(error, lambda field: f"FRAMEBRUSH_{field.upper()}")) from None
     end = time.monotonic() + settings.max_download_time
     with requests.Session() as session:
         session.trust_env = False  # no proxies, which would look up names themselves, and no passwords of .netrc
