@@ -1,5 +1,6 @@
 """The supervisor with real child processes: Azurite, and web servers in the place of the services."""
 
+import errno
 import os
 import signal
 import sys
@@ -83,6 +84,17 @@ def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 @pytest.mark.usefixtures("azurite")  # skips where it is not installed
+def test_a_full_disk_leaves_nothing_running(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)  # of the group's number, when the supervisor runs
+        with pytest.raises(CommandFailed, match="cannot be written: No space left on device"):
+            up.up(data=home.path)
+    assert not home.running()
+
+
 def test_up_makes_everything_ready_and_down_ends_everything(
     home: Home, launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:

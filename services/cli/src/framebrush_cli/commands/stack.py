@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.live import Live
@@ -86,30 +86,43 @@ def _launch(home: Home, scorers: int) -> None:
         locks = [acquire(home.lock), acquire(home.supervisor_lock)]
     except BlockingIOError:
         raise CommandFailed(f"another `framebrush up` is starting in {home.path}: try again in a moment") from None
+    supervisor = None
     try:
-        home.write(plan_stack(home, scorers))
-        home.azurite.mkdir(exist_ok=True)
-        for log in home.logs.glob("*.log"):
-            log.unlink()
-        for lock in locks:
-            os.set_inheritable(lock, True)
-        # This is not a subprocess.Popen, which has to be waited for: the process outlives this one.
-        supervisor = os.posix_spawn(
-            sys.executable,
-            [sys.executable, "-P", "-m", "framebrush_cli.local.supervisor", str(home.path), str(locks[0])],
-            {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(home.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,
-        )
-        os.truncate(locks[0], 0)
-        os.write(locks[0], str(supervisor).encode())
-    finally:
-        for lock in locks:
-            os.close(lock)
+        try:
+            home.write(plan_stack(home, scorers))
+            home.azurite.mkdir(exist_ok=True)
+            for log in home.logs.glob("*.log"):
+                log.unlink()
+            supervisor = _spawn(home, locks)
+            os.truncate(locks[0], 0)
+            os.write(locks[0], str(supervisor).encode())
+        finally:
+            for lock in locks:
+                os.close(lock)
+    except OSError as error:  # A full disk, mostly. Nobody else can stop what the lock does not name.
+        if supervisor:
+            os.killpg(supervisor, signal.SIGKILL)
+            os.waitpid(supervisor, 0)
+            _await_end(home, GRACE["service"])
+        raise CommandFailed(f"{error.filename or home.lock} cannot be written: {error.strerror}") from None
+
+
+def _spawn(home: Home, locks: Sequence[int]) -> int:
+    """Start the supervisor in a process group of its own, which inherits the locks; return its process id."""
+    for lock in locks:
+        os.set_inheritable(lock, True)
+    # This is not a subprocess.Popen, which has to be waited for: the process outlives this one.
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-P", "-m", "framebrush_cli.local.supervisor", str(home.path), str(locks[0])],
+        {name: value for name, value in os.environ.items() if not name.startswith("FRAMEBRUSH_")},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(home.log("supervisor")), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
 
 
 def _wait(home: Home, timeout: float) -> dict[str, float]:
