@@ -1,12 +1,14 @@
 """Mistakes of people: each is told in a line that names the thing and what to do, and none by a traceback."""
 
 import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.video import make_video
 
 KEY = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint="
 
@@ -16,7 +18,7 @@ def told(folder: Path, *arguments: str, **variables: str) -> str:
     command = [sys.executable, "-P", "-m", "framebrush_cli", *arguments]
     variables = {f"FRAMEBRUSH_{name}": value for name, value in variables.items()}
     done = subprocess.run(
-        command, cwd=folder, env={"PATH": "/usr/bin:/bin"} | variables, capture_output=True, text=True
+        command, cwd=folder, env={"PATH": "/usr/bin:/bin"} | variables, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
@@ -60,6 +62,12 @@ def test_what_is_no_video(tmp_path: Path) -> None:
     assert told(tmp_path, "verify", "a.mp4", "b.mp4") == (
         "error: a.mp4: not a readable video: Invalid data found when processing input"
     )
+
+
+def test_a_pipe_is_no_film(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")  # whoever opens it waits for a writer
+    make_video(tmp_path / "film.mp4")
+    assert told(tmp_path, "verify", "film.mp4", "pipe.mp4") == "error: pipe.mp4 is not a file"
 
 
 def run(folder: Path, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
