@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+def padded(film: bytes, size: int) -> bytes:
+    """Return a film in MP4 with more bytes, which mean nothing."""
+    return film + (size + 8).to_bytes(4) + b"free" + bytes(size)
+
+
 class Site(BaseHTTPRequestHandler):
     """A web site whose pages are what is asked for."""
 
@@ -36,6 +41,12 @@ class Site(BaseHTTPRequestHandler):
             for _ in range(600):
                 self.wfile.write(b"x")
                 time.sleep(0.1)
+        elif name in ("steady.mp4", "steady-untold.mp4"):
+            content = padded(self.film, 4_000_000)
+            self.answer(200, b"", **{} if "untold" in name else {"Content-Length": str(len(content))})
+            for start in range(0, len(content), 200_000):
+                self.wfile.write(content[start : start + 200_000])
+                time.sleep(0.2)
         elif name == "cut.mp4":
             self.answer(200, self.film[:100], **{"Content-Length": str(len(self.film))})
         elif name == "empty.mp4":

@@ -199,3 +199,15 @@ def test_the_site_can_be_built(tmp_path: Path) -> None:
     page = (tmp_path / "index.html").read_text()
     assert "Your first film on Azure" in page
     assert not re.search(r'(?:src|href)="https?://(?:fonts|cdn|unpkg)', page)
+
+
+def test_the_runbook_knows_every_reason_and_names_panels_that_exist() -> None:
+    runbook, contracts = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("runbook", "contracts"))
+    section = contracts.partition("## Reasons")[2]
+    reasons = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert len(reasons) > 20
+    assert reasons <= set(re.findall(r"`(\w+)`", runbook))
+    boards = "".join(path.read_text() for path in (ROOT / "charts/framebrush/dashboards").glob("*.json"))
+    titles = set(re.findall(r"(?<!\*)\*([^*\n]+)\*(?!\*)", runbook))
+    assert titles
+    assert all(json.dumps(title) in boards for title in titles)

@@ -38,6 +38,7 @@ def test_a_shipped_style_paints(site: Path) -> None:
 def test_the_command_has_its_files(site: Path) -> None:
     program = "from framebrush_cli import local; import json; print(len(json.load(local.QUEUES_FILE.open())['queues']))"
     assert run(site, program) == "7\n"
-    assert {path.suffix for path in (site / "framebrush_cli/ui").iterdir()} >= {".html", ".css", ".js"}
+    page = SERVICES / "cli/src/framebrush_cli/ui/page"
+    assert {path.name for path in (site / "framebrush_cli/ui/page").iterdir()} == {path.name for path in page.iterdir()}
     assert "wave" in run(site, "from framebrush_cli.cards import shipped_cards; print(*dict(shipped_cards()))")
     assert list(site.glob("*/py.typed"))

@@ -320,6 +320,17 @@ def test_an_address_becomes_a_film(open_tab: Callable[[], "Page"], tmp_path: Pat
         page.keyboard.press("Enter")
         page.locator("#told.wrong", has_text=words).wait_for()
         assert "secret" not in page.locator("#told").inner_text()
+    for name, words, known in [
+        ("steady.mp4", r"downloading: [\d.]+ [kM]B of 4\.0 MB \(\d+ %\), about [\d.]+ m?s left", True),
+        ("steady-untold.mp4", r"downloading: [\d.]+ [kM]B$", False),
+    ]:
+        page.get_by_label("or an address").fill(f"{web}/{name}")
+        page.get_by_role("button", name="Fetch").click()
+        page.locator("#film small", has_text=re.compile(words)).wait_for()
+        bar = page.get_by_role("progressbar", name="how much of the film is there")
+        assert 0 < bar.evaluate("bar => bar.position") < 1 if known else bar.evaluate("bar => bar.position") == -1
+        page.locator("#film small", has_text=", 9 frames, ").wait_for()
+        assert bar.is_hidden()
     page.get_by_label("or an address").fill(f"{web}/film.mp4?sig=secret")
     page.get_by_role("button", name="Fetch").click()
     page.locator("#film small", has_text=", 9 frames, ").wait_for()

@@ -1,5 +1,6 @@
 """The supervisor with real child processes: Azurite, and web servers in the place of the services."""
 
+import errno
 import os
 import signal
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from framebrush.storage import AzureBlobs, StorageSettings
+from framebrush_cli import local
+from framebrush_cli.commands import stack as stacks
 from framebrush_cli.commands import up
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.local import Home, Part, Stack, azurite, free_ports
@@ -36,7 +39,7 @@ def server(name: str, script: str = SERVE) -> Part:
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / ".framebrush")
     yield home
-    up.stop(home)
+    stacks.stop(home)
 
 
 @pytest.fixture
@@ -53,7 +56,7 @@ def launch(home: Home, monkeypatch: pytest.MonkeyPatch) -> Launch:
         )
         environment = {"FRAMEBRUSH_STORAGE_CONNECTION_STRING": azurite.connection_string(port)}
         stack = Stack(environment=environment, parts=(backend, *services))
-        monkeypatch.setattr(up, "plan_stack", lambda *_: stack)
+        monkeypatch.setattr(stacks, "plan_stack", lambda *_: stack)
         up.up(data=home.path, timeout=60)
         return home.read()
 
@@ -81,6 +84,17 @@ def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
 
 
 @pytest.mark.usefixtures("azurite")  # skips where it is not installed
+def test_a_full_disk_leaves_nothing_running(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)  # of the group's number, when the supervisor runs
+        with pytest.raises(CommandFailed, match="cannot be written: No space left on device"):
+            up.up(data=home.path)
+    assert not home.running()
+
+
 def test_up_makes_everything_ready_and_down_ends_everything(
     home: Home, launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +123,7 @@ def test_a_part_that_is_killed_comes_back(home: Home, launch: Launch) -> None:
     before = pid(home, "one")
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: pid(home, "one") != before)
-    wait_for(lambda: up._problem(home.read().parts[1]) is None)
+    wait_for(lambda: stacks._problem(home.read().parts[1]) is None)
 
 
 @pytest.mark.usefixtures("azurite")
@@ -132,8 +146,8 @@ def test_a_part_that_ignores_sigterm_is_killed(home: Home, launch: Launch, monke
     assert group
     os.kill(group, signal.SIGKILL)  # the supervisor's own patience is 40 s; this tests the command's
     wait_for(lambda: not home.supervised())
-    monkeypatch.setitem(up.GRACE, "service", 0.5)
-    up.stop(home)
+    monkeypatch.setitem(local.GRACE, "service", 0.5)
+    stacks.stop(home)
     assert not alive(deaf)
 
 

@@ -18,7 +18,7 @@ from support.video import facts, make_video, painting, picture
 import framebrush
 from framebrush.errors import FramebrushError
 from framebrush_cli.commands import film
-from framebrush_cli.commands.up import start_stack, stop
+from framebrush_cli.commands.stack import start_stack, stop
 from framebrush_cli.local import Home
 
 

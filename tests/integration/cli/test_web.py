@@ -1,12 +1,22 @@
 """Films from the web: a real server, with a certificate of its own."""
 
+import fcntl
+import io
+import os
+import pty
+import re
 import ssl
+import struct
 import subprocess
+import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlunsplit
 
 import pytest
+from rich.console import Console
 from support.video import make_video
 from support.web import Site, serving
 from typer.testing import CliRunner
@@ -129,6 +139,42 @@ def test_https_only_unless_it_is_allowed(film: bytes, monkeypatch: pytest.Monkey
 )  # fmt: skip
 def test_names_of_files(url: str, name: str) -> None:
     assert url_name(url) == name
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [("/steady.mp4", r"downloading: [\d.]+ [kM]B of 4\.0 MB \(\d+ %\)(, about [\d.]+ m?s left)?"),
+     ("/steady-untold.mp4", r"downloading: [\d.]+ [kM]B")],
+)  # fmt: skip
+def test_a_line_tells_from_time_to_time_how_far_it_is(
+    trusted: str, monkeypatch: pytest.MonkeyPatch, path: str, wanted: str
+) -> None:
+    told = io.StringIO()
+    monkeypatch.setattr("framebrush_cli.transfers.err", Console(file=told, width=500))
+    monkeypatch.setattr("framebrush_cli.transfers.INTERVAL", 0.5)
+    with opened_source(trusted + path) as source:
+        assert Path(source.name).stat().st_size > 4_000_000
+    lines = told.getvalue().splitlines()
+    assert 4 <= len(lines) <= 9, lines
+    assert all(re.fullmatch(wanted, line) for line in lines), lines
+    assert ("about" in lines[-2]) == ("untold" not in path)
+
+
+def test_a_terminal_shows_how_far_it_is(trusted: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-P", "-m", "framebrush_cli", "preview", f"{trusted}/steady.mp4", "--style", "ink"]
+    variables = os.environ | {"TERM": "xterm"}
+    done = subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # it ends so
+        while part := os.read(ours, 2**16):
+            said += part
+    os.close(ours)
+    assert done.wait(60) == 0
+    plain = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", said)
+    assert re.search(rb"downloading .*[\d.]+ MB of 4\.0 MB \(\d+ %\), about [\d.]+ m?s left", plain), plain
 
 
 def test_commands_take_addresses(

@@ -1,6 +1,8 @@
 """The ``framebrush`` command."""
 
+import io
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, NoReturn
@@ -43,6 +45,7 @@ def framebrush(
 
 def main() -> None:
     """Run the command. An error is printed in one line."""
+    _mend_streams()
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # It logs errors, too, that are raised.
     try:
         app(prog_name="framebrush")
@@ -54,6 +57,16 @@ def main() -> None:
         if error.filename is None:
             raise
         _fail(f"{error.filename}: {error.strerror}")
+
+
+def _mend_streams() -> None:
+    """Let streams that are closed lead nowhere, and let characters that a stream cannot encode become escapes."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - it stays open
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(text: str) -> NoReturn:

@@ -15,7 +15,7 @@ from framebrush.styles import known_models, unknown
 from framebrush_cli.commands.get import download
 from framebrush_cli.commands.outputs import files_of, folders_of, without_loss
 from framebrush_cli.commands.request import run_options, start
-from framebrush_cli.commands.up import start_stack, stop
+from framebrush_cli.commands.stack import start_stack, stop
 from framebrush_cli.commands.watch import until_end
 from framebrush_cli.display import err
 from framebrush_cli.errors import CommandFailed

@@ -16,8 +16,9 @@ from framebrush.units import size
 from framebrush_cli.commands.watch import JsonOption
 from framebrush_cli.display import out
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import Connection, RunArgument, connected, progress_bar, resolve
+from framebrush_cli.installation import Connection, RunArgument, connected, resolve
 from framebrush_cli.targets import check_folder, is_folder
+from framebrush_cli.transfers import transfer
 
 CHUNK = 8 * 2**20
 """The number of bytes per request."""
@@ -131,12 +132,11 @@ def download(store: Store, source: BlobRef, target: Path, run_id: str) -> int:
         raise CommandFailed(f"{source} was replaced by an output of the run {owner}")
     draft = target.with_name(f".{target.name}.part")
     try:
-        with draft.open("wb") as file, progress_bar() as progress:
-            task = progress.add_task(source.name, total=info.size)
+        with draft.open("wb") as file, transfer(escape(source.name), info.size) as advance:
             for start in range(0, info.size, CHUNK):
                 data = store.read(source, start, min(CHUNK, info.size - start), etag=info.etag)
                 file.write(data)
-                progress.advance(task, len(data))
+                advance(len(data))
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)

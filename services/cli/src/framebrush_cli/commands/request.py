@@ -110,6 +110,10 @@ def bits_per_second(text: str | None) -> int | None:
 
 def _request(settings: Settings, name: str, options: Options, output: str | None, run_id: str | None) -> RunRequest:
     try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise CommandFailed(f"{name}: the name is not UTF-8: rename the file") from None
+    try:
         return RunRequest(
             run_id=run_id,
             input=BlobRef(container=settings.input_container, name=name),

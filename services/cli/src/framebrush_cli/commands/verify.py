@@ -40,6 +40,8 @@ def verify(
         raise NotInstalled(f"verify needs the package {error.name}", "cli[verify]") from None
     infos = list["MediaInfo"]()
     for path in (before, after):
+        if not path.is_file():
+            raise CommandFailed(f"{path} is not a file")
         try:
             with av.open(str(path), metadata_errors="replace") as container:
                 infos.append(read_media_info(container))

@@ -21,4 +21,3 @@ from .styles import read_style as read_style
 from .upload import find_blob as find_blob
 from .upload import find_input as find_input
 from .upload import local_file as local_file
-from .upload import progress_bar as progress_bar

@@ -4,13 +4,12 @@ import hashlib
 from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from framebrush.contracts import SUBMITTED, BlobRef
 from framebrush.errors import BlobNotFound, Conflict
 from framebrush.storage import BlobInfo, Store
-from framebrush_cli.display import err
 from framebrush_cli.errors import CommandFailed
+from framebrush_cli.transfers import progress_bar
 
 DIGEST = "sha256"
 """The key of the metadata that has the digest of the content, so that a file is not uploaded twice."""
@@ -55,12 +54,6 @@ def find_blob(store: Store, container: str, video: str) -> BlobInfo:
     if info.size == 0:
         raise CommandFailed(f"{info.ref} is empty: upload the video again")
     return info
-
-
-def progress_bar() -> Progress:
-    """Return a progress bar for transfers. It is on standard error, so that standard output stays clean."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
 def _upload(store: Store, container: str, path: Path) -> BlobInfo:

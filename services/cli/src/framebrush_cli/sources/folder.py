@@ -59,7 +59,7 @@ def write_film(pictures: Sequence[Path], film: Path, rate: Fraction) -> None:
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with (
         av.open(str(film), "w", options=REPEATABLE) as container,
-        Progress(*columns, console=err, transient=True) as progress,
+        Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress,
     ):
         stream: Any = container.add_stream("ffv1", rate=rate)
         stream.pix_fmt, stream.codec_context.gop_size, stream.codec_context.options = "bgr0", 1, {"level": "3"}

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from framebrush_cli.errors import CommandFailed, NotInstalled
+from framebrush_cli.transfers import Watcher
 
 RATE = Fraction(25)
 """The pictures per second of a folder, if nothing is said."""
@@ -32,13 +33,16 @@ class Source:
 
 
 @contextmanager
-def opened_source(named: str, rate: str | None = None, *, folder: Path | None = None) -> Iterator[Source]:
+def opened_source(
+    named: str, rate: str | None = None, *, folder: Path | None = None, watcher: Watcher | None = None
+) -> Iterator[Source]:
     """Make a film of a folder of pictures, or download one; anything else stays what it is.
 
     Args:
         named: A file, a folder of pictures, an address on the web, or the name of a blob.
         rate: The pictures per second of a folder, such as ``25``, ``29.97`` or ``24000/1001``; by default 25.
         folder: Where a folder for what is made is made; by default where the system has its temporary files.
+        watcher: Is told how far a download is; by default the terminal is.
 
     Yields:
         The film. What was made for it is deleted afterwards.
@@ -48,7 +52,7 @@ def opened_source(named: str, rate: str | None = None, *, folder: Path | None = 
         InvalidPicture: A picture of the folder cannot be read.
         LimitExceeded: What is on the web is too large, or takes too long.
     """
-    path = Path(named)
+    path, name = Path(named), file_name(named)
     if path.is_dir():
         if not (find_spec("PIL") and find_spec("av")):
             raise NotInstalled("a folder of pictures needs more packages", "cli[preview]")
@@ -57,7 +61,7 @@ def opened_source(named: str, rate: str | None = None, *, folder: Path | None = 
         pictures, speed = pictures_of(path), _rate(rate)
         told = [[each.name, each.stat().st_size, each.stat().st_mtime_ns] for each in pictures]
         with _room(folder) as room:
-            film = room / file_name(named)
+            film = room / name
             write_film(pictures, film, speed)
             yield Source(str(film), (str(path.resolve()), told, str(speed)), pictures)
         return
@@ -67,7 +71,7 @@ def opened_source(named: str, rate: str | None = None, *, folder: Path | None = 
         from framebrush_cli.sources.web import download  # It takes a quarter of a second to import.
 
         with _room(folder) as room:
-            path = download(named, room)
+            path = download(named, room, watcher)
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             yield Source(str(path), (path.name, digest))
@@ -85,7 +89,13 @@ def _room(folder: Path | None) -> Iterator[Path]:
 
 
 def file_name(named: str) -> str:
-    """Return the name of the film's file: the last part of what was named, with ``.mkv`` for a folder."""
+    """Return the name of the film's file: the last part of what was named, with ``.mkv`` for a folder.
+
+    Raises:
+        CommandFailed: The name is empty.
+    """
+    if not named:
+        raise CommandFailed("the name of the film is empty")
     if is_address(named):
         return url_name(named)
     path = Path(named)

@@ -10,15 +10,16 @@ from typing import Annotated
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from pydantic import Field
+from pydantic import Field, ValidationError
 from urllib3.exceptions import HTTPError
 
+from framebrush.contracts import explain
 from framebrush.environment import Environment
 from framebrush.errors import LimitExceeded
 from framebrush_cli.errors import CommandFailed
-from framebrush_cli.installation import progress_bar
 from framebrush_cli.sources.public import PublicAdapter
 from framebrush_cli.sources.source import url_name
+from framebrush_cli.transfers import Watcher, transfer
 
 PART = 2**20
 """The bytes that are asked for at a time."""
@@ -47,16 +48,20 @@ class WebSettings(Environment):
     """Whether addresses are allowed that begin with ``http:``, where anybody on the way can change the film."""
 
 
-def download(url: str, folder: Path) -> Path:
+def download(url: str, folder: Path, watcher: Watcher | None = None) -> Path:
     """Write the film of an address to a file in a folder; return the file.
 
-    Whether it is a film is found where it is opened, as with any other.
+    Whether it is a film is found where it is opened, as with any other. How far it is, is told to a watcher if there
+    is one, and else to the terminal.
 
     Raises:
         CommandFailed: It cannot be had; the text says why.
         LimitExceeded: It is too large, or takes too long.
     """
-    settings, shown = WebSettings(), shown_url(url)
+    try:
+        settings, shown = WebSettings(), shown_url(url)
+    except ValidationError as error:
+        raise CommandFailed(explain(error, lambda field: f"FRAMEBRUSH_{field.upper()}")) from None
     end = time.monotonic() + settings.max_download_time
     with requests.Session() as session:
         session.trust_env = False  # no proxies, which would look up names themselves, and no passwords of .netrc
@@ -69,7 +74,7 @@ def download(url: str, folder: Path) -> Path:
                 if "html" in answer.headers.get("Content-Type", ""):
                     raise _page(shown)
                 target = folder / url_name(answer.url)
-                _write(answer, target, settings, end, shown)
+                _write(answer, target, settings, end, shown, watcher)
                 return target
         except requests.exceptions.SSLError as error:
             raise CommandFailed(f"{shown}: the server cannot be trusted: {_reason(error)}") from None
@@ -118,7 +123,9 @@ def _check(url: str, settings: WebSettings) -> None:
         raise CommandFailed(f"{shown_url(url)}: an address with a password is not taken")
 
 
-def _write(answer: requests.Response, target: Path, settings: WebSettings, end: float, shown: str) -> None:
+def _write(
+    answer: requests.Response, target: Path, settings: WebSettings, end: float, shown: str, watcher: Watcher | None
+) -> None:
     told = answer.headers.get("Content-Length", "")
     total = int(told) if told.isdecimal() else None
 
@@ -128,8 +135,7 @@ def _write(answer: requests.Response, target: Path, settings: WebSettings, end: 
             raise LimitExceeded.of(found, f"{settings.max_download_size} MB", "MAX_DOWNLOAD_SIZE")
 
     check_size(total or 0)
-    with target.open("wb") as file, progress_bar() as progress:
-        task = progress.add_task("downloading", total=total)
+    with target.open("wb") as file, transfer("downloading", total, watcher) as advance:
         for part in _parts(answer):
             check_size(file.tell() + len(part))
             if time.monotonic() > end:
@@ -140,7 +146,7 @@ def _write(answer: requests.Response, target: Path, settings: WebSettings, end: 
             if not file.tell() and re.match(rb"\s*<(!doctype html|html)", part[:HEAD], re.IGNORECASE):
                 raise _page(shown)
             file.write(part)
-            progress.advance(task, len(part))
+            advance(len(part))
         count = file.tell()
     if not count:
         raise CommandFailed(f"{shown} is empty (0 bytes)")

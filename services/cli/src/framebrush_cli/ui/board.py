@@ -1,9 +1,9 @@
-"""How all runs stand, as the page shows it: looked at once for all tabs, and only while there are some."""
+"""What the page shows of runs and transfers: looked at once for all tabs, and only while there are some."""
 
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -27,8 +27,9 @@ that the page ends."""
 class Board:
     """Looks at the runs, and tells every tab what has changed."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, transfers: Callable[[], Mapping[str, Any]]) -> None:
+        """Look at the runs of an installation, and at the transfers that a function returns."""
+        self._connection, self._transfers = connection, transfers
         self._ends: Callable[[], bool] = lambda: False
         self._paces, self._ended = dict[str, Pace](), dict[str, tuple[Status, dict[str, Any]]]()
         self._news, self._text, self._tabs, self._closed = threading.Condition(), "", 0, False
@@ -52,8 +53,11 @@ class Board:
             self._news.notify_all()
 
     def events(self) -> Iterator[str]:
-        """Yield the runs as JSON, now and whenever something has changed; an empty text from time to time."""
-        told = ""
+        """Yield the runs, and the transfers that go on, as JSON: now and whenever something has changed.
+
+        An empty text comes from time to time.
+        """
+        told, moved = "", json.dumps({"transfers": {}})
         with self._news:
             self._tabs += 1
             self._news.notify_all()
@@ -62,8 +66,10 @@ class Board:
                 with self._news:
                     self._news.wait_for(lambda told=told: self._closed or self._text != told, KEEP_ALIVE)  # type: ignore[misc]
                     text = self._text
+                if (moving := json.dumps({"transfers": self._transfers()})) != moved:
+                    yield moving
                 yield text if text != told else ""
-                told = text
+                told, moved = text, moving
         finally:
             with self._news:
                 self._tabs -= 1

@@ -36,7 +36,8 @@ class Desk:
 
     def __init__(self, connection: Connection, folder: Path) -> None:
         self.connection, self._painting = connection, threading.Lock()
-        self.drops, self.board = Drops(folder), Board(connection)
+        self.drops = Drops(folder)
+        self.board = Board(connection, self.drops.transfers)
         self._tile = lru_cache(maxsize=256)(self._paint_tile)
         self._opened = lru_cache(maxsize=16)(self._open)
 
@@ -59,7 +60,7 @@ class Desk:
     def make_film(self, asked: Mapping[str, Any]) -> dict[str, str]:
         """Make a film of a folder of pictures that was dropped, or of an address on the web; return its key."""
         folder, address, rate = (str(asked.get(name) or "") or None for name in ("folder", "address", "rate"))
-        return {"key": self.drops.add_film(folder, address, rate).key}
+        return {"key": self.drops.add_film(folder, address, rate, str(asked.get("ticket") or "")[:100]).key}
 
     def film(self, key: str) -> dict[str, Any]:
         """Return what is known of a film that was dropped.

@@ -9,10 +9,14 @@ from collections.abc import AsyncIterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
 from uuid import uuid4
+
+from rich.progress import Task
 
 from framebrush_cli.errors import CommandFailed
 from framebrush_cli.sources import is_address, opened_source
+from framebrush_cli.transfers import amount
 
 SPARE = 2**30
 """The bytes of the disk that stay free."""
@@ -34,6 +38,7 @@ class Drops:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._drops, self._closed = folder, dict[str, Drop](), threading.Event()
+        self._transfers = dict[str, dict[str, Any]]()
 
     def close(self) -> None:
         """Give up what is made still, and delete what was made."""
@@ -74,13 +79,14 @@ class Drops:
         path.mkdir()
         return self._keep(path)
 
-    def add_film(self, folder: str | None, address: str | None, rate: str | None) -> Drop:
+    def add_film(self, folder: str | None, address: str | None, rate: str | None, ticket: str = "") -> Drop:
         """Make a film of a folder that was dropped, or of an address, as the commands do; see :func:`opened_source`.
 
         Args:
             folder: The key of the folder.
             address: An address on the web, if there is no folder.
             rate: The pictures per second of a folder.
+            ticket: The name under which :meth:`transfers` tells how far a download is, chosen by whoever asks.
 
         Raises:
             CommandFailed: It cannot be used, or the page ends; the text says why.
@@ -91,11 +97,15 @@ class Drops:
             raise CommandFailed(f"{address or ''!r} is no address: the address of a film begins with https://")
         named, made = str(self.find(folder).path) if folder else str(address), Future[Path]()
         # It may take an hour, and the page shall end at once when it is told to.
-        threading.Thread(target=self._hold, args=(named, rate, made), daemon=True).start()
+        threading.Thread(target=self._hold, args=(named, rate, ticket, made), daemon=True).start()
         while not self._closed.is_set():
             if wait([made], PATIENCE).done:
                 return self._keep(made.result())
         raise CommandFailed("the page ends")
+
+    def transfers(self) -> dict[str, dict[str, Any]]:
+        """Return how far each download is, by its ticket: as a text, and as a part in 0..1, None if that is unknown."""
+        return dict(self._transfers)
 
     def find(self, key: str) -> Drop:
         """Return a file or a folder by its key.
@@ -108,13 +118,20 @@ class Drops:
         except KeyError:
             raise CommandFailed("the file is gone, since `framebrush ui` was started anew: drop it again") from None
 
-    def _hold(self, named: str, rate: str | None, made: Future[Path]) -> None:
+    def _hold(self, named: str, rate: str | None, ticket: str, made: Future[Path]) -> None:
         """Make a film, and keep it until the page ends."""
+
+        def watch(task: Task) -> None:
+            part = None if task.total is None else task.completed / max(task.total, 1)
+            self._transfers[ticket] = {"told": amount(task), "part": part}
+
         try:
-            with opened_source(named, rate, folder=self._folder) as source:
+            with opened_source(named, rate, folder=self._folder, watcher=watch) as source:
+                self._transfers.pop(ticket, None)
                 made.set_result(Path(source.name))
                 self._closed.wait()
         except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+            self._transfers.pop(ticket, None)
             made.set_exception(error)
 
     def _place(self, name: str) -> Path:

@@ -3,6 +3,8 @@
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +19,10 @@ from framebrush_cli.ui.desk import Desk
 from framebrush_cli.ui.guard import guarded, report_path
 from framebrush_cli.ui.reports import film_answer, report_routes
 
+PAGE = files(__package__).joinpath("page")
+"""The page itself: what a browser loads, without a build step."""
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+"""The types of its files."""
 MOST_JSON = 2**20
 """The bytes of a question at most."""
 OURS = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'"
@@ -74,9 +80,8 @@ def new_app(desk: Desk, address: str, token: str) -> ASGIApp:
         return answer
 
     routes = [
-        Route("/", _static("page.html", "text/html", {"Content-Security-Policy": OURS})),
-        Route("/page.css", _static("page.css", "text/css")),
-        Route("/page.js", _static("page.js", "text/javascript")),
+        Route("/", _file(PAGE / "page.html")),
+        *(Route(f"/{file.name}", _file(file)) for file in PAGE.iterdir()),
         Route("/styles", told(lambda _: desk.styles())),
         Route("/drops", add_drop, methods=["PUT"]),
         Route("/folders", asked(add_folder), methods=["POST"]),
@@ -98,9 +103,10 @@ def new_app(desk: Desk, address: str, token: str) -> ASGIApp:
     return guarded(routes, address, token)
 
 
-def _static(name: str, media_type: str, headers: dict[str, str] | None = None) -> Callable[[Request], Response]:
-    content = files(__package__).joinpath(name).read_bytes()
-    return lambda _: Response(content, media_type=media_type, headers={"Cache-Control": "no-cache", **(headers or {})})
+def _file(file: Traversable) -> Callable[[Request], Response]:
+    content, kind = file.read_bytes(), KINDS[PurePath(file.name).suffix]
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": OURS}
+    return lambda _: Response(content, media_type=kind, headers=headers)
 
 
 async def _asked(request: Request) -> dict[str, Any]:
