@@ -151,6 +151,12 @@ WILD = (
         lost="parallel decoding: no picture begins anew",
     ),
     Case(
+        "H.264 that hides columns at its left",
+        "hidden.mp4",
+        Film(size=(96, 64), options={"crf": "4", "x264-params": "crop-rect=8,4,8,4"}),
+        segments=2,
+    ),
+    Case(
         "24 frames shown in 60 fields (pulldown)",
         "pulldown.mkv",
         Film(**{**MS, "pts": tuple(round(k * 1001 / 24) for k in range(24))}, options={"x264-params": "pulldown=32"}),
