@@ -91,6 +91,34 @@ def short_end(path: Path) -> Path:
     return path
 
 
+def _tagged(path: Path) -> Path:
+    """A film that tells its title and its artist in a track."""
+    plain = Film(**MS).write(path.with_name("plain.mkv"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copies = [target.add_stream_from_template(stream, opaque=True) for stream in source.streams]
+        copies[0].metadata.update({"title": "Rain", "artist": "Somebody"})
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    return path
+
+
+def _signed(data: bytes) -> bytes:
+    """A transport stream whose tables of the programme (PMT) have their checksums (CRC-32/MPEG-2) again."""
+    packets = [bytearray(data[at : at + PACKET]) for at in range(0, len(data), PACKET)]
+    for packet in packets:
+        if packet[4:6] == b"\0\2":
+            end = 5 + 3 + (int.from_bytes(packet[6:8], "big") & 0xFFF) - 4
+            crc = 0xFFFFFFFF
+            for byte in packet[5:end]:
+                crc ^= byte << 24
+                for _ in range(8):
+                    crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+            packet[end : end + 4] = crc.to_bytes(4, "big")
+    return b"".join(packets)
+
+
 def _jittered(data: bytes) -> bytes:
     """FLV whose packets of sound come at the time of the one before, or earlier, at some places."""
     changed, position, number, before = bytearray(data), 13, 0, 0
@@ -183,6 +211,28 @@ WILD = (
         notes=("do not come after the one before",),
         lost="the times of that sound: each packet comes after the one before",
         differs=("audio 0 times",),
+    ),
+    Case(
+        "tags of a track, as programs of GStreamer write them, Matroska to MP4",
+        "track_tags.mkv",
+        _tagged,
+        notes=("tags of stream 0 (video) that .mp4 has no place for are left out: artist",),
+        lost="the artist: MP4 has no place for it in a track",
+        segments=2,
+    ),
+    Case(
+        "MPEG-TS whose language is question marks, as of VLC",
+        "unknown.ts",
+        _changed(Film(**RATE, sounds=(Sound(language="xyz"),)), lambda data: _signed(data.replace(b"xyz", b"???"))),
+    ),
+    Case(
+        "the first chapter begins late, Matroska to MP4",
+        "late_chapter.mkv",
+        Film(**MS, chapters=((0.2, 0.5, "One"), (0.5, 0.9, "Two"))),
+        notes=("the first chapter begins at 0 s instead of 0.200 s",),
+        differs=("chapters",),
+        lost="the beginning of that chapter: chapters of MP4 leave no gap",
+        segments=2,
     ),
     Case("a last frame of one tick", "short_end.mp4", short_end),
     Case("recording of a tuner (WTV)", "tuner.wtv", _codec("mpeg2video", options=RATED, sounds=(Sound("mp2"),))),
