@@ -71,6 +71,19 @@ def test_case(case: Case, tmp_path: Path) -> None:
     assert min(likeness) >= case.psnr
 
 
+def test_fragments_of_a_live_stream_begin_at_zero(tmp_path: Path) -> None:
+    (case,) = (case for case in CASES if case.file == "joined.mp4")
+    path = case.write(tmp_path)
+    with av.open(str(path)) as before:
+        assert before.start_time == 3600 * av.time_base
+    pipeline = Pipeline(segment_frames=5)
+    pipeline.submit(pipeline.put(case.file, path.read_bytes()), **OPTIONS)
+    assert pipeline.run().state is State.SUCCEEDED
+    with av.open(io.BytesIO(pipeline.output())) as after:
+        assert after.start_time == 0
+        assert after.duration is not None and after.duration < 2 * av.time_base
+
+
 def test_pixels_that_pictures_hide_are_not_shown(tmp_path: Path) -> None:
     (case,) = (case for case in CASES if case.file == "hidden.mp4")
     pipeline = Pipeline()

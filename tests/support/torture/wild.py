@@ -91,6 +91,18 @@ def short_end(path: Path) -> Path:
     return path
 
 
+def _late(data: bytes) -> bytes:
+    """Fragments whose times count from an hour before."""
+    changed, place = bytearray(data), data.find(b"tfhd")
+    while place >= 0:
+        rate = 48000 if int.from_bytes(data[place + 8 : place + 12], "big") == 2 else 12800
+        time = data.index(b"tfdt", place) + 8
+        begin = int.from_bytes(data[time : time + 8], "big")
+        changed[time : time + 8] = (begin + 3600 * rate).to_bytes(8, "big")
+        place = data.find(b"tfhd", time)
+    return bytes(changed)
+
+
 def _tagged(path: Path) -> Path:
     """A film that tells its title and its artist in a track."""
     plain = Film(**MS).write(path.with_name("plain.mkv"))
@@ -136,6 +148,7 @@ def _codec(name: str, pixel_format: str = "yuv420p", **changes: Any) -> Film:
     return Film(**{**RATE, "codec": name, "pixel_format": pixel_format, "options": {}, "sounds": SILENT, **changes})
 
 
+FRAGMENTS = Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})
 HYBRID = {"movflags": "hybrid_fragmented+frag_keyframe"}
 P3 = {"color_range": 2, "color_primaries": 12, "color_trc": 1, "colorspace": 6}
 LIVE_PHOTO = Film(sounds=(Sound("pcm_s16le", "mono", 44100),), pixel_format="yuvj420p", tags=P3)
@@ -201,6 +214,12 @@ WILD = (
         _changed(_codec("mpeg4", options=RATED), lambda data: data[: data.index(b"idx1")]),
     ),
     Case("fragments for streaming (CMAF)", "cmaf.mp4", Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})),
+    Case(
+        "fragments of a live stream that was joined after an hour",
+        "joined.mp4",
+        _changed(FRAGMENTS, _late),
+        segments=2,
+    ),
     Case("MP4 with offsets below zero", "offsets.mp4", Film(muxer={"movflags": "negative_cts_offsets"})),
     Case("WebM of a browser, without duration and index", "live.webm", _codec("libvpx", **LIVE)),
     Case("FLV whose clock passes 2²⁴ ms", "long.flv", Film(**RATE, sounds=(Sound(rate=44100),), muxer=LATE)),

@@ -72,7 +72,7 @@ def decode_segment(
                     continue
                 try:
                     if segment.position is None:
-                        container.seek(segment.start, stream=stream)
+                        container.seek(segment.start - (shifts[0].ticks if shifts else 0), stream=stream)
                     else:
                         container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:

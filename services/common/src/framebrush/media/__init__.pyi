@@ -9,6 +9,7 @@ from .clock import WITHOUT_ZERO as WITHOUT_ZERO
 from .clock import Clock as Clock
 from .clock import Log as Log
 from .clock import find_shifts as find_shifts
+from .clock import has_zero as has_zero
 from .colors import CONVERSION as CONVERSION
 from .colors import Converter as Converter
 from .colors import is_hdr as is_hdr

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media.captions import CaptionLog
-from framebrush.media.clock import WITHOUT_ZERO, Clock, Log, find_shifts
+from framebrush.media.clock import Clock, Log, find_shifts, has_zero
 from framebrush.media.display import Display, read_display
 from framebrush.media.naming import codec_name, quoted
 from framebrush.media.raw import numbered
@@ -111,7 +111,7 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
     shown, key = Shown(stream), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     logs, latest, length = dict[int, Log](), 0, None
-    free, captions = container.format.name in WITHOUT_ZERO, CaptionLog(codec_name(stream))
+    free, captions = not has_zero(container.format.name, stream), CaptionLog(codec_name(stream))
     for packet in numbered(container.demux([container.streams[index] for index in tracks]), container):
         index = packet.stream.index
         track = tracks[index]
