@@ -30,6 +30,8 @@ PACKET = 188
 SOUND_PID = 257
 FLV_SOUND = 8
 """The type of a tag with sound."""
+VIDEO = b"\0\0\1\xe0"
+"""How a frame begins in a transport stream (ISO/IEC 13818-1, 2.4.3.6)."""
 ID3 = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
 NULL = b"\x47\x1f\xff\x10" + b"\xff" * 184
 """A packet that only fills the time."""
@@ -89,6 +91,16 @@ def short_end(path: Path) -> Path:
             packet.stream = copy
             target.mux(packet)
     return path
+
+
+def _without_decoding_time(data: bytes) -> bytes:
+    """The second frame has a time of presentation only, although it is decoded long before, as of GStreamer."""
+    changed = bytearray(data)
+    header = data.index(VIDEO, data.index(VIDEO) + 1)
+    changed[header + 7] = 0x80
+    changed[header + 9] &= 0x2F
+    changed[header + 14 : header + 19] = b"\xff" * 5
+    return bytes(changed)
 
 
 def _late(data: bytes) -> bytes:
@@ -203,6 +215,7 @@ WILD = (
         Film(**{**MS, "pts": tuple(round(k * 1001 / 24) for k in range(24))}, options={"x264-params": "pulldown=32"}),
     ),
     Case("MPEG-TS that begins within a packet of the clock", "cut.ts", _changed(TS, lambda data: data[100:])),
+    Case("MPEG-TS that tells of a frame only when it is shown", "shown.ts", _changed(TS, _without_decoding_time)),
     Case("MPEG-TS with 204-byte packets", "dvb.ts", _packets(lambda parts: [part + bytes(16) for part in parts])),
     Case("MPEG-TS, mostly filling", "filled.ts", _packets(lambda parts: [part + 3 * NULL for part in parts])),
     Case("a segment of HLS, with ID3 in front", "hls.ts", _changed(TS, lambda data: ID3 + data)),

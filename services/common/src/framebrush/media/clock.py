@@ -153,7 +153,7 @@ def _jumps(logs: Mapping[int, Log], time_base: Fraction) -> Iterator[tuple[int, 
     irregular = deque[tuple[int, dict[int, int]]](maxlen=REORDERED)
     for position, index, place in merge(*(_places(index, log) for index, log in logs.items())):
         log, ratio = logs[index], ratios[index]
-        time = int(log.dts[place] * ratio) + shift
+        time = int(_decoding_time(log, place) * ratio) + shift
         if index in last and not last[index] - back[index] <= time <= due[index] + forward:
             where, ended = next((each for each in irregular if each[0] > at[index]), (position, ends))
             begins = {i: int(start * ratios[i]) for i, other in logs.items() for start in _begin(other, where)}
@@ -167,6 +167,13 @@ def _jumps(logs: Mapping[int, Log], time_base: Fraction) -> Iterator[tuple[int, 
         last[index], at[index] = time, position
         due[index] = time + int((log.ends[place] - log.pts[place]) * ratio)
         ends[index] = max(ends.get(index, time), int(log.ends[place] * ratio) + shift)
+
+
+def _decoding_time(log: Log, place: int) -> int:
+    """Return when a packet is decoded, in ticks: before the next one, where a program has told when it is shown only."""
+    known, before = log.dts[place], log.dts[max(0, place - 1)]
+    after = log.dts[place + 1] if place + 1 < len(log.dts) else known
+    return after if known == log.pts[place] and before <= after < known else known
 
 
 def _places(index: int, log: Log) -> Iterator[tuple[int, int, int]]:
