@@ -30,7 +30,7 @@ def pictures(file: Path | io.BytesIO, video: VideoProperties) -> Iterator[npt.ND
         for packet in container.demux(container.streams[video.stream]):
             try:
                 frames = packet.decode()
-            except av.InvalidDataError:
+            except (av.InvalidDataError, av.ArgumentError):  # the latter of packets without bytes
                 continue
             for frame in frames:
                 if is_hdr(video):

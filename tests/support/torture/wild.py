@@ -9,6 +9,7 @@ import av
 
 from support.film import Film, Sound
 from support.torture.case import Case
+from support.torture.coding import crc
 from support.torture.containers import INTERLACED
 from support.torture.structure import MS, RATE
 from support.torture.timing import SILENT
@@ -93,6 +94,21 @@ def short_end(path: Path) -> Path:
     return path
 
 
+def _ended(path: Path) -> Path:
+    """A film whose last packet has no bytes: the frame before is shown on."""
+    plain = _codec("libvpx", options=RATED).write(path.with_name("plain.mkv"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copy, end = target.add_stream_from_template(source.streams.video[0], opaque=True), av.Packet(0)
+        for packet in source.demux(video=0):
+            if packet.size:
+                end.pts, end.dts, end.time_base = (packet.pts or 0) + 40, (packet.dts or 0) + 40, packet.time_base
+                packet.stream = copy
+                target.mux(packet)
+        end.stream = copy
+        target.mux(end)
+    return path
+
+
 def _without_decoding_time(data: bytes) -> bytes:
     """The second frame has a time of presentation only, although it is decoded long before, as of GStreamer."""
     changed = bytearray(data)
@@ -134,12 +150,7 @@ def _signed(data: bytes) -> bytes:
     for packet in packets:
         if packet[4:6] == b"\0\2":
             end = 5 + 3 + (int.from_bytes(packet[6:8], "big") & 0xFFF) - 4
-            crc = 0xFFFFFFFF
-            for byte in packet[5:end]:
-                crc ^= byte << 24
-                for _ in range(8):
-                    crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
-            packet[end : end + 4] = crc.to_bytes(4, "big")
+            packet[end : end + 4] = crc(packet[5:end]).to_bytes(4, "big")
     return b"".join(packets)
 
 
@@ -273,6 +284,7 @@ WILD = (
     Case("YUV4MPEG", "pipe.y4m", _codec("wrapped_avframe")),
     Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options=RATED)),
     Case("Ogg", "free.ogv", _codec("libvpx", format="ogg", options=RATED, sounds=(Sound("libopus"),))),
+    Case("a last packet without bytes, as of VLC", "ended.nut", _ended),
     Case("Huffyuv, 4:2:2, AVI", "capture.avi", _codec("huffyuv", "yuv422p", sounds=(Sound("pcm_u8"),))),
     Case("Cinepak", "cd.mov", _codec("cinepak", "rgb24", options={"q": "1"}), options=SHARP),
     Case("JPEG 2000 in MXF", "cinema.mxf", _codec("jpeg2000", "yuv422p")),

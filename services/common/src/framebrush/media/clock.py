@@ -170,7 +170,7 @@ def _jumps(logs: Mapping[int, Log], time_base: Fraction) -> Iterator[tuple[int, 
 
 
 def _decoding_time(log: Log, place: int) -> int:
-    """Return when a packet is decoded, in ticks: before the next one, where a program has told when it is shown only."""
+    """Return when a packet is decoded, in ticks: before the next one, where a program told only when it is shown."""
     known, before = log.dts[place], log.dts[max(0, place - 1)]
     after = log.dts[place + 1] if place + 1 < len(log.dts) else known
     return after if known == log.pts[place] and before <= after < known else known
