@@ -9,6 +9,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+from av.codec.context import Flags
 from support.pipeline import Pipeline
 from support.torture import CASES, GROUPS, TIMING, Case
 from support.video import psnr
@@ -25,10 +26,11 @@ def pictures(file: Path | io.BytesIO, video: VideoProperties) -> Iterator[npt.ND
     """All frames that can be decoded, as RGB, in order of presentation; what HDR must look like test_colors knows."""
     converter = Converter(video)
     with av.open(file, metadata_errors="replace") as container:
+        container.streams[video.stream].codec_context.flags |= Flags.unaligned  # or FFmpeg shows what is hidden
         for packet in container.demux(container.streams[video.stream]):
             try:
                 frames = packet.decode()
-            except av.InvalidDataError:
+            except (av.InvalidDataError, av.ArgumentError):  # the latter of packets without bytes
                 continue
             for frame in frames:
                 if is_hdr(video):
@@ -67,6 +69,28 @@ def test_case(case: Case, tmp_path: Path) -> None:
     fewer = case.failed or "video frames" in case.differs
     likeness = [psnr(a, b) for a, b in zip(first, second, strict=not fewer)]
     assert min(likeness) >= case.psnr
+
+
+def test_fragments_of_a_live_stream_begin_at_zero(tmp_path: Path) -> None:
+    (case,) = (case for case in CASES if case.file == "joined.mp4")
+    path = case.write(tmp_path)
+    with av.open(str(path)) as before:
+        assert before.start_time == 3600 * av.time_base
+    pipeline = Pipeline(segment_frames=5)
+    pipeline.submit(pipeline.put(case.file, path.read_bytes()), **OPTIONS)
+    assert pipeline.run().state is State.SUCCEEDED
+    with av.open(io.BytesIO(pipeline.output())) as after:
+        assert after.start_time == 0
+        assert after.duration is not None and after.duration < 2 * av.time_base
+
+
+def test_pixels_that_pictures_hide_are_not_shown(tmp_path: Path) -> None:
+    (case,) = (case for case in CASES if case.file == "hidden.mp4")
+    pipeline = Pipeline()
+    pipeline.submit(pipeline.put(case.file, case.write(tmp_path).read_bytes()), **OPTIONS)
+    assert pipeline.run().state is State.SUCCEEDED
+    video = pipeline.manifest().video
+    assert (video.width, video.height) == (96 - 16, 64 - 8)
 
 
 def test_the_page_lists_every_case() -> None:

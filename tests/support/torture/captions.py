@@ -47,7 +47,7 @@ def a53(number: int, triplets: int = 2) -> Iterator[bytes]:
         yield b"GA94\x03" + bytes([0xC0 | len(pairs) // 3, 0xFF]) + pairs + b"\xff"
 
 
-def captions(path: Path, film: Film = PLAIN, *, triplets: int = 2, every: int = 1) -> Path:
+def captions(path: Path, film: Film = PLAIN, *, triplets: int = 2, every: int = 1, first: int = 0) -> Path:
     """Closed captions as broadcasters have them, others in each frame.
 
     Args:
@@ -55,12 +55,13 @@ def captions(path: Path, film: Film = PLAIN, *, triplets: int = 2, every: int = 
         film: The film that gets them.
         triplets: The pairs in a frame.
         every: One frame of so many has captions.
+        first: The number of the first one, in the order in which frames are stored.
     """
     numbers = count()
 
     def captioned(picture: bytes) -> bytes:
         number = next(numbers)
-        for content in a53(number, triplets if number % every == 0 else 0):
+        for content in a53(number, triplets if number % every == first % every else 0):
             if film.codec == "mpeg2video":
                 slices = picture.index(b"\0\0\1\1")
                 picture = picture[:slices] + b"\0\0\1\xb2" + content + picture[slices:]

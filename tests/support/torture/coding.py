@@ -180,13 +180,13 @@ def sample_aes(path: Path) -> Path:
         if data[start + 1] & 0x40 and data[start + 5] == 2:  # the program map table
             section = data[start + 5 : start + 8 + data[start + 7]]
             section[12] = 0xDB
-            section[-4:] = _crc(section[:-4]).to_bytes(4, "big")
+            section[-4:] = crc(section[:-4]).to_bytes(4, "big")
             data[start + 5 : start + 5 + len(section)] = section
     path.write_bytes(data)
     return path
 
 
-def _crc(data: bytes) -> int:
+def crc(data: bytes) -> int:
     """CRC-32 of MPEG-2 (ISO/IEC 13818-1, annex A)."""
     value = 0xFFFFFFFF
     for byte in data:

@@ -9,6 +9,7 @@ import av
 
 from support.film import Film, Sound
 from support.torture.case import Case
+from support.torture.coding import crc
 from support.torture.containers import INTERLACED
 from support.torture.structure import MS, RATE
 from support.torture.timing import SILENT
@@ -30,6 +31,8 @@ PACKET = 188
 SOUND_PID = 257
 FLV_SOUND = 8
 """The type of a tag with sound."""
+VIDEO = b"\0\0\1\xe0"
+"""How a frame begins in a transport stream (ISO/IEC 13818-1, 2.4.3.6)."""
 ID3 = b"ID3\4\0\0\0\0\0\x0a" + bytes(10)
 NULL = b"\x47\x1f\xff\x10" + b"\xff" * 184
 """A packet that only fills the time."""
@@ -91,6 +94,66 @@ def short_end(path: Path) -> Path:
     return path
 
 
+def _ended(path: Path) -> Path:
+    """A film whose last packet has no bytes: the frame before is shown on."""
+    plain = _codec("libvpx", options=RATED).write(path.with_name("plain.mkv"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copy, end = target.add_stream_from_template(source.streams.video[0], opaque=True), av.Packet(0)
+        for packet in source.demux(video=0):
+            if packet.size:
+                end.pts, end.dts, end.time_base = (packet.pts or 0) + 40, (packet.dts or 0) + 40, packet.time_base
+                packet.stream = copy
+                target.mux(packet)
+        end.stream = copy
+        target.mux(end)
+    return path
+
+
+def _without_decoding_time(data: bytes) -> bytes:
+    """The second frame has a time of presentation only, although it is decoded long before, as of GStreamer."""
+    changed = bytearray(data)
+    header = data.index(VIDEO, data.index(VIDEO) + 1)
+    changed[header + 7] = 0x80
+    changed[header + 9] &= 0x2F
+    changed[header + 14 : header + 19] = b"\xff" * 5
+    return bytes(changed)
+
+
+def _late(data: bytes) -> bytes:
+    """Fragments whose times count from an hour before."""
+    changed, place = bytearray(data), data.find(b"tfhd")
+    while place >= 0:
+        rate = 48000 if int.from_bytes(data[place + 8 : place + 12], "big") == 2 else 12800
+        time = data.index(b"tfdt", place) + 8
+        begin = int.from_bytes(data[time : time + 8], "big")
+        changed[time : time + 8] = (begin + 3600 * rate).to_bytes(8, "big")
+        place = data.find(b"tfhd", time)
+    return bytes(changed)
+
+
+def _tagged(path: Path) -> Path:
+    """A film that tells its title and its artist in a track."""
+    plain = Film(**MS).write(path.with_name("plain.mkv"))
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copies = [target.add_stream_from_template(stream, opaque=True) for stream in source.streams]
+        copies[0].metadata.update({"title": "Rain", "artist": "Somebody"})
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+    return path
+
+
+def _signed(data: bytes) -> bytes:
+    """A transport stream whose tables of the programme (PMT) have their checksums (CRC-32/MPEG-2) again."""
+    packets = [bytearray(data[at : at + PACKET]) for at in range(0, len(data), PACKET)]
+    for packet in packets:
+        if packet[4:6] == b"\0\2":
+            end = 5 + 3 + (int.from_bytes(packet[6:8], "big") & 0xFFF) - 4
+            packet[end : end + 4] = crc(packet[5:end]).to_bytes(4, "big")
+    return b"".join(packets)
+
+
 def _jittered(data: bytes) -> bytes:
     """FLV whose packets of sound come at the time of the one before, or earlier, at some places."""
     changed, position, number, before = bytearray(data), 13, 0, 0
@@ -108,6 +171,7 @@ def _codec(name: str, pixel_format: str = "yuv420p", **changes: Any) -> Film:
     return Film(**{**RATE, "codec": name, "pixel_format": pixel_format, "options": {}, "sounds": SILENT, **changes})
 
 
+FRAGMENTS = Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})
 HYBRID = {"movflags": "hybrid_fragmented+frag_keyframe"}
 P3 = {"color_range": 2, "color_primaries": 12, "color_trc": 1, "colorspace": 6}
 LIVE_PHOTO = Film(sounds=(Sound("pcm_s16le", "mono", 44100),), pixel_format="yuvj420p", tags=P3)
@@ -151,11 +215,18 @@ WILD = (
         lost="parallel decoding: no picture begins anew",
     ),
     Case(
+        "H.264 that hides columns at its left",
+        "hidden.mp4",
+        Film(size=(96, 64), options={"crf": "4", "x264-params": "crop-rect=8,4,8,4"}),
+        segments=2,
+    ),
+    Case(
         "24 frames shown in 60 fields (pulldown)",
         "pulldown.mkv",
         Film(**{**MS, "pts": tuple(round(k * 1001 / 24) for k in range(24))}, options={"x264-params": "pulldown=32"}),
     ),
     Case("MPEG-TS that begins within a packet of the clock", "cut.ts", _changed(TS, lambda data: data[100:])),
+    Case("MPEG-TS that tells of a frame only when it is shown", "shown.ts", _changed(TS, _without_decoding_time)),
     Case("MPEG-TS with 204-byte packets", "dvb.ts", _packets(lambda parts: [part + bytes(16) for part in parts])),
     Case("MPEG-TS, mostly filling", "filled.ts", _packets(lambda parts: [part + 3 * NULL for part in parts])),
     Case("a segment of HLS, with ID3 in front", "hls.ts", _changed(TS, lambda data: ID3 + data)),
@@ -167,6 +238,12 @@ WILD = (
         _changed(_codec("mpeg4", options=RATED), lambda data: data[: data.index(b"idx1")]),
     ),
     Case("fragments for streaming (CMAF)", "cmaf.mp4", Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})),
+    Case(
+        "fragments of a live stream that was joined after an hour",
+        "joined.mp4",
+        _changed(FRAGMENTS, _late),
+        segments=2,
+    ),
     Case("MP4 with offsets below zero", "offsets.mp4", Film(muxer={"movflags": "negative_cts_offsets"})),
     Case("WebM of a browser, without duration and index", "live.webm", _codec("libvpx", **LIVE)),
     Case("FLV whose clock passes 2²⁴ ms", "long.flv", Film(**RATE, sounds=(Sound(rate=44100),), muxer=LATE)),
@@ -178,6 +255,28 @@ WILD = (
         lost="the times of that sound: each packet comes after the one before",
         differs=("audio 0 times",),
     ),
+    Case(
+        "tags of a track, as programs of GStreamer write them, Matroska to MP4",
+        "track_tags.mkv",
+        _tagged,
+        notes=("tags of stream 0 (video) that .mp4 has no place for are left out: artist",),
+        lost="the artist: MP4 has no place for it in a track",
+        segments=2,
+    ),
+    Case(
+        "MPEG-TS whose language is question marks, as of VLC",
+        "unknown.ts",
+        _changed(Film(**RATE, sounds=(Sound(language="xyz"),)), lambda data: _signed(data.replace(b"xyz", b"???"))),
+    ),
+    Case(
+        "the first chapter begins late, Matroska to MP4",
+        "late_chapter.mkv",
+        Film(**MS, chapters=((0.2, 0.5, "One"), (0.5, 0.9, "Two"))),
+        notes=("the first chapter begins at 0 s instead of 0.200 s",),
+        differs=("chapters",),
+        lost="the beginning of that chapter: chapters of MP4 leave no gap",
+        segments=2,
+    ),
     Case("a last frame of one tick", "short_end.mp4", short_end),
     Case("recording of a tuner (WTV)", "tuner.wtv", _codec("mpeg2video", options=RATED, sounds=(Sound("mp2"),))),
     Case("RealVideo", "old.rm", _codec("rv20", options=RATED, sounds=(Sound("ac3", rate=44100),))),
@@ -185,6 +284,7 @@ WILD = (
     Case("YUV4MPEG", "pipe.y4m", _codec("wrapped_avframe")),
     Case("VP9 in IVF", "plain.ivf", _codec("libvpx-vp9", options=RATED)),
     Case("Ogg", "free.ogv", _codec("libvpx", format="ogg", options=RATED, sounds=(Sound("libopus"),))),
+    Case("a last packet without bytes, as of VLC", "ended.nut", _ended),
     Case("Huffyuv, 4:2:2, AVI", "capture.avi", _codec("huffyuv", "yuv422p", sounds=(Sound("pcm_u8"),))),
     Case("Cinepak", "cd.mov", _codec("cinepak", "rgb24", options={"q": "1"}), options=SHARP),
     Case("JPEG 2000 in MXF", "cinema.mxf", _codec("jpeg2000", "yuv422p")),

@@ -9,11 +9,13 @@ import av
 import numpy as np
 import pytest
 from support.film import Film
+from support.pipeline import Pipeline
 from support.torture import CASES, Case
 from support.torture.captions import captions
 
-from framebrush.contracts import BlobRef, Options, RunRequest
+from framebrush.contracts import BlobRef, Options, Report, RunRequest, State
 from framebrush.errors import PermanentError
+from framebrush.media import CAPTIONS_LOST
 from framebrush.sandbox import SandboxedFile
 from framebrush.storage import BlobInfo, BlobReader, MemoryStore
 from framebrush_splitter import sparse, tasks
@@ -111,6 +113,26 @@ def test_captions_that_a_plan_does_not_see_are_carried(tmp_path: Path, monkeypat
     assert (found["captions"], found["version"], "captions" in all_read) == (True, 5, False)
     captioned = captions(tmp_path / "captions.mp4", Film(sounds=()), every=5)
     assert plan_of_all(captioned, monkeypatch)["captions"]
+
+
+class Noise(Film):
+    """A film of which a plan reads a small part only."""
+
+    def write(self, path: Path) -> Path:
+        return film(path, 300)
+
+
+def test_captions_that_a_plan_does_not_see_and_an_output_does_not_carry_are_told(tmp_path: Path) -> None:
+    """The only frame with captions is none of those that a plan reads."""
+    path = captions(tmp_path / "captions.mp4", Noise(), every=1000, first=100)
+    pipeline = Pipeline()
+    pipeline.submit(pipeline.put("captions.mp4", path.read_bytes()), codec="vp9", preset="ultrafast")
+    status = pipeline.run()
+    assert status.state is State.SUCCEEDED, status.error
+    manifest = pipeline.manifest()
+    assert not any("captions" in note for note in manifest.notes), "the plan did not see them"
+    report = Report.decode(pipeline.store.read(pipeline.runs.blobs(manifest.run_id).report))
+    assert [note for note in report.notes if "captions" in note] == [CAPTIONS_LOST]
 
 
 def test_a_film_that_is_cut_short_is_refused_all_the_same(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def decode_segment(
                     continue
                 try:
                     if segment.position is None:
-                        container.seek(segment.start, stream=stream)
+                        container.seek(segment.start - (shifts[0].ticks if shifts else 0), stream=stream)
                     else:
                         container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:
@@ -150,6 +150,8 @@ def _decoded(packet: "Packet[Any]", *, checksums: bool = False) -> list[VideoFra
         checksums: Whether it has checksums of its slices, as FFV1 has. The decoder conceals a slice that does not
             agree, and tells it to nobody but its log.
     """
+    if not packet.size and packet.pts is not None:  # It says that the frame before is shown on.
+        return []
     try:
         if not checksums:
             return packet.decode()

@@ -1,20 +1,23 @@
 """What a run cannot keep of its input, as lines of text for a person."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from fractions import Fraction
 
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from framebrush.contracts import Segment, VideoProperties
+from framebrush.contracts import FORMATS, Segment, VideoProperties
 from framebrush.media import (
     ASSUMED_RATE,
+    CHAPTERED,
     HLG,
     PQ,
     RATELESS,
     UNTIMED,
     codec_name,
+    lost_track_tags,
     quoted,
     read_display,
     side_data,
@@ -24,6 +27,8 @@ from framebrush.media import (
 )
 from framebrush_splitter.plan import Packets
 
+CHAPTER_BEGIN = Fraction(1, 1000)
+"""The seconds by which a chapter may begin elsewhere, as its container rounds."""
 HDR = {PQ: "PQ", HLG: "HLG"}
 BESIDE = {
     "LCEVC": "the enhancement layer (LCEVC) is left out: its base layer is styled",
@@ -98,6 +103,25 @@ def notes(
     if packets.unusable_keyframes:
         count = packets.unusable_keyframes
         yield f"decoding cannot begin exactly at {count} keyframes: the video is cut into {len(segments)}"
+
+
+def label_notes(container: InputContainer, kept: Container[int], suffix: str) -> Iterator[str]:
+    """Yield one line for each stream whose tags the output has no place for, and for chapters that it moves.
+
+    Args:
+        container: The input, opened.
+        kept: The indices of the streams that go into the output.
+        suffix: The extension that tells the output's container.
+    """
+    for stream in container.streams:
+        lost = lost_track_tags(stream.metadata, FORMATS[suffix]) if stream.index in kept else []
+        if lost:
+            names = ", ".join(lost)
+            yield f"tags of stream {stream.index} ({stream.type}) that {suffix} has no place for are left out: {names}"
+    starts = (chapter["start"] * (chapter["time_base"] or Fraction(1)) for chapter in container.chapters())
+    first = min(starts, default=Fraction(0))
+    if FORMATS[suffix] in CHAPTERED and first > CHAPTER_BEGIN:
+        yield f"the first chapter begins at 0 s instead of {float(first):.3f} s: chapters of {suffix} leave no gap"
 
 
 def _kind(stream: Stream) -> str:

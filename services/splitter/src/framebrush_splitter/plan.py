@@ -23,6 +23,7 @@ from framebrush.media import (
     captions_in,
     codec_name,
     find_shifts,
+    has_zero,
     quoted,
     strictly_increasing,
 )
@@ -88,7 +89,7 @@ class Packets:
     shifts: tuple[Shift, ...] = ()
     """By how much the times of the file's packets are moved; the times here are moved already."""
     positions: Sequence[int] = ()
-    """The offsets in the file of the random access points, if times are moved."""
+    """The offsets in the file of the random access points, if times are moved, and the format has no index of them."""
 
     def beginning_at(self, time: int) -> "Packets":
         """Return the packets without the frames before a time."""
@@ -135,7 +136,7 @@ def read_packets(
     times, ends, positions = array("q"), array("q"), array("q")  # 8 bytes each: some MB an hour
     keyframes, places = array("q"), array("q")
     edges, logs, ticks = dict[int, Edges](), dict[int, Log](), dict[int, float]()
-    free = container.format.name in WITHOUT_ZERO
+    free, broadcast = not has_zero(container.format.name, stream), container.format.name in WITHOUT_ZERO
     codec, last, stored, unusable, left = codec_name(stream), 0.0, 0, 0, INFLATED * container.size + SLACK
     sizes = Sizes(stream, *size) if size else None
     recoloured, shown, clean, captions, alpha, edited = False, Shown(stream), False, False, False, False
@@ -170,7 +171,7 @@ def read_packets(
         recoloured |= stored > 1 and packet.has_sidedata("palette")  # The colours follow from all packets before.
         captions = captions or (codec in CAPTIONED and bool(captions_in(bytes(packet), codec)))
         alpha, edited = alpha or has_alpha(packet), edited or packet.is_discard
-        if packet.is_corrupt and not free:  # Where captures were joined, broadcasts have packets that seem so.
+        if packet.is_corrupt and not broadcast:  # Where captures were joined, broadcasts have packets that seem so.
             raise InvalidVideo(f"the file is cut short or damaged: packet {stored - 1} is incomplete; {rest}")
         if not shown(packet):
             continue
@@ -229,7 +230,7 @@ def read_packets(
         changes=tuple(sizes.changes) if sizes else (),
         edges=edges,
         shifts=shifts,
-        positions=array("q", (positions[place] for place in places)) if shifts else (),
+        positions=array("q", (positions[place] for place in places)) if shifts and broadcast else (),
     )
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
+from av.codec.context import Flags
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
@@ -99,6 +100,7 @@ class Sizes:
         """Return how the first frame of a packet looks, None if it cannot be decoded by itself."""
         decoder = cast(VideoCodecContext, av.CodecContext.create(self._stream.codec_context.name, "r"))
         decoder.extradata = self._extradata or None
+        decoder.flags |= Flags.unaligned  # as in crop_exactly
         with suppress(av.FFmpegError):  # Damage is found where frames are decoded.
             for frame in (*decoder.decode(Packet(data)), *decoder.decode(None)):
                 colors = f"{int(frame.colorspace)}/{frame.color_trc}/{frame.color_primaries}"

@@ -27,6 +27,7 @@ from framebrush.contracts import (
 from framebrush.errors import InvalidVideo, LimitExceeded
 from framebrush.media import (
     CAPTIONED,
+    CAPTIONS_LOST,
     CARRYING,
     COPIED,
     MOST_CAPTIONS,
@@ -46,7 +47,7 @@ from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame
 from framebrush_splitter.dry_run import Film
 from framebrush_splitter.edits import has_late_pause
 from framebrush_splitter.encryption import refuse_encrypted
-from framebrush_splitter.notes import notes
+from framebrush_splitter.notes import label_notes, notes
 from framebrush_splitter.outputs import Input, carries, converted_notes, order_notes, plan_output
 from framebrush_splitter.packing import FrameEncoder
 from framebrush_splitter.plan import (
@@ -67,7 +68,6 @@ LONGEST_TAIL, MOST_REORDERED = 1000, 16
 """The most frames from the last random access point on that a plan decodes, and that are shown after a later one."""
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
-CAPTIONS_LOST = "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
 LATE_PAUSE = (
     "an edit list has a pause after its beginning, in which FFmpeg shows frames that the list cuts out; to write all "
     "frames without edits: ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
@@ -131,9 +131,11 @@ def plan_run(
         told += [*converted_notes(output), *order_notes(output, packets.edges)]
         lost = lost_tags(container.metadata, FORMATS[output.suffix])
         told += [f"tags that {output.suffix} has no place for are left out: {', '.join(lost)[:200]}"] if lost else []
-        carrying = output.options.codec in CARRYING and video.codec in CAPTIONED and packets.timed
-        carried = carrying and (packets.captions or bool(left_out))  # There may be some in pictures that are left out.
-        told += [CAPTIONS_LOST] if packets.captions and not carried else []
+        told += label_notes(container, (stream.index, *copied_streams, *converted), output.suffix)
+        carrying = output.options.codec in CARRYING and packets.timed
+        told += [CAPTIONS_LOST] if packets.captions and not carrying else []
+        unseen = bool(left_out) and not packets.captions and video.codec in CAPTIONED and packets.timed
+        captions = (packets.captions and carrying) or unseen
         if packets.edited and container.format.name == SWITCHED and has_late_pause(source):
             told.append(LATE_PAUSE.format(name=quoted(source.name)))
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
@@ -164,8 +166,8 @@ def plan_run(
         batch_frames=batch,
         segments=segments,
         shifts=packets.shifts,
-        captions=carried,
-        version=5 if carried else 4 if converted else 2 if packets.shifts else 1,
+        captions=captions,
+        version=5 if captions else 4 if converted else 2 if packets.shifts else 1,
         notes=tuple(told),
     )
     version = max(3, manifest.version)

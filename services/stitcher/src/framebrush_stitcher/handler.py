@@ -25,10 +25,11 @@ from framebrush.contracts import (
     SegmentEncoded,
     SegmentScored,
     State,
+    Timeline,
     Timing,
 )
 from framebrush.errors import PermanentError
-from framebrush.media import encode_segment, styled
+from framebrush.media import CAPTIONS_LOST, CARRYING, encode_segment, styled
 from framebrush.messaging import note_progress
 from framebrush.runs import Outputs, Runs, Work, measure, styled_packs, work_metadata
 from framebrush.sandbox import Allowance, Sandbox
@@ -132,7 +133,10 @@ class Stitcher:
             with self._scratch.folder() as folder:
                 timelines = self._download((blobs.timeline(*chunk) for chunk in manifest.chunks), folder, "timeline")
                 made = [self._join_rendition(manifest, timelines, each, folder) for each in manifest.renditions]
+                loses = _loses_captions(manifest, timelines)
             report = self._report(manifest, made, started)
+            if loses:
+                report = report.model_copy(update={"notes": (*report.notes, CAPTIONS_LOST)})
             problem = self._reporter.write(manifest, report, [joined.samples for joined in made])
             if problem is not None:
                 report = report.model_copy(update={"notes": (*report.notes, problem)})
@@ -218,6 +222,13 @@ class Stitcher:
             checks=tuple(check for joined in made for check in joined.checks),
             notes=(*manifest.notes, *problems),
         )
+
+
+def _loses_captions(manifest: Manifest, timelines: Iterable[Path]) -> bool:
+    """Return whether frames have closed captions that the plan did not see, and that the output has no room for."""
+    if not manifest.captions or manifest.options.codec in CARRYING:
+        return False
+    return any(Timeline.decode(path.read_bytes()).captions for path in timelines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,10 +93,10 @@ def _likeness(before: Path, after: Path, infos: "list[MediaInfo]") -> dict[str, 
 def _images(path: Path, info: "MediaInfo") -> Iterator[Any]:
     import av
 
-    from framebrush.media import Converter
+    from framebrush.media import Converter, choose_video
 
     converter = Converter(info.video)
     with av.open(str(path), metadata_errors="replace") as container:
-        stream = container.streams[info.video.stream]
+        stream = choose_video(container)
         for frame in container.decode(stream):
-            yield converter.to_image(frame)  # type: ignore[arg-type]  # of a video stream
+            yield converter.to_image(frame)

@@ -100,7 +100,8 @@ class Manifest(Document):
     """The indices of the input's streams of sound that are converted, since the output's container carries none like
     them."""
     captions: Annotated[bool, Field(exclude_if=lambda captions: not captions)] = False
-    """Whether closed captions in the pictures go into the output."""
+    """Whether closed captions are looked for in the pictures: they go into the output, or a note tells that it lacks
+    them."""
     duration: float
     """The duration of the video, in seconds."""
     pack_frames: Annotated[int, Field(ge=1, le=64)]

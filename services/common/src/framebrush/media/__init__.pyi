@@ -1,5 +1,6 @@
 from .boxes import inside as inside
 from .captions import CAPTIONED as CAPTIONED
+from .captions import CAPTIONS_LOST as CAPTIONS_LOST
 from .captions import CARRYING as CARRYING
 from .captions import MOST_CAPTIONS as MOST_CAPTIONS
 from .captions import captions_in as captions_in
@@ -8,6 +9,7 @@ from .clock import WITHOUT_ZERO as WITHOUT_ZERO
 from .clock import Clock as Clock
 from .clock import Log as Log
 from .clock import find_shifts as find_shifts
+from .clock import has_zero as has_zero
 from .colors import CONVERSION as CONVERSION
 from .colors import Converter as Converter
 from .colors import is_hdr as is_hdr
@@ -58,7 +60,9 @@ from .similarity import ssim as ssim
 from .streams import add_encoder as add_encoder
 from .streams import open_encoder as open_encoder
 from .switches import SWITCHED as SWITCHED
+from .tags import CHAPTERED as CHAPTERED
 from .tags import lost_tags as lost_tags
+from .tags import lost_track_tags as lost_track_tags
 from .tracks import COPIED as COPIED
 from .tracks import Track as Track
 from .tracks import configuration as configuration

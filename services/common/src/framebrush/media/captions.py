@@ -15,6 +15,8 @@ CAPTIONED = {"h264": (ATSC,), "hevc": (ATSC,), "mpeg2video": (ATSC, DVD), "av1":
 Among many zeros they are found a hundred times as fast."""
 CARRYING = ("h264", "h265")
 """The codecs of outputs, as a run names them, that captions are put into."""
+CAPTIONS_LOST = "closed captions are left out: they are stored in the pictures (CEA-608 or 708)"
+"""The note of a run whose output has another codec."""
 MOST_CAPTIONS = 8 * 31 * 3
 """The most bytes that a frame may have: what eight messages hold. A broadcast has two messages for a frame at most."""
 BEFORE = (b"\xb5\0\x31", b"\0\0\1\xb2")
@@ -46,8 +48,10 @@ def with_captions(data: bytes, captions: bytes, codec: str) -> bytes:
     Args:
         data: The packet; its NAL units begin with start codes (annex B).
         captions: The captions of its picture.
-        codec: The name of its codec, as FFmpeg has it.
+        codec: The name of its codec, as FFmpeg has it; a packet of another codec is returned as it is.
     """
+    if codec not in SLICES:
+        return data
     place = data.find(b"\0\0\1")
     while place >= 0 and _kind(data[place + 3], codec) not in SLICES[codec]:
         place = data.find(b"\0\0\1", place + 3)

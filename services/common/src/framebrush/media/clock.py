@@ -21,6 +21,9 @@ from framebrush.contracts import Shift
 
 WITHOUT_ZERO = ("mpegts", "mpeg", "wtv", "flv", "live_flv", "asf", "rm", "ogg")
 """FFmpeg's names of the formats whose times may count from anywhere."""
+FRAGMENTED = "mov,mp4,m4a,3gp,3g2,mj2"
+"""FFmpeg's name of the format whose fragments have times that count from the beginning of a live stream, which may be
+days before that of the file."""
 JUMPING = ("mpegts", "mpeg", "wtv")
 """Those whose times may jump."""
 FORWARD, BACK = Fraction(10), Fraction(1, 10)
@@ -30,6 +33,17 @@ REGULAR = Fraction(1, 500)
 """The seconds by which a packet may be off the end of the one before, and still be regular."""
 REORDERED = 32
 """The number of packets after a jump among which the one that is shown first is."""
+
+
+def has_zero(format_name: str, video: Stream) -> bool:
+    """Return whether the times of a file count from its beginning. Of those that do not, a :class:`Log` is kept.
+
+    Args:
+        format_name: FFmpeg's name of the file's format.
+        video: The video stream, as it is when the file is opened.
+    """
+    in_fragments = format_name == FRAGMENTED and not video.frames
+    return format_name not in WITHOUT_ZERO and not in_fragments
 
 
 @dataclass
@@ -110,11 +124,11 @@ def find_shifts(format_name: str, logs: Mapping[int, Log], time_base: Fraction) 
 
     Args:
         format_name: FFmpeg's name of the file's format.
-        logs: The packets of the video and of the sound, by the index of the stream.
+        logs: The packets of the video and of the sound, by the index of the stream; none if the file has a zero.
         time_base: The duration of a tick in which the shifts are to be, in seconds.
     """
     logs = {index: log for index, log in logs.items() if log.pts}
-    if format_name not in WITHOUT_ZERO or not logs:
+    if not logs:
         return ()
     jumps = [(0, 0), *(_jumps(logs, time_base) if format_name in JUMPING else ())]
     clock = Clock([Shift(position=position, ticks=ticks) for position, ticks in jumps], time_base)
@@ -139,7 +153,7 @@ def _jumps(logs: Mapping[int, Log], time_base: Fraction) -> Iterator[tuple[int, 
     irregular = deque[tuple[int, dict[int, int]]](maxlen=REORDERED)
     for position, index, place in merge(*(_places(index, log) for index, log in logs.items())):
         log, ratio = logs[index], ratios[index]
-        time = int(log.dts[place] * ratio) + shift
+        time = int(_decoding_time(log, place) * ratio) + shift
         if index in last and not last[index] - back[index] <= time <= due[index] + forward:
             where, ended = next((each for each in irregular if each[0] > at[index]), (position, ends))
             begins = {i: int(start * ratios[i]) for i, other in logs.items() for start in _begin(other, where)}
@@ -153,6 +167,13 @@ def _jumps(logs: Mapping[int, Log], time_base: Fraction) -> Iterator[tuple[int, 
         last[index], at[index] = time, position
         due[index] = time + int((log.ends[place] - log.pts[place]) * ratio)
         ends[index] = max(ends.get(index, time), int(log.ends[place] * ratio) + shift)
+
+
+def _decoding_time(log: Log, place: int) -> int:
+    """Return when a packet is decoded, in ticks: before the next one, where a program told only when it is shown."""
+    known, before = log.dts[place], log.dts[max(0, place - 1)]
+    after = log.dts[place + 1] if place + 1 < len(log.dts) else known
+    return after if known == log.pts[place] and before <= after < known else known
 
 
 def _places(index: int, log: Log) -> Iterator[tuple[int, int, int]]:

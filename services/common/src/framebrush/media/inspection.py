@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import accumulate
 
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
@@ -17,7 +18,7 @@ from av.video.stream import VideoStream
 from framebrush.contracts import Rational, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media.captions import CaptionLog
-from framebrush.media.clock import WITHOUT_ZERO, Clock, Log, find_shifts
+from framebrush.media.clock import Clock, Log, find_shifts, has_zero
 from framebrush.media.display import Display, read_display
 from framebrush.media.naming import codec_name, quoted
 from framebrush.media.raw import numbered
@@ -33,7 +34,7 @@ MATRICES = frozenset((0, 1, *range(4, 18)))
 
 
 def choose_video(container: InputContainer) -> VideoStream:
-    """Return the stream to style: the one that a player would show, and never cover art.
+    """Return the stream to style: the one that a player would show, and never cover art. It is cropped exactly.
 
     Raises:
         InvalidVideo: There is no such stream.
@@ -45,7 +46,17 @@ def choose_video(container: InputContainer) -> VideoStream:
             f"to see what is in it: ffprobe {quoted(container.name)}"
         )
     best = container.streams.best("video")
-    return next((s for s in streams if s is best), streams[0])
+    return crop_exactly(next((s for s in streams if s is best), streams[0]))
+
+
+def crop_exactly(stream: VideoStream) -> VideoStream:
+    """Make decoding leave out every pixel that the pictures hide, and return the stream.
+
+    Otherwise FFmpeg shows hidden columns at the left if their number does not suit the alignment of its memory.
+    """
+    if stream.codec_context is not None:
+        stream.codec_context.flags |= Flags.unaligned
+    return stream
 
 
 @dataclass(frozen=True)
@@ -96,11 +107,11 @@ def read_media_info(container: InputContainer, video: VideoStream | None = None)
         InvalidVideo: The file has no video.
         av.FFmpegError: The file cannot be read.
     """
-    stream, frame = video or choose_video(container), None
+    stream, frame = crop_exactly(video or choose_video(container)), None
     shown, key = Shown(stream), None
     tracks = {s.index: Track.of(s) for s in container.streams if s is stream or s.type in COPIED or is_picture(s)}
     logs, latest, length = dict[int, Log](), 0, None
-    free, captions = container.format.name in WITHOUT_ZERO, CaptionLog(codec_name(stream))
+    free, captions = not has_zero(container.format.name, stream), CaptionLog(codec_name(stream))
     for packet in numbered(container.demux([container.streams[index] for index in tracks]), container):
         index = packet.stream.index
         track = tracks[index]

@@ -20,17 +20,18 @@ from av.stream import AttachmentStream, Discard, Stream
 from av.video.stream import VideoStream
 
 from framebrush.contracts import Check, Choice, Shift, Timeline, VideoProperties
-from framebrush.media.captions import hashed
+from framebrush.media.captions import SLICES, hashed
 from framebrush.media.clock import Clock
 from framebrush.media.conversion import Conversion, rate_for
 from framebrush.media.display import read_display, template
 from framebrush.media.inspection import MediaInfo, labels_of, read_media_info, timecode_of
+from framebrush.media.naming import codec_name
 from framebrush.media.order import Order
 from framebrush.media.priming import primed
 from framebrush.media.segments import JoinFailed, open_segment, video_packets
 from framebrush.media.streams import add_copy, muxer_options
 from framebrush.media.switches import WRITTEN, switch_off, switched_off
-from framebrush.media.tags import lost_tags, needs_keys, tags_of
+from framebrush.media.tags import CHAPTERED, lost_tags, needs_keys, tags_of
 from framebrush.media.tracks import Track, title_of
 from framebrush.media.verification import compare, content
 
@@ -108,6 +109,7 @@ def join(
         av.open(output, "w", format=format_name, options=options) as container,
         open_segment(segments[0]) as first,
     ):
+        carrying = codec_name(first.streams.video[0]) in SLICES
         video, copies, conversions = _add_streams(container, first, source, recipe)
         if source is not None:
             container.metadata.update(tags)
@@ -131,8 +133,10 @@ def join(
     muxed = tuple(track for index, track in tracks.items() if index in copies)
     if source is None:
         return MediaInfo(recipe.video, times, muxed, (), {}, (), length=length)
-    captions = captions if any(captions) else array("Q")
+    captions = captions if carrying and any(captions) else array("Q")
     chapters, metadata, attachments = labels_of(source, recipe.copied)
+    if format_name in CHAPTERED and chapters:  # The first one begins at zero, and a note tells it.
+        chapters = (Fraction(0), *chapters[0][1:]), *chapters[1:]
     metadata = {name: text for name, text in metadata.items() if name not in lost_tags(tags, format_name)}
     styled = cast(VideoStream, source.streams[recipe.video.stream])
     shown, timecode = read_display(styled), timecode_of(source, styled)

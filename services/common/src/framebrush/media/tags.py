@@ -14,6 +14,8 @@ ITUNES = (
 )  # fmt: skip
 NAMED = {"mp4": ITUNES, "mov": QUICKTIME}
 """The tags for which FFmpeg's muxers have a place that all players know. Matroska carries tags of any name."""
+CHAPTERED = ("mp4", "mov")
+"""The formats whose chapters are a track of text, of which FFmpeg's muxer lets the first one begin at zero."""
 BRANDS = ("major_brand", "minor_version", "compatible_brands")
 """What FFmpeg calls tags of MP4, although it tells the file's kind and not the film."""
 WRITTEN = ("encoder", "timecode", *BRANDS)
@@ -62,6 +64,16 @@ def lost_tags(metadata: Mapping[str, str], format_name: str) -> list[str]:
     """Return the names, in lower case, of the tags that a format does not carry, and that people may miss."""
     names = [] if needs_keys(metadata, format_name) else _unnamed(metadata, format_name)
     return [name for name in names if not PROGRAM.fullmatch(name)]
+
+
+def lost_track_tags(metadata: Mapping[str, str], format_name: str) -> list[str]:
+    """Return the names, in lower case, of a track's tags that only Matroska has a place for, and that people may miss.
+
+    Some programs (GStreamer, and all that write Ogg) store there what others store of the film as a whole. The title is
+    not among them: MP4 and QuickTime keep it as the name of the track.
+    """
+    names = (name.lower() for name in metadata) if format_name in NAMED else ()
+    return sorted(name for name in names if name in TITLES and name != "title")
 
 
 def compared_tags(metadata: Mapping[str, str]) -> dict[str, str]:

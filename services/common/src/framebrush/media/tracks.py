@@ -59,6 +59,10 @@ def is_picture(stream: Stream) -> bool:
     return bool(stream.disposition & Disposition.attached_pic)
 
 
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+"""What names a language, by ISO 639 or BCP 47. Some programs write question marks where they do not know it."""
+
+
 @dataclass
 class Track:
     """What is kept of a stream's packets, in the order in which they are stored.
@@ -112,6 +116,7 @@ class Track:
     def of(cls, stream: Stream) -> "Track":
         """Return the track of a stream, still without packets."""
         language = stream.metadata.get("language", "und")
+        language = language if LANGUAGE.fullmatch(language) else "und"
         hashed = stream.type in COPIED or is_picture(stream)
         codec, base, context = codec_name(stream), stream.time_base or Fraction(1), cast(Any, stream.codec_context)
         track = cls(stream.type, codec, base, language, stream.disposition, hashed, title=title_of(stream))
