@@ -164,17 +164,17 @@ class Scorer:
         for rendition in renditions:
             describe(device=self._device, model=", ".join(each.model for each in renditions))
             pack = PackWriter(manifest.options.pack_codec)
-            for some in (indices[first : first + part] for first in range(0, len(indices), part)):
-                note_waiting()  # Batches that take turns would use up each other's time.
-                with self._cores:
+            note_waiting()  # Batches that take turns would use up each other's time.
+            with self._cores:  # For all of the batch: a run shows progress sooner than if all end at the same time.
+                for some in (indices[first : first + part] for first in range(0, len(indices), part)):
                     note_progress()
                     looked = self._look(batch.run_id, looked)
                     frames = host_frames(len(some), height, width)
                     decoded = self._each(decode, some, frames)
                     results = self._apply(rendition.model, manifest, frames, decoded)
                     encoded = self._each(encode, results)
-                for index, result in zip(some, encoded, strict=True):
-                    self._add(pack, index, result, originals, manifest, batch)
+                    for index, result in zip(some, encoded, strict=True):
+                        self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
         frames_out.inc(len(indices))
 
