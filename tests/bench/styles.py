@@ -101,7 +101,6 @@ def measure(rounds: int, sizes: Sequence[tuple[int, int]]) -> dict[str, Any]:
     models: dict[str, StyleModel | PainterModel] = {name: StyleModel(name, net, "cpu") for name, net in nets.items()}
     models |= {name: PainterModel(name, "cpu") for name in BUILT_IN[1:]}
     runs = {f"{PICTURE} in a run": load_picture([0.0] * COUNT, device="cpu"), "starry in a run": load("starry")}
-    assert all(isinstance(model, StyleModel) for model in runs.values())
     result: dict[str, Any] = {"machine": machine(), "threads": torch.get_num_threads(), "rows": []}
     for width, height in sizes:
         frame = (255 * torch.rand(1, 3, height, width)).byte()

@@ -95,6 +95,7 @@ def test_a_full_disk_leaves_nothing_running(home: Home, monkeypatch: pytest.Monk
     assert not home.running()
 
 
+@pytest.mark.usefixtures("azurite")
 def test_up_makes_everything_ready_and_down_ends_everything(
     home: Home, launch: Launch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,10 +60,15 @@ def _without_sound(packets: list[bytes]) -> list[bytes]:
 
 def empty_track(path: Path) -> Path:
     """A recorder that announced a second sound which never came."""
-    plain = Film().write(path.with_name(f"plain{path.suffix}"))
+    return _copied(path, Film(), lambda target: target.add_stream("aac", rate=48000))
+
+
+def _copied(path: Path, film: Film, change: Callable[[Any], object]) -> Path:
+    """A film whose packets are copied into a container that is changed before the first of them."""
+    plain = film.write(path.with_name(f"plain{path.suffix}"))
     with av.open(str(plain)) as source, av.open(str(path), "w") as target:
         copies = [target.add_stream_from_template(stream, opaque=True) for stream in source.streams]
-        target.add_stream("aac", rate=48000)
+        change(target)
         for packet in source.demux():
             if packet.size:
                 packet.stream = copies[packet.stream.index]
@@ -133,15 +138,8 @@ def _late(data: bytes) -> bytes:
 
 def _tagged(path: Path) -> Path:
     """A film that tells its title and its artist in a track."""
-    plain = Film(**MS).write(path.with_name("plain.mkv"))
-    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
-        copies = [target.add_stream_from_template(stream, opaque=True) for stream in source.streams]
-        copies[0].metadata.update({"title": "Rain", "artist": "Somebody"})
-        for packet in source.demux():
-            if packet.size:
-                packet.stream = copies[packet.stream.index]
-                target.mux(packet)
-    return path
+    tags = {"title": "Rain", "artist": "Somebody"}
+    return _copied(path, Film(**MS), lambda target: target.streams[0].metadata.update(tags))
 
 
 def _signed(data: bytes) -> bytes:
@@ -237,7 +235,7 @@ WILD = (
         "unindexed.avi",
         _changed(_codec("mpeg4", options=RATED), lambda data: data[: data.index(b"idx1")]),
     ),
-    Case("fragments for streaming (CMAF)", "cmaf.mp4", Film(muxer={"movflags": "cmaf+frag_keyframe+empty_moov"})),
+    Case("fragments for streaming (CMAF)", "cmaf.mp4", FRAGMENTS),
     Case(
         "fragments of a live stream that was joined after an hour",
         "joined.mp4",

@@ -53,7 +53,7 @@ def test_strokes_grow_with_the_frame_and_do_not_shrink(size: tuple[int, int], sc
     assert brush_size(Plain(), size, scale) == scale
 
 
-@pytest.mark.parametrize("name", ["gouache", "oil", "picture"])
+@pytest.mark.parametrize("name", ["gouache", "oil", "picture", "starry"])
 def test_a_film_at_360p_and_at_2160p_looks_the_same_from_the_same_chair(name: str) -> None:
     model = load_picture(VECTOR, device="cpu") if name == "picture" else load(name, device="cpu")
     small, large = scene(640, 360), scene(3840, 2160)
@@ -63,4 +63,4 @@ def test_a_film_at_360p_and_at_2160p_looks_the_same_from_the_same_chair(name: st
 
     paint = Controlled(model, Controls())
     at_360p, at_2160p = (seen(paint(frame[None])[0]) for frame in (small, large))
-    assert psnr(at_360p, at_2160p) > 40  # 50 to 53 dB; with strokes of a size in pixels, 21 to 26 dB
+    assert psnr(at_360p, at_2160p) > 40  # 48 to 53 dB; with strokes of a size in pixels, 21 to 26 dB

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from framebrush.styles import Library
 from framebrush_cli.installation import StudioSettings
-from framebrush_scorer.models import FrameModel, WeightsCache, load, load_learned, load_picture, load_weights
+from framebrush_scorer.models import FrameModel, WeightsCache, load, load_picture, load_weights
 
 
 class Models:
@@ -45,12 +45,12 @@ class Models:
         found = self.library.find(name) if self.library else None
         if found and self.library:
             path = WeightsCache(self.library).file(found.digest)
-            return load_learned(name, path, found.pinned, *self._place)
+            return load_weights(name, path, found.pinned, *self._place)
         return load(name, self.styles, *self._place)
 
     def of_weights(self, path: Path) -> FrameModel:
         """Load a file of weights, with the card beside it if there is one; the errors are those of :meth:`named`."""
-        return load_weights(path.stem, path, *self._place)
+        return load_weights(path.stem, path, None, *self._place)
 
     def like(self, vector: Sequence[float]) -> FrameModel:
         """Load the model that paints like a picture, by its style vector of 100 numbers.

@@ -4,7 +4,6 @@ from .painted import PainterModel as PainterModel
 from .registry import SHIPPED as SHIPPED
 from .registry import available_models as available_models
 from .registry import load as load
-from .registry import load_learned as load_learned
 from .registry import load_picture as load_picture
 from .registry import load_weights as load_weights
 from .style import StyleModel as StyleModel

@@ -69,16 +69,19 @@ def load(name: str, styles: Path | None = None, device: str = "auto", memory: in
         plugged: Factory = entry.load()
         return plugged(device)
     if path := (find_styles(SHIPPED) | find_styles(styles)).get(name):
-        return load_weights(name, path, device, memory)
+        return load_weights(name, path, None, device, memory)
     raise unknown(name, available_models(styles))
 
 
-def load_weights(name: str, path: Path, device: str = "auto", memory: int | None = None) -> FrameModel:
-    """Load a style from a file of weights, with the card beside it if there is one.
+def load_weights(
+    name: str, path: Path, pinned: PinnedStyle | None = None, device: str = "auto", memory: int | None = None
+) -> FrameModel:
+    """Load a style from a file of weights.
 
     Args:
         name: The name of the style.
         path: The file of its weights, ``.safetensors`` or ``.pth``.
+        pinned: What the library tells of it; by default the card beside the file does, if there is one.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         memory: Bytes that a pass may take; see :func:`load`.
 
@@ -87,30 +90,9 @@ def load_weights(name: str, path: Path, device: str = "auto", memory: int | None
         ValueError: There is no such device.
 
     """
-    card = read_card(path)
-    natural_edge, strokes = (card.natural_edge, card.strokes) if card else (None, False)
-    return StyleModel(name, read_network(path), device, memory, natural_edge, strokes=strokes)
-
-
-def load_learned(
-    name: str, path: Path, pinned: PinnedStyle, device: str = "auto", memory: int | None = None
-) -> FrameModel:
-    """Load a style of the library.
-
-    Args:
-        name: The name of the style.
-        path: The file of its weights, ``.safetensors``.
-        pinned: What is known of the style.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
-        memory: Bytes that a pass may take; see :func:`load`.
-
-    Raises:
-        InvalidWeights: The file is damaged or holds no style network.
-        ValueError: There is no such device.
-
-    """
-    net = read_network(path)
-    return StyleModel(name, net, device, memory, pinned.natural_edge, strokes=pinned.strokes)
+    net, told = read_network(path), pinned or read_card(path)
+    natural_edge, strokes = (told.natural_edge, told.strokes) if told else (None, False)
+    return StyleModel(name, net, device, memory, natural_edge, strokes=strokes)
 
 
 def load_picture(

@@ -36,7 +36,7 @@ from framebrush.storage import Store, write_once
 from framebrush.styles import Library
 from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame, RgbFrames
-from framebrush_scorer.models import FrameModel, WeightsCache, host_frames, load, load_learned, load_picture
+from framebrush_scorer.models import FrameModel, WeightsCache, host_frames, load, load_picture, load_weights
 from framebrush_scorer.pipeline.controls import Controlled, Controls
 from framebrush_scorer.pipeline.scoring import PART_PIXELS, FrameFailed, score
 from framebrush_scorer.pipeline.smoothing import smooth
@@ -79,7 +79,7 @@ class Scorer:
             try:
                 if isinstance(source, PinnedStyle):
                     path = weights.file(source.digest)
-                    return load_learned(name, path, source, settings.device, memory)
+                    return load_weights(name, path, source, settings.device, memory)
                 if source is not None:
                     return load_picture(source, settings.picture_networks, settings.device, memory)
                 return load(name, settings.styles, settings.device, memory)
