@@ -4,8 +4,9 @@ import torch
 
 from framebrush_scorer.painters import PAINTERS, find_painter
 from framebrush_scorer.painters.filters import contours, luma_bt601, ramp
+from framebrush_scorer.painters.lines import directions, smear
 from framebrush_scorer.painters.mosaic import average, cells
-from framebrush_scorer.painters.strokes import directions, lay_strokes, smear
+from framebrush_scorer.painters.strokes import lay_strokes
 from framebrush_scorer.training import generate
 
 
@@ -63,8 +64,8 @@ def test_smearing_along_stripes_keeps_them_and_removes_noise():
     along = directions(stripes, 3.0)
     noisy = stripes + 0.3 * torch.randn_like(stripes)
     inner = (..., slice(16, -16), slice(16, -16))
-    assert (smear(stripes, along, 10) - stripes)[inner].abs().max() < 0.1
-    assert (smear(noisy, along, 10) - stripes)[inner].std() < 0.1
+    assert (smear(stripes, along, stripes, 10) - stripes)[inner].abs().max() < 0.1
+    assert (smear(noisy, along, stripes, 10) - stripes)[inner].std() < 0.1
 
 
 def test_strokes_take_the_texture_of_the_pixel_grid_and_keep_the_shapes():
@@ -75,6 +76,18 @@ def test_strokes_take_the_texture_of_the_pixel_grid_and_keep_the_shapes():
     plain, textured = lay_strokes(stripes, stripes)[inner], lay_strokes(stripes + grid, stripes)[inner]
     assert (textured - plain).std() < 0.2 * grid.std()
     assert torch.corrcoef(torch.stack([plain.flatten(), stripes[inner].flatten()]))[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("radius", [2.0, 3.0, 5.0])
+def test_strokes_do_not_paint_over_small_shapes(radius):
+    """The eye of a small face is a dark spot on skin, beside the long edge of the face."""
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
+    eye = torch.sigmoid(3 * ((x - 40).hypot(y - 48) - radius))
+    face = ((0.25 + 0.35 * eye) * (0.4 + 0.6 * torch.sigmoid(x - 0.1 * y - 55)) + 0.1).expand(1, 3, -1, -1)
+    painting = lay_strokes(face, face)
+    skin, pupil = (((y - 30).abs() < 2) & ((x - 40).abs() < 2)), (x - 40).hypot(y - 48) < 0.8 * radius
+    before, after = ((each[0, 0][skin].mean() - each[0, 0][pupil].mean()).item() for each in (face, painting))
+    assert after > 0.9 * before
 
 
 def test_where_the_picture_is_flat_there_are_no_strokes():

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from framebrush_scorer.painters.filters import blur, colour, contours, extend, kuwahara, luma_bt601, quantise, ramp
+from framebrush_scorer.painters.lines import smear
 from framebrush_scorer.painters.mosaic import mosaic  # noqa: F401 - found by its name, as all are
 from framebrush_scorer.painters.names import PAINTERS
-from framebrush_scorer.painters.strokes import slope, smear, streaks
+from framebrush_scorer.painters.strokes import slope, streaks
 
 Painter = Callable[[Tensor], Tensor]
 """Takes and returns pictures (B, 3, H, W) in 0..1."""
@@ -84,8 +85,8 @@ def comic(x: Tensor) -> Tensor:
 
 def vangogh(x: Tensor) -> Tensor:
     """Paint thick strokes that follow the shapes, warm on their lit sides, as in Van Gogh's late paintings."""
-    relief, along = streaks(x, 14, 1.3)
-    y = smear(kuwahara(x, 4), along, 8)
+    relief, made = streaks(x, 14, 1.3)
+    y = smear(kuwahara(x, 4), made.along, made.light, 8)
     light, relief = luma_bt601(y), relief.clamp(-2, 2)
     y = (light + 1.6 * (y - light)) * (1 + 0.22 * relief) + 0.45 * relief * colour(x, 0.10, 0.05, -0.10)
     return (0.02 + 1.05 * y + 0.035 * slope(relief).clamp(-2, 2)).clamp(0, 1)
@@ -93,10 +94,10 @@ def vangogh(x: Tensor) -> Tensor:
 
 def woodcut(x: Tensor) -> Tensor:
     """Print black ink on cream paper: hatching that follows the shapes, the denser the darker they are."""
-    relief, along = streaks(x, 16, 1.0)
+    relief, made = streaks(x, 16, 1.0)
     tone = luma_bt601(kuwahara(x, 3)).clamp(0, 1) ** 0.65
     hatching = torch.sigmoid(5 * (3.2 * (0.62 - tone) + 0.75 * relief.clamp(-2.5, 2.5) - 0.25))
-    line = contours(smear(luma_bt601(x) ** 0.6, along, 3), 1.0, 1.9, 0.004, 60)
+    line = contours(smear(luma_bt601(x) ** 0.6, made.along, made.light, 3), 1.0, 1.9, 0.004, 60)
     ink = 1 - (1 - hatching) * line
     return torch.lerp(colour(x, 0.97, 0.95, 0.90), colour(x, 0.13, 0.12, 0.14), ink).clamp(0, 1)
 
