@@ -40,7 +40,7 @@ def grain(x: Tensor, sigma: float) -> Grain:
     light = luma_bt601(x)
     fine, around = blur(light, 1.0), blur(light, 2.2 * sigma)
     detail = blur(light, sigma) - around
-    detail = detail / (blur(detail * detail, 5.0).sqrt() + 0.004)
+    detail = detail / (blur(detail * detail, 5.0).sqrt() + 0.008)
     # Flat parts follow the coarse shapes around them, which half of the resolution shows as well.
     size = (int(x.shape[2]), int(x.shape[3]))
     half = F.interpolate(light, [-(-edge // 2) for edge in size], mode="area")
