@@ -138,21 +138,21 @@ def test_one_folder_and_no_other(sandbox: Sandbox, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_a_decoder_says_is_not_believed(sandbox: Sandbox, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framebrush.sandbox.host.END", 1.0)
+    monkeypatch.setattr("framebrush.sandbox.process.END", 1.0)
     with pytest.raises(InvalidVideo, match=r"^input/film\.mp4: the decoder does not make sense$"):
         list(sandbox.run(ENOUGH, film(), exploits.lie, how))
 
 
 @pytest.mark.parametrize("how", ["never ends its message", "does not listen"])
 def test_a_decoder_cannot_hold_the_service_up(sandbox: Sandbox, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framebrush.sandbox.host.END", 1.0)
+    monkeypatch.setattr("framebrush.sandbox.process.END", 1.0)
     with pytest.raises((LimitExceeded, InvalidVideo)):
         list(sandbox.run(LITTLE, film(), exploits.lie, how))
 
 
 @pytest.mark.parametrize("how", ["lives on", "says more than its last word"])
 def test_a_decoder_is_no_part_of_the_next_task(sandbox: Sandbox, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("framebrush.sandbox.host.END", 1.0)
+    monkeypatch.setattr("framebrush.sandbox.process.END", 1.0)
     before = int(*sandbox.run(ENOUGH, film(), tasks.parent_id))
     assert list(sandbox.run(ENOUGH, film(), exploits.lie, how)) == []
     assert is_gone(before)

@@ -2,7 +2,7 @@
 
 It has loaded what tasks need, and opens nothing itself: it forks for each task, and that process is isolated before it
 sees the first byte, and ends with the task. So no task finds anything of another one. The other end of the two pipes is
-:mod:`framebrush.sandbox.host`, which says what such a process is for.
+:mod:`framebrush.sandbox.process`; :mod:`framebrush.sandbox.host` says what such a process is for.
 """
 
 import gc
