@@ -2,7 +2,7 @@
 
 from boards.board import Board
 from boards.promql import FRAMES, OURS, counted, of, per_second, pods
-from framebrush_stitcher.report.figures import OPERATIONS
+from framebrush_stitcher.report.costs import OPERATIONS
 from framebrush_stitcher.settings import StitcherSettings
 
 SCORERS = f"({pods('scorer')} or vector(0))"

@@ -193,7 +193,7 @@ STEPS = {
     "styles.Styles.of": "the report could not be written as a page",
     "writer.task_of_join": "the report could not be written as a page",
     "writer.tasks_of": "the report could not be written as a page",
-    "figures.Figures.cost": "the report could not be written as a page",
+    "page.estimate": "the report could not be written as a page",
     "timeline.rows": "the report could not be written as a page",
     "page.render": "the report could not be written as a page",
     "writer.Outputs.write_page": "the report could not be written as a page",

@@ -14,6 +14,7 @@ from framebrush.errors import Unavailable
 from framebrush.storage import MemoryStore
 from framebrush_stitcher.report.figures import Figures
 from framebrush_stitcher.report.timeline import gantt, rows
+from framebrush_stitcher.report.waits import queue_of
 
 FOLDERS = {"frames": "split", "styled": "scored", "encoded": "encoded"}
 NAMES = {"planned": "planned", "split": "decoded", "scored": "painted", "encoded": "encoded", "joined": "joined"}
@@ -223,7 +224,7 @@ def test_a_pod_that_was_started_for_the_run_is_shown(pipeline: Pipeline) -> None
         task.model_copy(update={"up": first, "pod": "scorer-0"}) if task.stage == "scored" else task for task in tasks
     ]
     figures = Figures(report, cold, pipeline.status().created, {})
-    queue, begin = figures.queue("scored"), figures.at(first)
+    queue, begin = queue_of(figures, "scored"), figures.at(first)
     assert queue
     assert queue.cold
     assert queue.came < begin == queue.taken
@@ -231,7 +232,7 @@ def test_a_pod_that_was_started_for_the_run_is_shown(pipeline: Pipeline) -> None
     (row,) = (row for row in rows(figures) if row.kind == "pod" and row.stage == "scored")
     assert row.start == [(begin, begin)]
     assert gantt(figures)["has"] == {"queue": True, "start": True, "again": False}
-    warm = Figures(report, tasks, pipeline.status().created, {}).queue("scored")
+    warm = queue_of(Figures(report, tasks, pipeline.status().created, {}), "scored")
     assert warm
     assert not warm.cold
 
@@ -245,7 +246,7 @@ def test_records_of_an_earlier_release_have_no_queues(pipeline: Pipeline) -> Non
         if task.stage in FOLDERS.values()
     ]
     figures = Figures(report, old, pipeline.status().created, {})
-    assert all(figures.queue(stage) is None for stage in NAMES)
+    assert all(queue_of(figures, stage) is None for stage in NAMES)
     assert [row.stage for row in rows(figures)] == ["split", "scored", "encoded", "joined"]
     assert figures_in(page_of(pipeline))["pod_seconds"]["joined"] == pytest.approx(
         figures.pod_seconds("joined"), abs=1e-3

@@ -45,6 +45,7 @@ def estimate(
         film: The film; its number of frames may be unknown.
         speeds: The seconds that each style takes per frame on this computer, if they were measured.
     """
+    from framebrush_stitcher.report.costs import estimate
     from framebrush_stitcher.report.figures import Figures
     from framebrush_stitcher.settings import StitcherSettings
 
@@ -60,7 +61,7 @@ def estimate(
         except (BlobNotFound, PermanentError):  # It was made by an earlier version, or somebody has cleared up.
             continue
         share = film.frames * pixels / (report.frames * video.width * video.height)
-        cost = Figures(report, tasks, status.created, {}).cost(prices).total
+        cost = estimate(Figures(report, tasks, status.created, {}), prices).total
         basis = f"by the run {run_id} of {report.frames} frames"
         return Price(cost * share, prices.price_currency, basis)
     if speeds is None or set(speeds) != set(styles):

@@ -1,13 +1,9 @@
 """The figures of a run, computed from what its stages recorded."""
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from statistics import median
-from typing import Protocol
 
 from framebrush.contracts import Report, TaskTime
 
@@ -17,77 +13,6 @@ WORK = ("planned", *STAGES, "joined")
 """All that pods do for a run, in the order of a frame."""
 BINS = 60
 """The number of parts of the run's time for which throughput is told."""
-OPERATIONS = 3
-"""The operations of the bus for each message: it is sent, received and completed."""
-MONTH = 730 * 3600.0
-"""The seconds of a month, as Azure bills it."""
-
-
-class Prices(Protocol):
-    """The price table of the settings."""
-
-    @property
-    def price_scorer_hour(self) -> float:
-        """An hour of a pod that scores."""
-
-    @property
-    def price_cpu_hour(self) -> float:
-        """An hour of a pod that splits or stitches."""
-
-    @property
-    def price_storage_month(self) -> float:
-        """A month of 10^9 bytes."""
-
-    @property
-    def price_writes(self) -> float:
-        """10,000 writes of a blob."""
-
-    @property
-    def price_operations(self) -> float:
-        """A million operations of the bus."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """How long work lay before a stage took it up, in seconds."""
-
-    name: str
-    middle: float
-    longest: float
-
-
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """How the messages of a stage came, in seconds since the run's start, or as lengths in seconds."""
-
-    stage: str
-    messages: int
-    middle: float
-    """How long a message lay in the queue."""
-    longest: float
-    came: float
-    """When the first one came into the queue."""
-    taken: float
-    """When the first one was received."""
-    cold: bool
-    """Whether no pod that has worked for the run was up when the first one came: the stage started from zero."""
-    again: int
-    """The messages that were received more than once before their work was done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a run cost by the price table, in its currency."""
-
-    gpu: float
-    cpu: float
-    storage: float
-    bus: float
-
-    @property
-    def total(self) -> float:
-        """Return the sum."""
-        return self.gpu + self.cpu + self.storage + self.bus
 
 
 class Figures:
@@ -129,7 +54,7 @@ class Figures:
         pods = defaultdict[str, list[tuple[float, float]]](list)
         for task in self.of(stage):
             pods[task.pod].append((self.at(task.started), self.at(task.ended)))
-        return [(pod, *span) for pod in sorted(pods) for span in _united(pods[pod])]
+        return [(pod, *span) for pod in sorted(pods) for span in united_spans(pods[pod])]
 
     def pod_seconds(self, *stages: str) -> float:
         """Return the seconds in which pods had work of these stages, summed over the pods."""
@@ -137,7 +62,7 @@ class Figures:
 
     def waiting(self, stage: str) -> list[tuple[float, float]]:
         """Return the times in which at least one message of a stage lay in its queue."""
-        return _united([(self.at(queued), self.at(taken)) for queued, taken in self._messages(stage)])
+        return united_spans([(self.at(queued), self.at(taken)) for queued, taken in self.messages_of(stage)])
 
     def starts(self, stage: str) -> dict[str, tuple[float, float]]:
         """Return when pods were started during the run, and when each received its first message, by their names.
@@ -159,21 +84,7 @@ class Figures:
         """Return the pieces of work whose messages were received more than once."""
         return [task for task in self.of(stage) if task.attempt > 1]
 
-    def queue(self, stage: str) -> Queue | None:
-        """Return how the messages of a stage came; None if that was not recorded."""
-        messages, tasks = self._messages(stage), self.of(stage)
-        if not messages:
-            return None
-        waits = [_between(*message) for message in messages]
-        came, taken = (min(message[place] for message in messages) for place in (0, 1))
-        ups = [task.up for task in tasks if task.up is not None]
-        again = {(task.queued, task.taken, task.pod) for task in self.again(stage)}
-        return Queue(
-            stage, len(messages), median(waits), max(waits), self.at(came), self.at(taken),
-            cold=bool(ups) and min(ups) > came, again=len(again),
-        )  # fmt: skip
-
-    def _messages(self, stage: str) -> list[tuple[datetime, datetime]]:
+    def messages_of(self, stage: str) -> list[tuple[datetime, datetime]]:
         """Return when each message of a stage came and was received, in increasing order."""
         found = {(task.queued, task.taken, task.pod) for task in self.of(stage)}
         return sorted((queued, taken) for queued, taken, _ in found if queued is not None and taken is not None)
@@ -201,35 +112,6 @@ class Figures:
     def slowest(self, count: int = 10) -> list[TaskTime]:
         """Return the pieces of work that took most time per frame, the slowest first."""
         return sorted(self.tasks, key=seconds_per_frame, reverse=True)[:count]
-
-    def waits(self) -> list[Wait]:
-        """Return how long work lay before each stage, from the end of what it needs: the start of pods included."""
-        found = dict[str, list[float]]()
-        split, scored = self.of("split"), self.of("scored")
-        if split:
-            found["from the request to the first frame"] = [_between(self.start, min(task.started for task in split))]
-        packs = defaultdict[int, list[TaskTime]](list)
-        for task in sorted(split, key=lambda task: task.first):
-            packs[task.segment].append(task)
-        for task in scored:
-            those = packs[task.segment]
-            place = bisect_right([pack.first for pack in those], task.first) - 1
-            if place >= 0 and task.rendition == 0:
-                found.setdefault("frames before they are scored", []).append(_between(those[place].ended, task.started))
-        last, chunks = dict[tuple[int, int, int], datetime](), sorted(self.chunks)
-        for task in scored:
-            place = bisect_right(chunks, (task.segment, task.first)) - 1
-            key = (*chunks[place], task.rendition)
-            last[key] = max(last.get(key, task.ended), task.ended)
-        finals = [task for task in self.of("encoded") if (task.segment, task.first, task.rendition) in last]
-        for task in finals:
-            found.setdefault("chunks before they are encoded", []).append(
-                _between(last[task.segment, task.first, task.rendition], task.started)
-            )
-        if finals:
-            end = max(task.ended for task in finals)
-            found["all chunks before they are joined"] = [_between(end, self.report.stages["joined"].started)]
-        return [Wait(name, median(times), max(times)) for name, times in found.items()]
 
     def bytes_of(self, stage: str) -> int:
         """Return the bytes of the blobs that a stage made."""
@@ -262,16 +144,6 @@ class Figures:
         batches = len({(task.segment, task.first) for task in self.of("scored")})
         return 2 + self.segments + 2 * len(self.chunks) + len(self.of("split")) + 2 * batches
 
-    def cost(self, prices: Prices) -> Cost:
-        """Return an estimate of the cost: of the time in which pods had work, and of the blobs until the run's end."""
-        kept = sum(task.size * (self.seconds - self.at(task.ended)) for task in self.tasks)
-        return Cost(
-            gpu=self.pod_seconds("scored") / 3600 * prices.price_scorer_hour,
-            cpu=self.pod_seconds("planned", "split", "encoded", "joined") / 3600 * prices.price_cpu_hour,
-            storage=self.writes / 10_000 * prices.price_writes + kept / 10**9 / MONTH * prices.price_storage_month,
-            bus=self.messages * OPERATIONS / 10**6 * prices.price_operations,
-        )
-
 
 def seconds_per_frame(task: TaskTime) -> float:
     """Return the seconds that a piece of work took, per frame."""
@@ -283,11 +155,13 @@ def quantile(ordered: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
-def _between(earlier: datetime, later: datetime) -> float:
+def between(earlier: datetime, later: datetime) -> float:
+    """Return the seconds between two moments, 0 if the clocks of two pods have them the other way round."""
     return max(0.0, (later - earlier).total_seconds())
 
 
-def _united(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+def united_spans(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the spans of which no two overlap, in increasing order, that cover the same time."""
     united = list[tuple[float, float]]()
     for begin, end in sorted(spans):
         if united and begin <= united[-1][1]:

@@ -13,11 +13,13 @@ from typing import Any
 
 from framebrush.contracts import Options
 from framebrush.units import duration, money, size
+from framebrush_stitcher.report.costs import Prices, estimate
 from framebrush_stitcher.report.drawings import flicker, per_frame, throughput
-from framebrush_stitcher.report.figures import STAGES, WORK, Figures, Prices, seconds_per_frame
+from framebrush_stitcher.report.figures import STAGES, WORK, Figures, seconds_per_frame
 from framebrush_stitcher.report.seen import Samples
 from framebrush_stitcher.report.styles import ShownStyle
 from framebrush_stitcher.report.timeline import NAMES, gantt
+from framebrush_stitcher.report.waits import queue_of, waits_of
 
 
 def render(
@@ -32,7 +34,7 @@ def render(
         prices: The price table.
         currency: The name of its currency.
     """
-    report, cost = figures.report, figures.cost(prices)
+    report, cost = figures.report, estimate(figures, prices)
     outputs = [report.output, *report.more_outputs]
     names = {_last(output.name) for output in outputs}
     shown: list[dict[str, Any]] = [
@@ -52,7 +54,7 @@ def render(
         currency=currency,
         names=NAMES,
         stages=_stages(figures),
-        waits=figures.waits(),
+        waits=waits_of(figures),
         gantt=gantt(figures),
         throughput=throughput(figures),
         per_frame=per_frame(figures),
@@ -85,7 +87,7 @@ def _environment() -> Any:
 
 def data(figures: Figures, prices: Prices, samples: Sequence[Samples | None]) -> dict[str, Any]:
     """Return the figures of a page for programs, as they stand in it as JSON."""
-    cost = figures.cost(prices)
+    cost = estimate(figures, prices)
     return {
         "run_id": figures.report.run_id,
         "frames": figures.report.frames,
@@ -95,8 +97,8 @@ def data(figures: Figures, prices: Prices, samples: Sequence[Samples | None]) ->
         "bytes": {stage: figures.bytes_of(stage) for stage in STAGES},
         "pod_seconds": {stage: round(figures.pod_seconds(stage), 3) for stage in WORK},
         "throughput": {stage: [round(rate, 4) for rate in figures.throughput(stage)] for stage in STAGES},
-        "waits": {wait.name: [wait.middle, wait.longest] for wait in figures.waits()},
-        "queues": {stage: asdict(queue) for stage in WORK if (queue := figures.queue(stage))},
+        "waits": {wait.name: [wait.middle, wait.longest] for wait in waits_of(figures)},
+        "queues": {stage: asdict(queue) for stage in WORK if (queue := queue_of(figures, stage))},
         "starts": {stage: figures.starts(stage) for stage in WORK},
         "writes": figures.writes,
         "messages": figures.messages,
@@ -148,7 +150,7 @@ def _stages(figures: Figures) -> list[dict[str, Any]]:
             rows.append({
                 "stage": stage, "from": min(span[1] for span in spans), "to": max(span[2] for span in spans),
                 "work": figures.pod_seconds(stage), "busy": busy or figures.pod_seconds(stage),
-                "queue": figures.queue(stage),
+                "queue": queue_of(figures, stage),
             })  # fmt: skip
     return rows
 
