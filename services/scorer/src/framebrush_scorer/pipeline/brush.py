@@ -106,10 +106,11 @@ def add_detail(enlarged: Tensor, painting: Tensor, whole: Tensor, small: Tensor)
     """
     size = (int(whole.shape[2]), int(whole.shape[3]))
     guide, picture = luma(small), painting.float()
-    # How strongly each channel follows the guide around a pixel: the covariance over the variance.
+    # How strongly each channel follows the guide around a pixel: the covariance over the variance. More than once it
+    # would show the steps and the noise of contours that the painting has deepened.
     planes = torch.cat([guide, guide * guide, guide * picture, picture], dim=1)
     average, square, product, mean = torch.split(average_around(planes), [1, 1, 3, 3], dim=1)
-    gain = average_around((product - average * mean) / (square - average * average + EPSILON))
+    gain = average_around((product - average * mean) / (square - average * average + EPSILON)).clamp_(-1, 1)
     detail = luma(whole).sub_(linear(guide, size))
     return rounded(linear(gain, size).mul_(detail).add_(enlarged))
 
