@@ -53,6 +53,7 @@ options = st.builds(
     strength=st.floats(0, 1),
     keep_colors=st.booleans(),
     scale=st.floats(0.25, 4),
+    strokes=st.none() | st.booleans(),
     smoothing=st.floats(0, 1),
     pack_codec=st.sampled_from(["jpeg", "png"]),
     jpeg_quality=st.integers(1, 100),

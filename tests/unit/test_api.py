@@ -45,7 +45,7 @@ def scored(pipeline: Pipeline, run_id: str, count: int) -> tuple[npt.NDArray[np.
 
 @pytest.mark.parametrize(
     "controls",
-    [{}, {"strength": 0.7, "keep_colors": True}, {"scale": 2.0, "smoothing": 0.8}],
+    [{}, {"strength": 0.7, "keep_colors": True}, {"scale": 2.0, "smoothing": 0.8}, {"strokes": False}],
     ids=lambda controls: "-".join(controls) or "plain",
 )
 def test_frames_are_painted_as_a_scorer_paints_them(tmp_path: Path, controls: dict[str, float]) -> None:

@@ -77,6 +77,14 @@ def test_all_controls_and_further_models_work(film: bytes) -> None:
     assert all(psnr(a, b) > 40 for a, b in zip(frames(film), frames(untouched.output()), strict=True))
 
 
+def test_a_run_without_strokes_is_one_that_earlier_releases_refuse(film: bytes) -> None:
+    plain, as_it_is = run(film, WAVE, strokes=False), run(film, WAVE)
+    assert plain.output() != as_it_is.output()
+    assert plain.manifest().version == 6
+    assert as_it_is.manifest().version == 1
+    assert b"strokes" not in as_it_is.manifest().encode()
+
+
 @pytest.mark.parametrize(
     ("content", "reason", "words"),
     [

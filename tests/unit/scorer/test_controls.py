@@ -53,6 +53,20 @@ def test_defaults_are_the_models_own_pixels(frames):
     assert controlled.name == "fake"
 
 
+@pytest.mark.parametrize(("name", "has"), [("starry", True), ("wave", False)])
+def test_a_run_chooses_for_itself_whether_a_network_has_strokes(frames, name, has):
+    model = load(name, device="cpu")
+    plain, laid = (Controlled(model, Controls(strokes=strokes))(frames) for strokes in (False, True))
+    assert not np.array_equal(plain, laid)
+    assert np.array_equal(Controlled(model, Controls())(frames), laid if has else plain)
+    assert np.array_equal(model(frames), laid if has else plain), "other runs have the model as it is"
+
+
+def test_painters_have_strokes_of_their_own(frames):
+    model = load("vangogh", device="cpu")
+    assert np.array_equal(Controlled(model, Controls(strokes=False))(frames), model(frames))
+
+
 @given(strength=st.floats(0, 1))
 def test_strength_is_continuous_between_the_two(strength):
     frames = np.array([[[[0, 100, 200]]]], np.uint8)

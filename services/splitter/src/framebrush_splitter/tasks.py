@@ -167,13 +167,14 @@ def plan_run(
         segments=segments,
         shifts=packets.shifts,
         captions=captions,
-        version=5 if captions else 4 if converted else 2 if packets.shifts else 1,
         notes=tuple(told),
     )
-    version = max(3, manifest.version)
-    chunked = manifest.model_copy(update={"chunk_frames": chunk_size(chunk_frames, pack), "version": version})
+    chunked = manifest.model_copy(update={"chunk_frames": chunk_size(chunk_frames, pack)})
     several = any(chunked.chunk_count(segment) > 1 for segment in range(len(segments)))
-    yield (chunked if several else manifest).encode()
+    strokes = output.options.strokes is not None
+    needs = ((2, packets.shifts), (3, several), (4, converted), (5, captions), (6, strokes))
+    version = max((number for number, needed in needs if needed), default=1)
+    yield (chunked if several else manifest).model_copy(update={"version": version}).encode()
 
 
 def examine(

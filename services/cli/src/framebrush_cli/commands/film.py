@@ -58,7 +58,8 @@ def style(
         scorers: The scorer processes, 1 to 16, if the stack is to be started.
         force: Whether files that exist are overwritten.
         options: The other options of a run, by the names of :class:`framebrush.contracts.Options`: ``strength`` in
-            0..1, ``keep_colors``, ``scale`` in 0.25..4, ``smoothing`` in 0..1, ``codec``, ``crf`` and so on.
+            0..1, ``keep_colors``, ``scale`` in 0.25..4, ``strokes``, ``smoothing`` in 0..1, ``codec``, ``crf`` and so
+            on.
 
     Returns:
         The files, or the folders of pictures, in the order of the styles: first that of the style pictures, if there

@@ -27,6 +27,7 @@ def load(
     strength: float = 1.0,
     keep_colors: bool = False,
     scale: float = 1.0,
+    strokes: bool | None = None,
     smoothing: float = 0.0,
     styles: str | Path | None = None,
     device: str = "auto",
@@ -41,6 +42,7 @@ def load(
         strength: How much of the painting, in 0..1: 0 gives the frames, and 1 the painting.
         keep_colors: Whether the paintings have the frames' own colours.
         scale: The size of the brush, 0.25 to 4, relative to that which the style has by itself.
+        strokes: Whether the paintings are laid in brush strokes; by default as the style has it. Painters ignore it.
         smoothing: How much each frame is averaged with its neighbours in the array, along the motion, in 0..1.
         styles: A folder of further styles, ``.safetensors`` and ``.pth`` files, each called like its file.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes a GPU where there is one.
@@ -59,7 +61,7 @@ def load(
     from framebrush_cli.preview import Models
     from framebrush_scorer.pipeline import Controls, Style
 
-    controls, named = Controls(strength, keep_colors, scale), Path(style)
+    controls, named = Controls(strength, keep_colors, scale, strokes), Path(style)
     is_file = named.is_file() or "/" in str(style) or named.suffix.lower() in (*PICTURES, *SUFFIXES)
     library = None if is_file else library_of(Connection())
     models = Models(library, Path(styles) if styles else None, device, memory and memory * 10**6)

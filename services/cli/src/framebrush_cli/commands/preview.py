@@ -61,6 +61,7 @@ def preview(
     strength: Annotated[float | None, typer.Option(help="How much of the painting, 0 to 1.  [default: 1]")] = None,
     keep_colors: Annotated[bool | None, typer.Option("--keep-colors", help="The video's own colours.")] = None,
     scale: Annotated[float | None, typer.Option(help="Size of the brush, 0.25 to 4.  [default: 1]")] = None,
+    strokes: Annotated[bool | None, typer.Option(help="Brush strokes, or none.  [default: the style's]")] = None,
     rate: RateOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -74,7 +75,7 @@ def preview(
     """
     target = _target(film, output, force=force)
     pictures = [NamedPicture.read(text) for text in style_image or []]
-    given = {"strength": strength, "keep_colors": keep_colors, "scale": scale}
+    given = {"strength": strength, "keep_colors": keep_colors, "scale": scale, "strokes": strokes}
     default = connection.settings.default_model if connection.available else DEFAULT
     options = run_options(style or [], pictures, given, default=default)
     library = library_of(connection)

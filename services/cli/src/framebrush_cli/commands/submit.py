@@ -59,6 +59,9 @@ def submit(
     scale: Annotated[
         float | None, typer.Option(rich_help_panel=PANEL, help="Size of the brush, 0.25 to 4.  [default: 1]")
     ] = None,
+    strokes: Annotated[
+        bool | None, typer.Option(rich_help_panel=PANEL, help="Brush strokes, or none.  [default: the style's]")
+    ] = None,
     smoothing: Annotated[
         float | None,
         typer.Option(rich_help_panel=PANEL, help="Average with neighbouring frames, 0 to 1.  [default: 0]"),
@@ -179,7 +182,8 @@ def submit(
     if style and model:
         raise CommandFailed("--style and --model name the same thing: give one of them")
     given = {
-        "strength": strength, "keep_colors": keep_colors, "scale": scale, "smoothing": smoothing,
+        "strength": strength, "keep_colors": keep_colors, "scale": scale, "strokes": strokes,
+        "smoothing": smoothing,
         "codec": codec, "crf": crf, "bitrate": bits_per_second(bitrate), "lossless": lossless, "preset": preset,
         "pixel_format": pixel_format, "bits": bits, "encoder": encoder, "fast_start": fast_start,
         "fall_back": fall_back, "streams": streams, "convert_audio": convert_audio,

@@ -72,7 +72,7 @@ class Studio:
         Args:
             name: The style.
             stills: The frames.
-            options: Of them strength, keep_colors and scale count.
+            options: Of them strength, keep_colors, scale and strokes count.
             vector: The style vector, for the style ``picture``.
 
         Raises:
@@ -80,7 +80,7 @@ class Studio:
             InvalidWeights: Its weights are damaged.
             NoPictureNetwork: Nothing can be painted like a picture here.
         """
-        controls = Controls(options.strength, options.keep_colors, options.scale)
+        controls = Controls(options.strength, options.keep_colors, options.scale, options.strokes)
         model = Controlled(self._model(name, vector), controls)
         images, times = list[RgbImage](), list[float]()
         for still in stills:

@@ -79,11 +79,12 @@ class Rendition(Model):
 class Manifest(Document):
     """The plan of a run. It is written once, and every stage reads it."""
 
-    version: Literal[1, 2, 3, 4, 5] = 1  # type: ignore[assignment]  # wider than the base's
+    version: Literal[1, 2, 3, 4, 5, 6] = 1  # type: ignore[assignment]  # wider than the base's
     """It is 2 where times are moved, 3 where a segment has several chunks, 4 where sound is converted or where not all
-    segments are handed out at once, and 5 where there may be captions that go into the output. A reader of an earlier
-    release would leave times as they are, encode a segment whole, leave the sound out, never hand out the rest, or lose
-    the captions, and must refuse."""
+    segments are handed out at once, 5 where there may be captions that go into the output, and 6 where the run says
+    whether there are brush strokes. A reader of an earlier release would leave times as they are, encode a segment
+    whole, leave the sound out, never hand out the rest, lose the captions, or paint as the style has it, and must
+    refuse."""
 
     run_id: RunId
     created: datetime

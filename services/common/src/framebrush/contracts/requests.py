@@ -49,6 +49,9 @@ class Options(Encoding):
     """Whether the output has the painting's luma with the input's chroma."""
     scale: Annotated[float, Field(ge=0.25, le=4, allow_inf_nan=False)] = 1.0
     """The size of the brush, relative to that which the style has by itself. The output keeps its size."""
+    # Left out when it is None, as are the pictures.
+    strokes: Annotated[bool | None, Field(exclude_if=lambda strokes: strokes is None)] = None
+    """Whether what networks paint is laid in brush strokes. None means that it is as the style has it."""
     smoothing: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """How much each frame is averaged with its neighbours in its batch, along the motion."""
     pack_codec: Literal["jpeg", "png"] = "jpeg"

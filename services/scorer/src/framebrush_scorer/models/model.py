@@ -12,7 +12,8 @@ class FrameModel(Protocol):
     A model may have an attribute ``natural_edge``, the shorter edge in pixels of the frames for which its strokes were
     made: larger frames then come at that resolution, and are enlarged again. It may have a ``device``, a
     :class:`torch.device`, on which that is done, and a method ``paint_tensor``, which does for pictures that are on
-    this device, uint8 tensors (B, 3, H, W), what a call does for frames: then nothing leaves the device in between.
+    this device, uint8 tensors (B, 3, H, W), what a call does for frames: then nothing leaves the device in between. It
+    may have a method ``with_strokes``, which takes a bool and returns the model with or without brush strokes.
     """
 
     @property

@@ -1,5 +1,8 @@
 """A style network as a frame model."""
 
+import copy
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -64,6 +67,12 @@ class StyleModel:
         self.reach = halo(net) if net.norm == "batch" else None
         bytes_per_pixel = LIVE_PLANES * net.width * self.dtype.itemsize
         self.pixels = max(1, (memory or memory_limit(self.device)) // bytes_per_pixel)
+
+    def with_strokes(self, strokes: bool) -> Self:
+        """Return the same model, with or without strokes. Both share the network."""
+        other = copy.copy(self)
+        other.strokes = strokes
+        return other
 
     @torch.inference_mode()
     def __call__(self, frames: RgbFrames) -> RgbFrames:

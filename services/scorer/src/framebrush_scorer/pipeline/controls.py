@@ -1,4 +1,4 @@
-"""Implements what a run may ask of any model: strength of the painting, whose colours it has, size of the brush."""
+"""Implements what a run may ask of any model: strength of the painting, whose colours it has, and its brush."""
 
 from dataclasses import dataclass
 
@@ -27,6 +27,8 @@ class Controls:
     """Whether the result has the painting's luma and the frames' chroma."""
     scale: float = 1.0
     """The size of the brush, relative to that which the model has by itself, in 0.25..4."""
+    strokes: bool | None = None
+    """Whether paintings are laid in brush strokes, if the model leaves the choice; None means as the model has it."""
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -43,6 +45,8 @@ class Controlled:
     """A frame model that applies the controls of a run to another one."""
 
     def __init__(self, model: FrameModel, controls: Controls) -> None:
+        if controls.strokes is not None and (choose := getattr(model, "with_strokes", None)):
+            model = choose(controls.strokes)
         self.model, self.controls, self.name = model, controls, model.name
 
     def __call__(self, frames: RgbFrames) -> RgbFrames:

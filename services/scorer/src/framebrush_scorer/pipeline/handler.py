@@ -223,7 +223,7 @@ class Scorer:
         if not all(good):
             frames = frames[np.array(good)]
         options = manifest.options
-        controls = Controls(options.strength, options.keep_colors, options.scale)
+        controls = Controls(options.strength, options.keep_colors, options.scale, options.strokes)
 
         source: tuple[float, ...] | PinnedStyle | None = manifest.styles.get(model)
         if model == PICTURE and manifest.style is not None:
