@@ -26,8 +26,23 @@ def test_the_last_minute_counts() -> None:
     assert measured(*samples) == pytest.approx(1)
 
 
-def test_a_pause_slows_it_down() -> None:
-    assert measured((0, 0), (10, 100), (20, 100)) == 5
+def test_a_pause_slows_it_down_once_the_next_frames_are_overdue() -> None:
+    assert measured((0, 0), (10, 100), (20, 100)) == 10
+    assert measured((0, 0), (10, 100), (40, 100)) == 5
+
+
+@pytest.mark.parametrize(("every", "step"), [(1, 5), (5, 22), (14, 60), (55, 250)])
+def test_the_time_left_falls_while_work_is_steady(every: int, step: int) -> None:
+    throughput, told, end = Throughput(), list[float](), 12 * every
+    for second in range(end):
+        done = step * (second // every)
+        throughput.record(second, done)
+        scored = StageProgress(done, throughput.rate, throughput.pause)
+        left = estimate(12 * step, stages(StageProgress(12 * step, None), scored, scored))
+        if left is not None:
+            told.append(left)
+            assert left == pytest.approx(end - second)
+    assert len(told) == end - every
 
 
 def test_a_pause_of_a_minute_is_unknown_again() -> None:

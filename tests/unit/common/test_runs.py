@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from framebrush.contracts import BlobRef, Failure, FrameRange, Manifest, Progress, State, Status
 from framebrush.errors import BlobNotFound
-from framebrush.runs import Runs, frames_of, measure, work_metadata
+from framebrush.runs import PAINTED, Meter, Runs, frames_of, measure, work_metadata
 from framebrush.storage import MemoryStore
 
 GOLDEN = Path(__file__).parents[2] / "contract" / "golden"
@@ -226,6 +226,30 @@ def test_a_frame_is_past_a_stage_when_its_last_rendition_is(runs: Runs) -> None:
     assert measure(runs, manifest.run_id)[0] == Progress(scored=2, encoded=manifest.segments[0].frames)
 
 
+def test_a_mark_counts_until_the_styled_pack_exists(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = Manifest.decode((GOLDEN / "manifest.json").read_bytes())
+    blobs, frames, meter = runs.blobs(manifest.run_id), FrameRange(first=0, count=2), Meter(runs)
+    runs.store.write(blobs.manifest, manifest.encode())
+    monkeypatch.setattr("framebrush.runs.progress.MARKS", 0.0)
+    runs.store.write(blobs.mark(0, frames), b"", metadata={PAINTED: "1"})
+    assert meter.measure(manifest.run_id) == (Progress(scored=1), {})
+    runs.store.write(blobs.styled(0, frames), b"", metadata=work_metadata(NOW))
+    for painted in ("1", "2"):  # It is written once more, by a pod that was frozen.
+        assert meter.measure(manifest.run_id)[0] == measure(runs, manifest.run_id)[0] == Progress(scored=2)
+        runs.store.write(blobs.mark(0, frames), b"", metadata={PAINTED: painted})
+
+
+def test_marks_are_listed_from_time_to_time(runs: Runs) -> None:
+    manifest = Manifest.decode((GOLDEN / "manifest.json").read_bytes())
+    blobs, meter = runs.blobs(manifest.run_id), Meter(runs)
+    runs.store.write(blobs.manifest, manifest.encode())
+    assert meter.measure(manifest.run_id)[0] == Progress()
+    runs.store.write(blobs.mark(0, FrameRange(first=0, count=2)), b"", metadata={PAINTED: "1"})
+    assert meter.measure(manifest.run_id)[0] == Progress()
+    meter.forget({})
+    assert meter.measure(manifest.run_id)[0] == Progress(scored=1)
+
+
 def test_names_tell_the_frames(runs: Runs) -> None:
     frames = FrameRange(first=123456, count=7)
     for ref in (runs.blobs("a").pack(3, frames), runs.blobs("a").styled(3, frames)):
@@ -238,7 +262,7 @@ def test_names_tell_the_frames(runs: Runs) -> None:
 def test_intermediates_are_frames_and_segments_but_no_documents(runs: Runs) -> None:
     blobs, frames = runs.blobs("a"), FrameRange(first=0, count=1)
     renditions = [ref for n in (0, 7) for ref in (blobs.styled(0, frames, n), blobs.encoded(0, n))]
-    for ref in (blobs.pack(0, frames), *renditions):
+    for ref in (blobs.pack(0, frames), blobs.mark(0, frames), *renditions):
         assert ref.name.startswith(blobs.intermediate_prefixes)
     for ref in (blobs.manifest, blobs.status, blobs.report, blobs.timeline(0), blobs.encoded_report(0)):
         assert not ref.name.startswith(blobs.intermediate_prefixes)

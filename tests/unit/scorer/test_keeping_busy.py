@@ -13,13 +13,15 @@ import pytest
 from support.pipeline import CONNECTIONS
 
 from framebrush.contracts import BatchReady, BlobRef, FrameRange, Manifest, Options, State, Status
+from framebrush.errors import Unavailable
 from framebrush.media import PackWriter
 from framebrush.messaging import LockKeeper
-from framebrush.runs import Runs
+from framebrush.runs import PAINTED, Runs
 from framebrush.service import cores
 from framebrush.storage import MemoryStore
 from framebrush_scorer.frames import RgbFrames
 from framebrush_scorer.pipeline import Scorer
+from framebrush_scorer.pipeline.mark import Mark
 from framebrush_scorer.settings import ScorerSettings, slots
 
 SLOWER = 3
@@ -189,6 +191,50 @@ def test_a_batch_ends_with_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = prepare(store)[0]
     assert list(Scorer(store, ScorerSettings(**CONNECTIONS, device="cpu"))(batch)) == []
     assert len(device.spans) == 4
+
+
+class MarkedStore(SlowStore):
+    """Notes how many frames the marks tell of, and may refuse them."""
+
+    refuses = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = list[int]()
+
+    def write(self, ref: BlobRef, data: Any, **options: Any) -> str:
+        if "/marks/" in ref.name:
+            self.told.append(int(options["metadata"][PAINTED]))
+            if self.refuses:
+                raise Unavailable("no more marks")
+        return super().write(ref, data, **options)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize(("every", "told"), [(0.0, [*range(1, BATCH + 1)]), (100.0, [])])
+def test_a_long_batch_tells_how_far_it_is(
+    every: float, told: list[int], refuses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framebrush_scorer.pipeline.mark.EVERY", every)
+    monkeypatch.setattr(f"{HANDLER}.STEP_PIXELS", 8 * 8)
+    monkeypatch.setattr(f"{HANDLER}.decode_image", lambda *_: np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(f"{HANDLER}.encode_image", lambda *_: b"jpeg")
+    monkeypatch.setattr(f"{HANDLER}.load", lambda *_: Device(seconds=0))
+    store = MarkedStore()
+    store.refuses, batch = refuses, prepare(store)[0]
+    assert len(list(Scorer(store, ScorerSettings(**CONNECTIONS, device="cpu"))(batch))) == 1
+    assert store.told == told
+    assert not list(store.list("work", Runs(store, "work").blobs("a").marks_prefix))
+
+
+def test_a_mark_counts_the_paintings_of_all_styles() -> None:
+    store = MarkedStore()
+    mark = Mark(store, Runs(store, "work").blobs("a").mark(0, FrameRange(first=0, count=4)), renditions=3)
+    mark._due = 0.0
+    for _ in range(3):
+        mark.add(4)
+        mark._due = 0.0
+    assert store.told == [1, 2, 4]
 
 
 def test_slots_follow_from_cores_and_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,7 +130,8 @@ class Pace:
         """Return the seconds that are left; None if they are not known."""
         if self.joining:
             return None
-        return estimate(self._frames, {s: StageProgress(self.done[s], self._rates[s].rate) for s in STAGES})
+        rates = self._rates
+        return estimate(self._frames, {s: StageProgress(self.done[s], rates[s].rate, rates[s].pause) for s in STAGES})
 
 
 class _View:

@@ -5,6 +5,7 @@ from .lifecycle import Runs as Runs
 from .names import frames_of as frames_of
 from .outputs import OUTPUT_OF as OUTPUT_OF
 from .outputs import Outputs as Outputs
+from .progress import PAINTED as PAINTED
 from .progress import Meter as Meter
 from .progress import measure as measure
 from .progress import work_metadata as work_metadata

@@ -60,18 +60,24 @@ class RunBlobs:
 
     def pack(self, segment: int, frames: FrameRange) -> BlobRef:
         """Return the name of a pack of decoded frames."""
-        return BlobRef(
-            container=self.container, name=f"{self.pack_prefix(segment)}{frames.first:08}-{frames.count:02}.tar"
-        )
+        return self._ref(f"frames/{_frames(segment, frames)}.tar")
 
     def styled(self, segment: int, frames: FrameRange, rendition: int = 0) -> BlobRef:
         """Return the name of a pack of scored frames."""
-        name = f"{self.styled_prefix(segment, rendition)}{frames.first:08}-{frames.count:02}.tar"
-        return BlobRef(container=self.container, name=name)
+        return self._ref(f"{numbered('styled', rendition)}/{_frames(segment, frames)}.tar")
 
     def styled_prefix(self, segment: int, rendition: int = 0) -> str:
         """Return what the names of the styled packs of a segment begin with."""
         return f"{self.prefix}{numbered('styled', rendition)}/{segment:06}/"
+
+    @property
+    def marks_prefix(self) -> str:
+        """Return what the names of all marks begin with."""
+        return f"{self.prefix}marks/"
+
+    def mark(self, segment: int, frames: FrameRange) -> BlobRef:
+        """Return the name of the mark of a batch, which says how far it is while it is painted."""
+        return self._ref(f"marks/{_frames(segment, frames)}")
 
     def encoded(self, segment: int, rendition: int = 0, chunk: int = 0) -> BlobRef:
         """Return the name of an encoded chunk."""
@@ -97,13 +103,18 @@ class RunBlobs:
 
     @property
     def intermediate_prefixes(self) -> tuple[str, ...]:
-        """Return what the names of all frames and encoded chunks begin with, of all renditions."""
-        return tuple(f"{self.prefix}{kind}" for kind in ("frames", "styled", "encoded"))
+        """Return what the names of all frames, marks and encoded chunks begin with, of all renditions."""
+        return tuple(f"{self.prefix}{kind}" for kind in ("frames", "styled", "marks", "encoded"))
 
 
 def numbered(folder: str, rendition: int) -> str:
     """Return the folder of a rendition: the plain name for the first one, and with a number for the others."""
     return f"{folder}.{rendition}" if rendition else folder
+
+
+def _frames(segment: int, frames: FrameRange) -> str:
+    """Return a range of frames of a segment in names."""
+    return f"{segment:06}/{frames.first:08}-{frames.count:02}"
 
 
 def _chunk(segment: int, chunk: int) -> str:

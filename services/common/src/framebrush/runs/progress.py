@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -20,6 +20,10 @@ STAGES = {"frames": "split", "styled": "scored", "encoded": "encoded"}
 """The folders of a run, with the stage that writes into each."""
 GROUP = 100
 """The segments of a group: their numbers have six digits in names, of which the first four are the same."""
+PAINTED = "painted"
+"""The key of the metadata of a mark: how many frames of its batch are painted. A batch that takes long writes it."""
+MARKS = 2.0
+"""The seconds after which a meter lists the marks of a run again: most runs have none."""
 LONG, PART = 100_000, 10_000
 """A group of more frames than the first number is looked at in parts, each of so many frames of one segment. Their
 numbers have eight digits in names, of which the first four are the same."""
@@ -77,11 +81,14 @@ class Meter:
         self._runs = runs
         self._finished: dict[str, dict[str, _Done]] = {}
         """What the stages have done in the groups that are finished, by run and by prefix."""
+        self._marks = dict[str, tuple[float, dict[str, int]]]()
+        """The marks of each run, as :meth:`_painted` returns them, and when they were listed."""
 
     def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
         """Return how far the stages of a run are and how long they took, by the blobs that exist.
 
-        A stage is done with a frame once it has made the last rendition of it.
+        A stage is done with a frame once it has made the last rendition of it. Of batches that are being painted, and
+        that tell how far they are, it is done with so many frames as well.
 
         Returns:
             The numbers of frames, and for each stage that has begun its times, by the stage's name.
@@ -91,11 +98,12 @@ class Meter:
         except BlobNotFound:  # It is not planned yet.
             return Progress(), {}
         frames, timings = {"frames": 0}, dict[str, Timing]()
+        painted = self._painted(run_id)  # before the styled packs are listed: a mark is removed behind its pack
         for folder, stage in STAGES.items():
             for rendition in manifest.renditions if folder != "frames" else manifest.renditions[:1]:
                 prefix = self._runs.blobs(run_id).prefix + numbered(folder, rendition.number)
-                done = self._measure_folder(run_id, manifest, prefix, stage)
-                frames[folder] = done.frames  # that of the last rendition stays
+                done = self._measure_folder(run_id, manifest, prefix, stage, painted if folder == "styled" else {})
+                frames[folder] = done.frames + done.begun  # that of the last rendition stays
                 if done.timing is not None:
                     timings[stage] = _together(timings.get(stage), done.timing)
         return Progress(split=frames["frames"], scored=frames["styled"], encoded=frames["encoded"]), timings
@@ -103,21 +111,35 @@ class Meter:
     def forget(self, active: Container[str]) -> None:
         """Forget what is known of all runs but these."""
         self._finished = {run_id: known for run_id, known in self._finished.items() if run_id in active}
+        self._marks = {run_id: known for run_id, known in self._marks.items() if run_id in active}
 
-    def _measure_folder(self, run_id: str, manifest: Manifest, folder: str, stage: str) -> "_Done":
+    def _painted(self, run_id: str) -> dict[str, int]:
+        """Return how many frames of batches are painted, by the name of the styled pack without its folder."""
+        listed, found = self._marks.get(run_id, (-MARKS, {}))
+        if (now := time.monotonic()) - listed >= MARKS:
+            prefix = self._runs.blobs(run_id).marks_prefix
+            marks = self._runs.store.list(self._runs.container, prefix)
+            found = {f"{mark.ref.name.removeprefix(prefix)}.tar": int(mark.metadata[PAINTED]) for mark in marks}
+            self._marks[run_id] = now, found
+        return found
+
+    def _measure_folder(
+        self, run_id: str, manifest: Manifest, folder: str, stage: str, painted: Mapping[str, int]
+    ) -> "_Done":
         finished, total = self._finished.setdefault(run_id, {}), _Done(0, None)
         for name, frames in _groups(manifest, stage):
             prefix = f"{folder}/{name}"
-            done = finished.get(prefix) or self._look(manifest, prefix, stage)
+            begun = {f"{folder}/{pack}": count for pack, count in painted.items() if pack.startswith(name)}
+            done = finished.get(prefix) or self._look(manifest, prefix, stage, begun)
             if done.frames == frames:
                 finished[prefix] = done
             timing = done.timing and _together(total.timing, done.timing)
-            total = _Done(total.frames + done.frames, timing or total.timing)
+            total = _Done(total.frames + done.frames, timing or total.timing, total.begun + done.begun)
             if not done.frames:
                 break
         return total
 
-    def _look(self, manifest: Manifest, prefix: str, stage: str) -> "_Done":
+    def _look(self, manifest: Manifest, prefix: str, stage: str, begun: dict[str, int]) -> "_Done":
         frames, timing = 0, None
         for blob in self._runs.store.list(self._runs.container, prefix):
             if stage == "encoded":
@@ -125,7 +147,8 @@ class Meter:
             else:
                 frames += frames_of(blob.ref).count
             timing = _add(timing, blob)
-        return _Done(frames, timing)
+            begun.pop(blob.ref.name, None)
+        return _Done(frames, timing, sum(begun.values()))
 
 
 def _groups(manifest: Manifest, stage: str) -> Iterator[tuple[str, int]]:
@@ -151,3 +174,5 @@ class _Done:
 
     frames: int
     timing: Timing | None
+    begun: int = 0
+    """The frames that are painted of batches whose styled pack is missing."""

@@ -38,6 +38,7 @@ from framebrush_scorer.device import check_device, choose_device
 from framebrush_scorer.frames import BadFrame, RgbFrame, RgbFrames
 from framebrush_scorer.models import FrameModel, WeightsCache, host_frames, load, load_picture, load_weights
 from framebrush_scorer.pipeline.controls import Controlled, Controls
+from framebrush_scorer.pipeline.mark import Mark
 from framebrush_scorer.pipeline.scoring import PART_PIXELS, FrameFailed, score
 from framebrush_scorer.pipeline.smoothing import smooth
 from framebrush_scorer.settings import ScorerSettings
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 
 LOOK = 10.0
 """The seconds after which a batch looks again whether its run goes on."""
+STEP_PIXELS = 2_000_000
+"""The pixels of the frames that a model on a CPU is given at a time. Between two steps the batch says how far it is."""
 
 
 class Scorer:
@@ -69,6 +72,7 @@ class Scorer:
         device = choose_device(settings.device)
         self._device, on_cpu = str(device), device.type == "cpu"
         self._cores: AbstractContextManager[object] = threading.Lock() if on_cpu else nullcontext()
+        self._step_pixels = STEP_PIXELS if on_cpu else PART_PIXELS
 
         memory = settings.model_memory and settings.model_memory * 10**6
 
@@ -105,9 +109,10 @@ class Scorer:
         yield from self._work.step(message.run_id, lambda: self._made(message), self._step(message))
 
     def _made(self, batch: BatchReady) -> list[str]:
-        """The names of the styled packs of a batch."""
+        """The names of the styled packs of a batch, and of its mark."""
         blobs, renditions = self._runs.blobs(batch.run_id), self._runs.manifest(batch.run_id).renditions
-        return [blobs.styled(batch.segment, batch.frames, rendition.number).name for rendition in renditions]
+        refs = [blobs.styled(batch.segment, batch.frames, rendition.number) for rendition in renditions]
+        return [ref.name for ref in (*refs, blobs.mark(batch.segment, batch.frames))]
 
     def _step(self, message: BatchReady) -> Iterator[BatchScored]:
         manifest, blobs = self._runs.manifest(message.run_id), self._runs.blobs(message.run_id)
@@ -135,8 +140,10 @@ class Scorer:
         """
         if not renditions:
             return
-        ref = self._runs.blobs(batch.run_id).pack(batch.segment, batch.pack)
+        blobs = self._runs.blobs(batch.run_id)
+        ref = blobs.pack(batch.segment, batch.pack)
         originals = self._read(self._store.read(ref, batch.start, batch.length))
+        mark = Mark(self._store, blobs.mark(batch.segment, batch.frames), len(renditions))
         indices = range(batch.frames.first, batch.frames.stop)
         frames_in.inc(len(indices))
         size = manifest.video.width * manifest.video.height
@@ -161,21 +168,28 @@ class Scorer:
                 return encode_image(bgr, manifest.options.pack_codec, manifest.options.jpeg_quality)
 
         looked = time.monotonic()
+
+        def go_on(painted: int) -> None:
+            nonlocal looked
+            note_progress()
+            looked = self._look(batch.run_id, looked)
+            mark.add(painted)
+
         for rendition in renditions:
             describe(device=self._device, model=", ".join(each.model for each in renditions))
             pack = PackWriter(manifest.options.pack_codec)
             note_waiting()  # Batches that take turns would use up each other's time.
             with self._cores:  # For all of the batch: a run shows progress sooner than if all end at the same time.
                 for some in (indices[first : first + part] for first in range(0, len(indices), part)):
-                    note_progress()
-                    looked = self._look(batch.run_id, looked)
+                    go_on(0)
                     frames = host_frames(len(some), height, width)
                     decoded = self._each(decode, some, frames)
-                    results = self._apply(rendition.model, manifest, frames, decoded)
+                    results = self._apply(rendition.model, manifest, frames, decoded, go_on)
                     encoded = self._each(encode, results)
                     for index, result in zip(some, encoded, strict=True):
                         self._add(pack, index, result, originals, manifest, batch)
             yield rendition, pack.finish()
+        mark.remove()
         frames_out.inc(len(indices))
 
     def _look(self, run_id: str, looked: float) -> float:
@@ -214,9 +228,17 @@ class Scorer:
             return {}  # every frame of it is then a bad frame
 
     def _apply(
-        self, model: str, manifest: Manifest, frames: RgbFrames, decoded: list[RgbFrame | BadFrame]
+        self,
+        model: str,
+        manifest: Manifest,
+        frames: RgbFrames,
+        decoded: list[RgbFrame | BadFrame],
+        go_on: Callable[[int], None],
     ) -> list[RgbFrame | BadFrame]:
-        """Return what the model makes of the frames, one for each that was decoded; bad ones stay in their places."""
+        """Return what the model makes of the frames, one for each that was decoded; bad ones stay in their places.
+
+        ``go_on`` is called now and then, with the number of frames that have been painted since.
+        """
         good = [not isinstance(item, BadFrame) for item in decoded]
         if not any(good):
             return decoded
@@ -229,12 +251,18 @@ class Scorer:
         if model == PICTURE and manifest.style is not None:
             source = manifest.style.vector
 
-        def paint() -> list[RgbFrame | BadFrame]:
-            return score(Controlled(self._load_model(model, source), controls), frames)
+        def paint(some: RgbFrames) -> list[RgbFrame | BadFrame]:
+            return score(Controlled(self._load_model(model, source), controls), some)
 
+        results = list[RgbFrame | BadFrame]()
+        step = max(1, self._step_pixels // (frames.shape[1] * frames.shape[2]))
         with timed("model"):  # the time of waiting for its turn included
-            results = iter(self._model_thread.submit(copy_context().run, paint).result())
-        painted = [item if isinstance(item, BadFrame) else next(results) for item in decoded]
+            for first in range(0, len(frames), step):
+                some = frames[first : first + step]
+                results += self._model_thread.submit(copy_context().run, paint, some).result()
+                go_on(len(some))
+        good_results = iter(results)
+        painted = [item if isinstance(item, BadFrame) else next(good_results) for item in decoded]
         if options.smoothing and options.strength:
             painted = smooth(decoded, painted, options.smoothing)
         return painted
