@@ -93,6 +93,12 @@ def test_a_malformed_connection_string_is_named() -> None:
         _ = Connection(both).settings
 
 
+def test_a_url_that_is_none_is_no_matter_of_signing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FRAMEBRUSH_STORAGE_ACCOUNT_URL", "nonsense")
+    with pytest.raises(CommandFailed, match="FRAMEBRUSH_STORAGE_ACCOUNT_URL: must be the URL of a storage account"):
+        _ = Connection().store
+
+
 def test_who_is_not_signed_in_is_told_in_one_line(tmp_path: Path) -> None:
     """azure-identity tells in twenty lines what it has tried."""
     own = {"PATH": str(tmp_path), "HOME": str(tmp_path)}

@@ -44,6 +44,16 @@ def refusal(cls: type[Settings] = Settings) -> str:
     return str(ended.value)
 
 
+@pytest.mark.parametrize("name", ["STORAGE_ACCOUNT_URL", "SYSTEM_STORAGE_ACCOUNT_URL"])
+@pytest.mark.parametrize(
+    "value", ["nonsense", "account.blob.core.windows.net", "http://a.example", "https://", "https:a"]
+)
+def test_a_url_that_is_none_is_told_with_its_setting(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"FRAMEBRUSH_{name}", value)
+    wanted = "must be the URL of a storage account, such as https://ACCOUNT.blob.core.windows.net"
+    assert refusal() == f"settings: FRAMEBRUSH_{name}: {wanted}"
+
+
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAMEBRUSH_MAX_ATTEMPTS", "3")
     monkeypatch.setenv("FRAMEBRUSH_DRAIN_GRACE", "")

@@ -26,5 +26,5 @@ def settings_from(cls: type[S], environment: Mapping[str, str], overrides: Mappi
     try:
         return cls(**{**values, **(overrides or {})})
     except ValidationError as error:
-        text = explain(error).replace("document: Value error, ", "")
+        text = explain(error, lambda field: f"{PREFIX}{field.upper()}")
         raise CommandFailed(f"no installation to talk to: {text}, or run `framebrush up`") from None

@@ -1,10 +1,22 @@
 """The settings of storage."""
 
-from typing import Self
+from typing import Annotated, Self, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import AfterValidator, SecretStr, model_validator
 
 from framebrush.environment import Containers
+
+
+def _names_a_host(url: str) -> str:
+    """Without this, such a mistake would come to light as a sign-in that fails. The text does not repeat the value."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError("must be the URL of a storage account, such as https://ACCOUNT.blob.core.windows.net")
+    return url
+
+
+AccountUrl: TypeAlias = Annotated[str, AfterValidator(_names_a_host)]
 
 
 class StorageSettings(Containers):
@@ -16,11 +28,11 @@ class StorageSettings(Containers):
 
     storage_connection_string: SecretStr | None = None
     """Connection string of the storage account; without it the account URL and Azure's default credential are used."""
-    storage_account_url: str | None = None
+    storage_account_url: AccountUrl | None = None
     """The URL of the storage account, for instance ``https://ACCOUNT.blob.core.windows.net``."""
     system_storage_connection_string: SecretStr | None = None
     """Connection string of the system's account, which has the containers of work, styles and logs."""
-    system_storage_account_url: str | None = None
+    system_storage_account_url: AccountUrl | None = None
     """The URL of the system's account. Without both, one account has all containers."""
 
     @property
