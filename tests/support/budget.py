@@ -114,7 +114,7 @@ def leave_out_pixels(patch: pytest.MonkeyPatch) -> None:
     """Replace what works on pixels, and the output."""
     patch.setattr(splitting, "fill_packs", _packs)
     patch.setattr(stitching, "encode_segment", _encode)
-    patch.setattr(Stitcher, "_write_output", lambda self, manifest, paths, timelines, reorder, output: _output(output))
+    patch.setattr(Stitcher, "_write_output", _write_output)
 
     def score(self: Any, batch: Any, manifest: Manifest, renditions: Iterable[Any]) -> Iterator[tuple[Any, bytes]]:
         for rendition in renditions:
@@ -124,8 +124,11 @@ def leave_out_pixels(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Scorer, "_score", score)
 
 
-def _output(path: Path) -> tuple[Any, ...]:
-    path.write_bytes(b"output")
+def _write_output(
+    self: Stitcher, manifest: Manifest, arriving: Iterator[None], timelines: Any, reorder: int, output: Path
+) -> tuple[Any, ...]:
+    assert sum(1 for _ in arriving) == len(timelines)
+    output.write_bytes(b"output")
     return ()
 
 

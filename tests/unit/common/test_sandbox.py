@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from hashlib import sha256
@@ -186,3 +187,18 @@ def test_it_dies_with_the_service(sandbox: Sandbox, monkeypatch: pytest.MonkeyPa
         service.kill()
     psutil.wait_procs([decoder], 5)
     assert not decoder.is_running()
+
+
+def test_a_sign_of_life_is_answered_in_the_thread_that_waits(sandbox: Sandbox) -> None:
+    signs = list[int]()
+    allowance = Allowance(30.0, "", "", on_alive=lambda: signs.append(threading.get_ident()))
+    assert list(map(bytes, sandbox.run(allowance, film(), tasks.plod, 3, 0.0))) == [b"done"]
+    assert signs == [threading.get_ident()] * 3
+
+
+def test_what_is_raised_at_a_sign_of_life_ends_the_task(sandbox: Sandbox) -> None:
+    def fail() -> None:
+        raise LookupError("not there")
+
+    with pytest.raises(LookupError, match="not there"):
+        list(sandbox.run(Allowance(30.0, "", "", on_alive=fail), film(), tasks.plod, 1000, 1.0))

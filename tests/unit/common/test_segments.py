@@ -8,7 +8,9 @@ import pytest
 from support.film import Film
 
 from framebrush.contracts import Options, Timeline, VideoProperties
+from framebrush.contracts.codecs import ENCODERS, Encoder
 from framebrush.media import Recipe, check, encode_segment, join
+from framebrush.media.segments import UNDECODED, open_segment
 
 VIDEO = VideoProperties(
     stream=0, codec="h264", width=64, height=48, pixel_format="yuv420p", time_base=(1, 90000), frame_rate=(25, 1),
@@ -38,3 +40,25 @@ def test_times_below_zero_survive_encoding_and_joining(start: int, codec: str) -
     output.seek(0)
     with av.open(output, "r") as container:
         assert sum(1 for _ in container.decode(video=0)) == 12
+
+
+@pytest.mark.parametrize(
+    "encoder", [e for e in ENCODERS if e.backend == "software"], ids=lambda e: f"{e.name} {next(iter(e.formats))[0]}"
+)
+def test_a_segment_that_is_not_decoded_gives_the_same_packets(encoder: Encoder) -> None:
+    film, ((colors, bits), pixels) = Film(pts=range(12), size=(64, 64)), next(iter(encoder.formats.items()))
+    options = Options(codec=encoder.codec, pixel_format=colors, bits=bits)  # type: ignore[arg-type]
+    choice = options.choose(64, 64)
+    assert choice is not None
+    assert choice.encoder is encoder
+    timeline = Timeline(pts=tuple(range(0, 12 * 3600, 3600)), durations=(3600,) * 12, offsets=())
+    file, found = io.BytesIO(), []
+    frames = (frame.reformat(format=pixels) for frame in film.frames())
+    encode_segment(frames, timeline, VIDEO.model_copy(update={"height": 64}), options, choice, file, threads=1)
+    for how in (None, UNDECODED):
+        with open_segment(file, how) as container:
+            stream = container.streams.video[0]
+            packets = [(p.pts, p.is_keyframe, bytes(p)) for p in container.demux(stream) if p.size]
+            found.append((stream.time_base, stream.codec_context.extradata, packets))
+    assert found[0] == found[1]
+    assert len(found[0][2]) == 12

@@ -1,8 +1,8 @@
 """The stitcher's steps: encode a chunk, and join all chunks of a run."""
 
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -36,6 +36,7 @@ from framebrush.sandbox import Allowance, Sandbox
 from framebrush.service import frames_in, frames_out, ordered_map, trim
 from framebrush.steps import describe, timed
 from framebrush.storage import BlobReader, Store, write_once
+from framebrush_stitcher.arrival import bring, chunk_path
 from framebrush_stitcher.frames import FrameDecoder, StyledFrames
 from framebrush_stitcher.report.seen import Samples
 from framebrush_stitcher.report.writer import Reporter
@@ -43,8 +44,8 @@ from framebrush_stitcher.scratch import Scratch
 from framebrush_stitcher.settings import StitcherSettings
 from framebrush_stitcher.tasks import CHECKS, write_output
 
-DOWNLOADS = 4
-"""The blobs that a join reads at a time: most are small, so that each is little more than a wait for storage."""
+DOCUMENTS = 16
+"""The documents that a join reads at a time. They are small, so that each is little more than a wait for storage."""
 RunMessage: TypeAlias = BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 
 
@@ -131,7 +132,7 @@ class Stitcher:
             started = datetime.now(UTC)
             blobs = self._runs.blobs(run_id)
             with self._scratch.folder() as folder:
-                timelines = self._download((blobs.timeline(*chunk) for chunk in manifest.chunks), folder, "timeline")
+                timelines = self._write_timelines((blobs.timeline(*chunk) for chunk in manifest.chunks), folder)
                 made = [self._join_rendition(manifest, timelines, each, folder) for each in manifest.renditions]
                 loses = _loses_captions(manifest, timelines)
             report = self._report(manifest, made, started)
@@ -157,11 +158,12 @@ class Stitcher:
         blobs, number, chunks = self._runs.blobs(manifest.run_id), rendition.number, list(manifest.chunks)
         model = rendition.model if manifest.more_outputs else None
         reports = (blobs.encoded_report(segment, number, chunk) for segment, chunk in chunks)
-        records = [EncodedSegment.decode(data) for data in ordered_map(self._store.read, reports, DOWNLOADS)]
+        records = [EncodedSegment.decode(data) for data in ordered_map(self._store.read, reports, DOCUMENTS)]
         self._outputs.claim(manifest.run_id, rendition.output)  # another run may have got it while this one was failed
-        paths = self._download((blobs.encoded(s, number, c) for s, c in chunks), folder, "chunk")
         output = folder / f"output{PurePosixPath(rendition.output.name).suffix}"
-        checks = self._write_output(manifest, paths, timelines, max(record.reorder for record in records), output)
+        reorder = max(record.reorder for record in records)
+        with closing(bring(self._store, blobs, number, chunks, folder)) as arriving:
+            checks = self._write_output(manifest, arriving, timelines, reorder, output)
         with output.open("rb") as file:
             self._outputs.write(manifest.run_id, rendition.output, file)
         firsts = list(accumulate((segment.frames for segment in manifest.segments), initial=0))
@@ -176,30 +178,29 @@ class Stitcher:
         return _Joined(failed, tuple(check.model_copy(update={"model": model}) for check in checks), samples)
 
     def _write_output(
-        self, manifest: Manifest, paths: Sequence[Path], timelines: Sequence[Path], reorder: int, output: Path
+        self, manifest: Manifest, arriving: Iterator[None], timelines: Sequence[Path], reorder: int, output: Path
     ) -> tuple[Check, ...]:
         source, seconds = manifest.source, self._settings.max_join_time
         reader = BlobReader(self._store, source.blob, source.size, source.etag)
-        allowance = Allowance(seconds, "MAX_JOIN_TIME", "joining", folder=output.parent)
+
+        def bring_next() -> None:
+            next(arriving, None)
+            note_progress(seconds)
+
+        allowance = Allowance(seconds, "MAX_JOIN_TIME", "joining", folder=output.parent, on_alive=bring_next)
+        paths = [chunk_path(output.parent, number) for number in range(len(timelines))]
         note_progress(seconds)
         with timed("join"):
             (checks,) = self._sandbox.run(allowance, reader, write_output, manifest, paths, timelines, reorder, output)
         note_progress()
         return CHECKS.validate_json(bytes(checks))
 
-    def _download(self, refs: Iterable[BlobRef], folder: Path, name: str) -> list[Path]:
-        """Write blobs to files, some at the same time; return the files in the order of the blobs."""
-
-        def download(numbered: tuple[int, BlobRef]) -> Path:
-            number, ref = numbered
-            path, info = folder / f"{name}-{number}", self._store.stat(ref)
-            with path.open("wb") as file:
-                shutil.copyfileobj(BlobReader(self._store, info.ref, info.size, info.etag), file)
-            return path
-
+    def _write_timelines(self, refs: Iterable[BlobRef], folder: Path) -> list[Path]:
+        """Write timelines to files; return the files in the order of the timelines."""
         paths = list[Path]()
-        for path in ordered_map(download, enumerate(refs), DOWNLOADS):
-            paths.append(path)
+        for number, data in enumerate(ordered_map(self._store.read, refs, DOCUMENTS)):
+            paths.append(folder / f"timeline-{number}")
+            paths[-1].write_bytes(data)
             note_progress()
         return paths
 

@@ -1,6 +1,7 @@
 """The work with a caller's file in the sandbox: copying its sound and subtitles into the output."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -10,6 +11,8 @@ from framebrush.contracts import FORMATS, Check, Manifest, Timeline
 from framebrush.media import JoinFailed, Recipe, check, join
 from framebrush.sandbox import SandboxedFile
 
+LOOK = 0.005
+"""The seconds between two looks whether a chunk is there."""
 CHECKS = TypeAdapter(tuple[Check, ...])
 """Reads and writes what :func:`write_output` yields, which is JSON."""
 
@@ -27,7 +30,8 @@ def write_output(
     Args:
         source: The input.
         manifest: The manifest of the run.
-        chunks: The files of the encoded chunks, in order.
+        chunks: The files of the encoded chunks, in order. They need not be there yet: the task says that it is alive
+            when it comes to the next one, and waits for it. It needs those before no more.
         timelines: The files of their timelines.
         reorder: The largest number of places that a packet comes before its turn in the order of presentation.
         output: The file to write. Its extension tells the container.
@@ -51,7 +55,16 @@ def write_output(
     try:
         with av.open(source, "r", metadata_errors="replace", buffer_size=256 * 1024) as container:
             read = (Timeline.decode(path.read_bytes()) for path in timelines)
-            wanted = join(str(output), format_name, recipe, [str(path) for path in chunks], read, reorder, container)
+            wanted = join(str(output), format_name, recipe, _arrived(source, chunks), read, reorder, container)
     except (av.ArgumentError, av.InvalidDataError) as error:  # Others, as of a full disk, are not its fault.
         raise JoinFailed(f"the input's sound or subtitles cannot be copied: {error.strerror}") from error
     yield CHECKS.dump_json(check(str(output), wanted))
+
+
+def _arrived(source: SandboxedFile, paths: Iterable[Path]) -> Iterator[str]:
+    """Yield each path once the service has put its file there."""
+    for path in paths:
+        source.alive()
+        while not path.exists():
+            time.sleep(LOOK)
+        yield str(path)

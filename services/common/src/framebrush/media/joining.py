@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias, cast
 
@@ -62,7 +63,7 @@ def join(
     output: Any,
     format_name: str,
     recipe: Recipe,
-    segments: Sequence[Any],
+    segments: Iterable[Any],
     timelines: Iterable[Timeline],
     reorder: int,
     source: InputContainer | None,
@@ -74,7 +75,8 @@ def join(
         output: The path of the output, or a file to write to.
         format_name: FFmpeg's name of its format.
         recipe: What it is made of.
-        segments: The paths of the encoded segments, or files.
+        segments: The paths of the encoded segments, or files. Each is asked for when those before it are written, and
+            closed then, but for the first.
         timelines: The times of their frames, which are read once.
         reorder: The largest number of places that a packet comes before its turn in the order of presentation.
         source: The input, opened and not yet read from; None for an output that has nothing of it but the video.
@@ -95,6 +97,8 @@ def join(
     keys = needs_keys(tags, format_name)
     options = muxer_options(format_name, time_base, others, texts, fast_start=recipe.fast_start, keys=keys)
     times, length = array("q"), None  # 8 bytes a frame: some MB an hour
+    following = iter(segments)
+    begin = next(following)
     captions = array("Q")
 
     def noted() -> Iterator[Timeline]:
@@ -107,7 +111,7 @@ def join(
 
     with (
         av.open(output, "w", format=format_name, options=options) as container,
-        open_segment(segments[0]) as first,
+        open_segment(begin) as first,
     ):
         carrying = codec_name(first.streams.video[0]) in SLICES
         video, copies, conversions = _add_streams(container, first, source, recipe)
@@ -120,7 +124,7 @@ def join(
                     stream.discard = Discard.all  # Demuxers pass over its bytes where they can.
             packets = source.demux([source.streams[index] for index in copies])
         tracks |= {index: conversion.track() for index, conversion in conversions.items()}
-        frames = video_packets(segments, noted(), reorder, time_base, video)
+        frames = video_packets(chain([begin], following), noted(), reorder, time_base, video)
         orders = {stream.index: Order.of(stream, format_name) for stream in streams if stream.index in tracks}
         copied = _copied(packets or (), copies, conversions, tracks, orders, Clock(recipe.shifts, time_base))
         for _, packet in heapq.merge(_timed(frames), _timed(copied), key=itemgetter(0)):

@@ -20,6 +20,10 @@ from framebrush.media.streams import add_encoder, muxer_options
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
+UNDECODED = {"codec_whitelist": "none"}
+"""The options by which FFmpeg opens a file without decoding its first frames, which of a chunk of 1280x720 takes longer
+than to copy all its packets. It then does not know the pixel format, for one."""
+
 
 class JoinFailed(PermanentError):
     """The segments do not fit together, or the output is not what it must be."""
@@ -86,7 +90,7 @@ def video_packets(
     now, ahead = tee(timelines)
     decoding = decoding_times((time for timeline in ahead for time in timeline.pts), reorder)
     for number, (file, timeline) in enumerate(zip(segments, now, strict=True)):
-        with open_segment(file) as container:
+        with open_segment(file, UNDECODED) as container:
             source = container.streams.video[0]
             if source.codec_context.extradata != stream.codec_context.extradata:
                 raise JoinFailed(f"segment {number} was encoded with other parameters than the first")
@@ -107,11 +111,11 @@ def video_packets(
                 raise JoinFailed(f"segment {number} has fewer frames than its timeline")
 
 
-def open_segment(file: Any) -> InputContainer:
-    """Open a segment, a file or its path, at its beginning."""
+def open_segment(file: Any, options: dict[str, str] | None = None) -> InputContainer:
+    """Open a segment, a file or its path, at its beginning, with options of the demuxer."""
     if not isinstance(file, str):
         file.seek(0)
-    container: InputContainer = av.open(file, "r")
+    container: InputContainer = av.open(file, "r", container_options=options)
     return container
 
 

@@ -2,6 +2,7 @@ from .completion import Completion as Completion
 from .completion import batch_ranges as batch_ranges
 from .completion import styled_packs as styled_packs
 from .lifecycle import Runs as Runs
+from .names import RunBlobs as RunBlobs
 from .names import frames_of as frames_of
 from .outputs import OUTPUT_OF as OUTPUT_OF
 from .outputs import Outputs as Outputs

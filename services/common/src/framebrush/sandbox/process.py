@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,6 +59,8 @@ class Allowance:
     """The work that takes this time, in a word for a person."""
     folder: Path | None = None
     """The folder in which the process may read and write files. By default it sees its libraries only."""
+    on_alive: Callable[[], None] = lambda: None
+    """What is done when the process says that it is alive, in the thread that waits for it."""
 
 
 class Process:
@@ -133,7 +135,9 @@ class Process:
                 if kind != DONE:
                     raise told(name, bytes(content))
                 return
-            elif kind != ALIVE:
+            elif kind == ALIVE:
+                allowance.on_alive()
+            else:
                 raise nonsense(name)
 
     def _request(self, content: memoryview, size: int, name: str) -> tuple[int, int]:

@@ -32,6 +32,8 @@ _read, _written = _bytes.labels("read"), _bytes.labels("written")
 
 PAGE, BATCH = 5000, 256
 """The most names in a page of a listing, and the most deletions in one request, that Azure has."""
+UPLOADS = 8
+"""The connections over which a file is written, a block of some megabytes at a time each."""
 
 
 class AzureBlobs:
@@ -69,7 +71,7 @@ class AzureBlobs:
                 data,
                 overwrite=not if_absent,
                 metadata=dict(metadata) if metadata else None,
-                max_concurrency=1 if isinstance(data, bytes) else 4,
+                max_concurrency=1 if isinstance(data, bytes) else UPLOADS,
                 **_matching(if_match),
             )
         _written.inc(len(data) if isinstance(data, bytes) else data.tell())
