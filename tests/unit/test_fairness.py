@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from support.budget import Budget, CountingStore, leave_out_pixels
 from support.pipeline import Pipeline
 
-from framebrush.contracts import BatchReady, Incoming, Manifest, Message, PackReady, SegmentPlanned, State
+from framebrush.contracts import (
+    BatchReady,
+    Failure,
+    Incoming,
+    Manifest,
+    Message,
+    PackReady,
+    RunEncoded,
+    SegmentPlanned,
+    State,
+)
 from framebrush.errors import PermanentError
 from framebrush_splitter.planner import window_of
 
@@ -99,6 +109,33 @@ def test_batches_that_are_lost_are_no_obstacle(clip: Path) -> None:
     assert pipeline.run().state is State.SUCCEEDED
     assert pipeline.dead
     assert pipeline.manifest().window == 2
+
+
+@pytest.mark.parametrize("steps", [12, 30, 60, 10_000])
+def test_a_run_that_was_reopened_has_its_window_again(clip: Path, steps: int) -> None:
+    """It fails after so many messages, or when all but the join is done."""
+    pipeline, free = windowed(clip), windowed(clip, window_batches=1000)
+    free.run()
+    for _ in range(steps):
+        if isinstance(pipeline.waiting[0], RunEncoded):
+            break
+        pipeline.step()
+    run_id = pipeline.manifest().run_id
+    assert pipeline.runs.fail(run_id, Failure(reason="lost", description="by a test"))
+    while pipeline.waiting:  # What is under way is passed over.
+        pipeline.step()
+    assert pipeline.status().state is State.FAILED
+    pipeline.handled.clear()
+    for message in pipeline.runs.reopen(run_id):
+        pipeline.send(message)
+    most, begun = 0, len({message.segment for message in pipeline.waiting if isinstance(message, SegmentPlanned)})
+    while pipeline.waiting:
+        pipeline.step()
+        at_work = {m.segment for m in pipeline.waiting if isinstance(m, SegmentPlanned | PackReady | BatchReady)}
+        most = max(most, len(at_work))
+    assert pipeline.status().state is State.SUCCEEDED
+    assert pipeline.output() == free.output()
+    assert 1 <= begun <= 2 >= most
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 64), st.integers(1, 200))

@@ -134,10 +134,11 @@ class Runs(RunDocuments):
 
         While it was failed, its messages were passed over. The messages returned make all that is missing again; what
         is there already is found and not done twice. If several reopen a run at the same time, one writes the
-        status, and all get the same messages.
+        status, and all get such messages.
 
         Returns:
-            The messages, one for each segment. There are none before the run is planned, or if it has ended otherwise.
+            The messages, of the segments from which all that is missing follows: at most those of a window. There are
+            none before the run is planned, or if it has ended otherwise.
 
         Raises:
             BlobNotFound: There is no such run.
@@ -159,8 +160,21 @@ class Runs(RunDocuments):
                 continue
         if status.state is not State.RUNNING:
             return []
-        segments = range(len(self.manifest(run_id).segments))
+        segments = self._unfinished(run_id)
         return [SegmentPlanned(run_id=run_id, segment=segment, generation=status.generation) for segment in segments]
+
+    def _unfinished(self, run_id: str) -> list[int]:
+        """Return the first segment that is not encoded of each row of segments that are handed out one after the other.
+
+        In a row, a window lies from one segment to the next. If all are encoded, the last one is looked at again, from
+        which the join follows.
+        """
+        manifest, blobs = self.manifest(run_id), self.blobs(run_id)
+        count, last = len(manifest.segments), manifest.renditions[-1].number
+        there = {blob.ref for blob in self.store.list(self.container, blobs.encoded_prefix(last))}
+        missing = {segment for segment, chunk in manifest.chunks if blobs.encoded(segment, last, chunk) not in there}
+        window = manifest.window or count
+        return sorted({segment % window: segment for segment in sorted(missing, reverse=True)}.values()) or [count - 1]
 
     def _write(self, status: Status, *, if_match: str | None) -> None:
         # The state goes into the metadata too: a listing then tells which runs are active.
