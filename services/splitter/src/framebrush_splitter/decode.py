@@ -196,11 +196,11 @@ class _Start:
 def _beginning(container: InputContainer, stream: VideoStream, shifts: Sequence[Shift]) -> _Start:
     """Read as much of the beginning of a file as this video needs."""
     indices = stream.codec_context.pix_fmt == "pal8"
-    count = FIRST if container.format.name == "mxf" else int(indices)
-    packets = list(islice(packets_in(container, stream), count))
-    times = [packet.pts or 0 for packet in packets if packet.size]
+    count = FIRST if container.format.name == "mxf" else int(indices or codec_name(stream) == "mpeg4")
+    packets, shown = list(islice(packets_in(container, stream), count)), Shown(stream)
+    times = [packet.pts or 0 for packet in packets if packet.size and shown(packet)]
     palette = packets[0].get_sidedata("palette") if indices and packets else None
-    return _Start(not untimed(container, stream, times), palette, shifts)
+    return _Start(not untimed(container, stream, times, packed=shown.packed), palette, shifts)
 
 
 def _between(

@@ -214,7 +214,7 @@ def read_packets(
         ends_of_stream.move(clock, logs.get(index))
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base, name)
-    timed, in_order = not untimed(container, stream, times), sorted(times)
+    timed, in_order = not untimed(container, stream, times, packed=shown.packed), sorted(times)
     if not timed or recoloured:
         unusable, places = unusable + len(places) - 1, places[:1]
     return Packets(
