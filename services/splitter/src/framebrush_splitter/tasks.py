@@ -43,7 +43,7 @@ from framebrush.media import (
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
-from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame, first_time
+from framebrush_splitter.decode import decode_segment, first_frame, first_time
 from framebrush_splitter.dry_run import Film
 from framebrush_splitter.edits import has_late_pause
 from framebrush_splitter.encryption import refuse_encrypted
@@ -60,6 +60,7 @@ from framebrush_splitter.plan import (
     pack_size,
     read_packets,
 )
+from framebrush_splitter.presentation import DecodedFrame
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.sparse import SparseFile, unneeded
 from framebrush_splitter.video import open_video
@@ -72,8 +73,9 @@ LATE_PAUSE = (
     "an edit list has a pause after its beginning, in which FFmpeg shows frames that the list cuts out; to write all "
     "frames without edits: ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
 )
-FRAME_HEADER = struct.Struct("<qqH")
-"""The layout of what precedes a frame: its time and its duration in ticks, and how many bytes of captions it has."""
+FRAME_HEADER = struct.Struct("<qqH?")
+"""The layout of what precedes a frame: its time and its duration in ticks, how many bytes of captions it has,
+and whether the container tells another time for it."""
 
 
 def plan_run(
@@ -266,17 +268,22 @@ def decode_frames(
         except av.FFmpegError as error:
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
         text = frame.captions[:MOST_CAPTIONS]
-        return b"".join((FRAME_HEADER.pack(frame.time, frame.duration, len(text)), text, image))
+        return b"".join((FRAME_HEADER.pack(frame.time, frame.duration, len(text), frame.moved), text, image))
 
     frames = decode_segment(opened, segment, shifts, source.alive, captions=captions)
     return ordered_map(packed, enumerate(frames), threads)
 
 
-def read_frame(packed: memoryview) -> tuple[int, int, bytes, bytes]:
-    """Return the time and the duration of a frame in ticks, its captions, and its image, empty if it is damaged."""
-    time, duration, length = FRAME_HEADER.unpack_from(packed)
+def read_frame(packed: memoryview) -> tuple[int, int, bytes, bytes, bool]:
+    """Return what :func:`decode_frames` tells of a frame.
+
+    Returns:
+        Its time and its duration in ticks, its captions, its image, which is empty if it is damaged, and whether the
+        container tells another time for it.
+    """
+    time, duration, length, moved = FRAME_HEADER.unpack_from(packed)
     image = FRAME_HEADER.size + length
-    return time, duration, bytes(packed[FRAME_HEADER.size : image])[:MOST_CAPTIONS], bytes(packed[image:])
+    return time, duration, bytes(packed[FRAME_HEADER.size : image])[:MOST_CAPTIONS], bytes(packed[image:]), moved
 
 
 def output_names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:
