@@ -199,7 +199,10 @@ TIMING = (
         "times by offsets of another frame rate, MP4",
         "wrong_offsets.mp4",
         wrong_offsets,
-        notes=("4 frames share", "frames have times in another order than their pictures",),
+        notes=(
+            "4 frames share",
+            "frames have times in another order than their pictures",
+        ),
         segments=2,
         lost="times out of order: frames come as the decoder gives them, as in players",
     ),

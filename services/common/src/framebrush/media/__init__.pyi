@@ -37,6 +37,7 @@ from .joining import Recipe as Recipe
 from .joining import add_untouched as add_untouched
 from .joining import check as check
 from .joining import join as join
+from .nal import Bits as Bits
 from .nal import units as units
 from .naming import codec_name as codec_name
 from .naming import codec_tag as codec_tag
