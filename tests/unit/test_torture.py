@@ -18,7 +18,7 @@ from framebrush.contracts import Report, State, VideoProperties
 from framebrush.media import CONVERSION, Converter, compare, is_hdr, read_media_info
 
 PAGE = Path(__file__).parents[2] / "docs" / "video.md"
-HELP = re.compile(r": (ffmpeg|ffprobe|framebrush submit|magick) \S.*$")
+HELP = re.compile(r": (ffmpeg|ffprobe|framebrush submit|magick|mpv) \S.*$")
 OPTIONS = {"crf": 1, "preset": "ultrafast"}
 
 

@@ -45,6 +45,7 @@ from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import decode_segment, first_frame, first_time
 from framebrush_splitter.dry_run import Film
+from framebrush_splitter.editions import refuse_ordered
 from framebrush_splitter.edits import has_late_pause
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import label_notes, notes
@@ -73,6 +74,8 @@ LATE_PAUSE = (
     "an edit list has a pause after its beginning, in which FFmpeg shows frames that the list cuts out; to write all "
     "frames without edits: ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
 )
+STEREO_MODES = {1: "left_right", 2: "bottom_top", 3: "top_bottom", 11: "right_left"}
+"""FFmpeg's names of the ways in which two views share a picture, by Matroska's numbers."""
 FRAME_HEADER = struct.Struct("<qqH?")
 """The layout of what precedes a frame: its time and its duration in ticks, how many bytes of captions it has,
 and whether the container tells another time for it."""
@@ -185,13 +188,16 @@ def examine(
     """Return the first frame of a video that was just opened, and its properties.
 
     Raises:
-        InvalidVideo: The file is not a video, is encrypted, or has colours that nobody can convert.
+        InvalidVideo: The file is not a video, is encrypted, has colours that nobody can convert, views that FFmpeg does
+            not write, or an edition that it does not follow.
         LimitExceeded: The video has more streams or larger frames than the limits allow.
     """
     _check_streams(container, limits)
     _check_size(stream.width, stream.height, limits)
     refuse_encrypted(container)
+    refuse_ordered(source, container)
     _check_colors(stream, quoted(source.name))
+    _check_views(stream, quoted(source.name))
     frame = first_frame(container, stream)
     video = read_properties(stream, frame)
     _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
@@ -313,6 +319,17 @@ def _check_colors(stream: VideoStream, name: str) -> None:
             "Dolby Vision of profile 5 has colours of its own (IPTPQc2), which would be shown green and purple: "
             f"convert it first: ffmpeg -i {name} -vf libplacebo=colorspace=bt709:color_primaries=bt709:color_trc=bt709 "
             "-c:a copy bt709.mp4"
+        )
+
+
+def _check_views(stream: VideoStream, name: str) -> None:
+    mode, aspect = read_display(stream).stereo, stream.sample_aspect_ratio
+    if mode and aspect not in (None, 1):
+        told = f"-metadata:s:v stereo_mode={STEREO_MODES[mode]} " if mode in STEREO_MODES else ""
+        raise InvalidVideo(
+            f"two views share a picture whose pixels are not square ({aspect.numerator}:{aspect.denominator}), which "
+            f"FFmpeg does not write; to make them square: ffmpeg -i {name} -vf scale=iw*sar:ih,setsar=1 {told}"
+            "-c:a copy square.mkv"
         )
 
 

@@ -17,6 +17,8 @@ from .colors import styled as styled
 from .conversion import is_convertible as is_convertible
 from .display import quarter_turns as quarter_turns
 from .display import read_display as read_display
+from .ebml import child as child
+from .ebml import elements as elements
 from .hdr import HLG as HLG
 from .hdr import PQ as PQ
 from .hdr import to_bt709 as to_bt709
