@@ -26,6 +26,10 @@ from framebrush_splitter.video import packets_in
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded; to make a GIF of it: magick {name} film.gif"}
 """Formats that FFmpeg opens but does not decode in full, and what to do about them."""
 NOTHING = "no frame could be decoded; to see what the decoder says: ffmpeg -i {name} -f null -"
+CUT_OUT = (
+    "its edit list leaves out all of its frames; to write them without edits: "
+    "ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
+)
 Opened: TypeAlias = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
 
 
@@ -77,15 +81,18 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     Raises:
         InvalidVideo: No frame can be decoded, or the video is encrypted.
     """
+    cut_out = None
     for packet in packets_in(container, stream):
         refuse_encrypted_packet(packet, container.name)
+        if packet.size:
+            cut_out = packet.is_discard and cut_out is not False
         try:
             for frame in packet.decode():
                 return frame
         except av.InvalidDataError:
             continue
-    words = UNDECODABLE.get(container.format.name, NOTHING).format(name=quoted(container.name))
-    raise InvalidVideo(f"{container.name}: {words}")
+    words = CUT_OUT if cut_out else UNDECODABLE.get(container.format.name, NOTHING)
+    raise InvalidVideo(f"{container.name}: {words.format(name=quoted(container.name))}")
 
 
 def first_time(

@@ -278,8 +278,8 @@ def _check_order(
             raise InvalidVideo(f"presentation times jump back from {last} to {time} ticks")
         if place in usable and place and time < latest[place - 1]:
             raise InvalidVideo(
-                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists make them; to write "
-                f"them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
+                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists and wrong times make "
+                f"them; to write them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
             )
         last = time if place in usable else last
 
@@ -299,7 +299,8 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
     shown, positions = strictly_increasing(pts), dict(zip(packets.random_access, packets.positions, strict=False))
     for time in packets.random_access:
         index = bisect_left(pts, time)
-        if index - starts[-1] >= least and shown[index] == time:
+        alone = shown[index] == time and (index + 1 == len(pts) or pts[index + 1] > time)
+        if index - starts[-1] >= least and alone:
             starts.append(index)
     ends = [*starts[1:], len(pts)]
     return tuple(

@@ -34,6 +34,7 @@ from framebrush.media import (
     RAW,
     SWITCHED,
     WITHOUT_ZERO,
+    codec_name,
     is_extra,
     lost_tags,
     quoted,
@@ -46,7 +47,7 @@ from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import decode_segment, first_frame, first_time
 from framebrush_splitter.dry_run import Film
 from framebrush_splitter.editions import refuse_ordered
-from framebrush_splitter.edits import has_late_pause
+from framebrush_splitter.edits import edit_notes
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import label_notes, notes
 from framebrush_splitter.outputs import Input, carries, converted_notes, order_notes, plan_output
@@ -62,6 +63,7 @@ from framebrush_splitter.plan import (
     read_packets,
 )
 from framebrush_splitter.presentation import DecodedFrame
+from framebrush_splitter.references import referred_files
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.sparse import SparseFile, unneeded
 from framebrush_splitter.video import open_video
@@ -70,10 +72,6 @@ LONGEST_TAIL, MOST_REORDERED = 1000, 16
 """The most frames from the last random access point on that a plan decodes, and that are shown after a later one."""
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
-LATE_PAUSE = (
-    "an edit list has a pause after its beginning, in which FFmpeg shows frames that the list cuts out; to write all "
-    "frames without edits: ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
-)
 STEREO_MODES = {1: "left_right", 2: "bottom_top", 3: "top_bottom", 11: "right_left"}
 """FFmpeg's names of the ways in which two views share a picture, by Matroska's numbers."""
 FRAME_HEADER = struct.Struct("<qqH?")
@@ -111,8 +109,17 @@ def plan_run(
     """
     options = request.options
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
-    with open_video(source) as (container, stream):
-        frame, video = examine(source, container, stream, limits)
+    try:
+        with open_video(source) as (container, stream):
+            frame, video = examine(source, container, stream, limits)
+    except InvalidVideo:
+        if others := referred_files(source):
+            first = quoted(others[0])
+            raise InvalidVideo(
+                f"the pictures of this film are not in it, but in {', '.join(others)}"
+                f": to style them: framebrush submit {first}"
+            ) from None
+        raise
     size, sparse = (video.width, video.height), SparseFile(source)
     with open_video(sparse) as (container, stream):  # opened again, as not every format can be read twice
         left_out = unneeded(container, stream)
@@ -141,8 +148,9 @@ def plan_run(
         told += [CAPTIONS_LOST] if packets.captions and not carrying else []
         unseen = bool(left_out) and not packets.captions and video.codec in CAPTIONED and packets.timed
         captions = (packets.captions and carrying) or unseen
-        if packets.edited and container.format.name == SWITCHED and has_late_pause(source):
-            told.append(LATE_PAUSE.format(name=quoted(source.name)))
+        if container.format.name == SWITCHED:
+            coded = any(s.type == "audio" and not codec_name(s).startswith("pcm_") for s in output.copied)
+            told += edit_notes(source, quoted(source.name), coded_sound=coded)
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
