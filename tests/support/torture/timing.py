@@ -211,7 +211,8 @@ TIMING = (
         "backwards.mkv",
         backwards,
         refused="jump back",
-        lost="refused: no order of the frames is the right one",
+        lost="refused: no order of the frames is the right one; "
+        "`ffmpeg -i film.mkv -vf setpts=N/FR/TB` counts them anew",
     ),
     Case(
         "times of many years",

@@ -275,7 +275,10 @@ def _check_order(
     for place in keyframes:
         time = times[place]
         if last is not None and time < last:
-            raise InvalidVideo(f"presentation times jump back from {last} to {time} ticks")
+            raise InvalidVideo(
+                f"presentation times jump back from {last} to {time} ticks; to count the frames anew: "
+                f"ffmpeg -i {name} -vf setpts=N/FR/TB -c:v libx264 -crf 16 whole.mp4"
+            )
         if place in usable and place and time < latest[place - 1]:
             raise InvalidVideo(
                 f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists and wrong times make "
