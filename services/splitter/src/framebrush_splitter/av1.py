@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from framebrush.media import Bits
 
 Size = tuple[int, int]
-HEADER, ALL, TOLD = 128, 0xFF, 2
-"""The bytes of a header that are looked at, all slots of references, and that each frame tells a choice by itself."""
+HEADERS, HEADER, ALL, TOLD = 128, 64, 0xFF, 2
+"""The bytes that are looked at of the header of a sequence and of a frame, all slots of references, and that each frame
+tells a choice by itself."""
 SEQUENCE, FRAMES = 1, (3, 6)
 """The types of units (OBU) with the sequence's header, and with that of a frame."""
 KEY, INTRA_ONLY, SWITCH = 0, 2, 3
@@ -15,7 +16,7 @@ KEY, INTRA_ONLY, SWITCH = 0, 2, 3
 
 
 def units(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the types and the contents of the units (OBU) of a packet (5.3)."""
+    """Yield the types of the units (OBU) of a packet, and the beginnings of their contents (5.3)."""
     position = 0
     while position < len(data):
         header, position = data[position], position + 1 + (data[position] >> 2 & 1)
@@ -26,7 +27,7 @@ def units(data: bytes) -> Iterator[tuple[int, bytes]]:
             position, size, shift = position + 1, size | (byte & 127) << shift, shift + 7
             if byte < 128:
                 break
-        yield header >> 3 & 15, data[position : position + size]
+        yield header >> 3 & 15, data[position : position + min(size, HEADERS)]
         position += size
 
 
@@ -60,6 +61,9 @@ class Av1Sizes:
         """Begin with what the container tells (``av1C``), which may be nothing."""
         self._slots: list[tuple[Size | None, bool]] = [(None, False)] * 8
         self._sequence: _Sequence | None = None
+        self._header = b""
+        self._alike = True
+        """Whether all frames so far have the size that the sequence tells: then the rest of a header tells nothing."""
         self(configuration[4:])
 
     def __call__(self, data: bytes) -> Size | None:
@@ -69,8 +73,10 @@ class Av1Sizes:
         """
         shown = None
         for kind, content in units(data):
-            if kind == SEQUENCE:
-                self._sequence = _sequence(Bits(content[:HEADER]))
+            if kind == SEQUENCE and content != self._header:
+                self._header, self._sequence = content, _sequence(Bits(content[:HEADERS]))
+                if self._alike:
+                    self._slots = [(self._sequence.size, False)] * 8
             elif kind in FRAMES and self._sequence is not None:
                 size, shows = self._read(Bits(content[:HEADER]), self._sequence)
                 shown = size if shows else shown
@@ -92,6 +98,9 @@ class Av1Sizes:
             bits.take(int(sequence.integers == TOLD))
         bits.take(sequence.id_bits)
         other = kind == SWITCH or (not sequence.still and bool(bits.take(1)))
+        self._alike = self._alike and not other
+        if self._alike:
+            return sequence.size, shows
         bits.take(sequence.order_bits)
         inter = kind not in (KEY, INTRA_ONLY)
         bits.take(3 if inter and not resilient else 0)

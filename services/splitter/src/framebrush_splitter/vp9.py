@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from framebrush.media import Bits
 
 Size = tuple[int, int]
-HEADER, ALL, SYNC, RGB = 64, 0xFF, 24, 7
+HEADER, ALL, SYNC, RGB = 16, 0xFF, 24, 7
 """The bytes of a frame that are looked at, all slots of references, the bits of the sync code, a colour space."""
 SUPERFRAME, MARK = 0xC0, 0xE0
 """How the index of a packet with several frames begins and ends (annex B), and the bits that tell it."""
