@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from framebrush.media import boxes, inside
+from framebrush.media import boxes_in, inside
 
 MOVIES = (b"moov", b"rmra", b"rmda", b"rdrf")
 """Where a reference movie names each of the films of which it lets a player choose one."""
@@ -33,7 +33,7 @@ def _movies(file: Any) -> Iterator[str]:
 
 def _data(file: Any) -> Iterator[str]:
     for place, end in inside(file, DATA, 0, file.seek(0, 2)):
-        for kind, at, last in boxes(file, place + 16, end):
+        for kind, at, last in boxes_in(file, place + 16, end):
             file.seek(at + 8)
             content = bytes(file.read(min(last - at - 8, MOST)))
             if not content[3:4] or content[3] & IN_THIS_FILE:

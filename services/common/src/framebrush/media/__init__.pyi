@@ -1,4 +1,4 @@
-from .boxes import boxes as boxes
+from .boxes import boxes_in as boxes_in
 from .boxes import inside as inside
 from .captions import CAPTIONED as CAPTIONED
 from .captions import CAPTIONS_LOST as CAPTIONS_LOST
