@@ -1,7 +1,7 @@
 """Edit lists of MP4 and QuickTime (ISO/IEC 14496-12, 8.6.6), of which FFmpeg plays nearly all as they are meant."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,24 +26,23 @@ PARTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Track:
+class EditedTrack:
     """A track that has an edit list."""
 
     handler: bytes
-    """What kind it is of: ``vide``, ``soun`` or another."""
+    """What kind it is of: ``vide``, ``soun`` or another; empty if it has one edit only."""
     edits: tuple[tuple[int, int, int], ...]
     """The length, the time in the media and the rate of each edit."""
 
 
-def edit_notes(file: Any, name: str, *, coded_sound: bool) -> Iterator[str]:
+def edit_notes(tracks: Sequence[EditedTrack], name: str, *, coded_sound: bool) -> Iterator[str]:
     """Yield one line for each thing that FFmpeg plays otherwise than edit lists tell it.
 
     Args:
-        file: The film, of MP4 or QuickTime.
-        name: Its name, for commands.
+        tracks: What :func:`edited_tracks` gives.
+        name: The film's name, for commands.
         coded_sound: Whether sound is copied of which a packet sounds otherwise without the one before.
     """
-    tracks = list(_tracks(file))
     edits = [edit for track in tracks for edit in track.edits if edit[1] != PAUSE]
     if any(time == PAUSE for track in tracks for _, time, _ in track.edits[1:]):
         yield LATE_PAUSE.format(name=name)
@@ -55,16 +54,17 @@ def edit_notes(file: Any, name: str, *, coded_sound: bool) -> Iterator[str]:
         yield PARTS
 
 
-def _parts(track: _Track) -> int:
+def _parts(track: EditedTrack) -> int:
     return sum(time != PAUSE for _, time, _ in track.edits)
 
 
-def _tracks(file: Any) -> Iterator[_Track]:
+def edited_tracks(file: Any) -> Iterator[EditedTrack]:
+    """Yield the tracks of a film of MP4 or QuickTime that have edits. This is cheap just after it was opened."""
     for place, end in inside(file, TRACKS, 0, file.seek(0, 2)):
         edits = [edit for box in _contents(file, LISTS, place + 8, end) for edit in _edits(box)]
-        handler = next(_contents(file, HANDLERS, place + 8, end), b"")[8:12]
         if edits:
-            yield _Track(handler, tuple(edits))
+            handler = next(_contents(file, HANDLERS, place + 8, end), b"")[8:12] if len(edits) > 1 else b""
+            yield EditedTrack(handler, tuple(edits))
 
 
 def _contents(file: Any, path: tuple[bytes, ...], begin: int, end: int) -> Iterator[bytes]:

@@ -214,6 +214,8 @@ def read_packets(
         ends_of_stream.move(clock, logs.get(index))
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base, name)
+    latest = list(accumulate(times, max))  # What shares its time with a frame stored before is not cut from it.
+    places = places[:1] + array("q", (place for place in places[1:] if times[place] > latest[place - 1]))
     timed, in_order = not untimed(container, stream, times, packed=shown.packed), sorted(times)
     if not timed or recoloured:
         unusable, places = unusable + len(places) - 1, places[:1]
@@ -302,8 +304,7 @@ def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
     shown, positions = strictly_increasing(pts), dict(zip(packets.random_access, packets.positions, strict=False))
     for time in packets.random_access:
         index = bisect_left(pts, time)
-        alone = shown[index] == time and (index + 1 == len(pts) or pts[index + 1] > time)
-        if index - starts[-1] >= least and alone:
+        if index - starts[-1] >= least and shown[index] == time:
             starts.append(index)
     ends = [*starts[1:], len(pts)]
     return tuple(

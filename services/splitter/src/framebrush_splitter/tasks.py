@@ -47,7 +47,7 @@ from framebrush.storage import BlobInfo
 from framebrush_splitter.decode import decode_segment, first_frame, first_time
 from framebrush_splitter.dry_run import Film
 from framebrush_splitter.editions import refuse_ordered
-from framebrush_splitter.edits import edit_notes
+from framebrush_splitter.edits import edit_notes, edited_tracks
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import label_notes, notes
 from framebrush_splitter.outputs import Input, carries, converted_notes, order_notes, plan_output
@@ -122,6 +122,7 @@ def plan_run(
         raise
     size, sparse = (video.width, video.height), SparseFile(source)
     with open_video(sparse) as (container, stream):  # opened again, as not every format can be read twice
+        edited = list(edited_tracks(source)) if container.format.name == SWITCHED else []
         left_out = unneeded(container, stream)
         sparse.leave_out(left_out)
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames, size=size))
@@ -148,9 +149,8 @@ def plan_run(
         told += [CAPTIONS_LOST] if packets.captions and not carrying else []
         unseen = bool(left_out) and not packets.captions and video.codec in CAPTIONED and packets.timed
         captions = (packets.captions and carrying) or unseen
-        if container.format.name == SWITCHED:
-            coded = any(s.type == "audio" and not codec_name(s).startswith("pcm_") for s in output.copied)
-            told += edit_notes(source, quoted(source.name), coded_sound=coded)
+        coded = any(s.type == "audio" and not codec_name(s).startswith("pcm_") for s in output.copied)
+        told += edit_notes(edited, quoted(source.name), coded_sound=coded)
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
