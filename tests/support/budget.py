@@ -84,7 +84,7 @@ class NoSandbox:
     def run(self, allowance: object, source: object, task: object, *arguments: Any, **options: object) -> Iterator[Any]:
         _, _, segment, *_ = arguments
         for number in range(segment.frames):
-            yield memoryview(FRAME_HEADER.pack(segment.start + number * TICKS, TICKS, 0) + b"jpeg")
+            yield memoryview(FRAME_HEADER.pack(segment.start + number * TICKS, TICKS, 0, False) + b"jpeg")
 
 
 class EmptyPack:

@@ -205,7 +205,7 @@ class Endless:
 
     def run(self, *_: object, **__: object) -> Iterator[memoryview]:
         for number in itertools.count():
-            yield memoryview(FRAME_HEADER.pack(512 * number, 512, 0) + b"jpeg")
+            yield memoryview(FRAME_HEADER.pack(512 * number, 512, 0, False) + b"jpeg")
 
 
 def test_a_decoder_that_gives_frames_for_ever_is_stopped(single: Path) -> None:

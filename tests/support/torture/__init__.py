@@ -1,5 +1,6 @@
 """The torture set: films as cameras, screen recorders and archives make them, each with a known property."""
 
+from support.torture.boxes import BOXES
 from support.torture.case import Case
 from support.torture.changes import CHANGES
 from support.torture.coding import CODING
@@ -20,6 +21,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "Coding": CODING,
     "Raw": RAW,
     "Changes": CHANGES,
+    "Boxes": BOXES,
     "Wild": WILD,
 }
 """By what they put to the test."""

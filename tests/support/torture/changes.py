@@ -118,7 +118,7 @@ CHANGES = (
         "pause.mp4",
         lambda path: edited(path, PAUSE, PAUSE, options={"bf": "0"}),
         segments=2,
-        notes=("an edit list has a pause after its beginning",),
+        notes=("an edit list has a pause after its beginning", "an edit list puts sound together"),
         lost="the pause: FFmpeg goes on there with what the list cuts out",
     ),
     Case(

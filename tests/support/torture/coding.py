@@ -134,6 +134,20 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", len(content) + 8, name) + content
 
 
+def ordered(path: Path, chapters: tuple[tuple[float, float, str], ...]) -> Path:
+    """A film whose edition is ordered: players show these parts of it, and nothing else."""
+    data = Film(**MS, sounds=SILENT, chapters=chapters).write(path).read_bytes()
+    path.write_bytes(data.replace(b"\x45\xdb\x81\1", b"\x45\xdd\x81\1", 1))  # instead of the default
+    return path
+
+
+def squeezed(path: Path) -> Path:
+    """Two views in one picture, each of them of half the width: its display width is that of the picture."""
+    data = side_by_side(path).read_bytes()
+    path.write_bytes(data.replace(b"\x54\xb0\x81\x20", b"\x54\xb0\x81\x40", 1))
+    return path
+
+
 def side_by_side(path: Path) -> Path:
     """Two views in one picture, as Matroska tells it."""
     plain = Film(**MS, sounds=SILENT).write(path.with_name("plain.mkv"))
@@ -273,6 +287,27 @@ CODING = (
     Case("a clean aperture (`clap`), MP4", "clap.mp4", partial(boxed, film=Film(sounds=SILENT), box=CLAP), segments=2),
     Case("a sphere (360°), MP4", "sphere.mp4", partial(boxed, film=Film(sounds=SILENT), box=SPHERE), segments=2),
     Case("two views side by side, Matroska", "stereo.mkv", side_by_side, segments=2),
+    Case(
+        "two views side by side, of pixels that are not square, Matroska",
+        "anamorphic.mkv",
+        squeezed,
+        refused="two views share a picture whose pixels are not square (2:1)",
+        lost="refused when it is planned: FFmpeg writes no such Matroska; "
+        "`ffmpeg -i film.mkv -vf scale=iw*sar:ih,setsar=1`",
+    ),
+    Case(
+        "an ordered edition that shows all parts in order, Matroska",
+        "in_order.mkv",
+        partial(ordered, chapters=((0.0, 0.48, "One"), (0.48, 0.96, "Two"))),
+        segments=2,
+    ),
+    Case(
+        "an ordered edition that leaves parts out, Matroska",
+        "ordered.mkv",
+        partial(ordered, chapters=((0.2, 0.5, "One"), (0.5, 0.8, "Two"))),
+        refused="an ordered edition shows parts of this film",
+        lost="refused when it is planned: FFmpeg does not follow it; `mpv film.mkv --o=whole.mkv`",
+    ),
     Case(
         "Dolby Vision, profile 8",
         "dovi8.mp4",

@@ -87,6 +87,9 @@ NTSC: dict[str, Any] = {
     "timecode": "01:00:00;02",
 }
 
+PARTS = "an edit list puts sound together"
+MEETING = "some milliseconds of sound where parts meet: what is before a part is not there to decode it"
+
 CONTAINERS = (
     Case("MPEG-TS, times counted from 50,000 s", "far.ts", _capture(50000), segments=2),
     Case("MPEG-TS whose clock wraps (2³³)", "wrap.ts", _capture(95442.3), segments=2),
@@ -214,7 +217,13 @@ CONTAINERS = (
         "late.mkv",
         Film(**{**MS, "pts": range(0, 2000, 40)}, sounds=(Sound("ac3", rate=44100, start=0.067, seconds=2.0),)),
     ),
-    Case("edit list that cuts the middle out", "cut_out.mp4", lambda path: edited(path, CUT, CUT, options={"bf": "0"})),
+    Case(
+        "edit list that cuts the middle out",
+        "cut_out.mp4",
+        lambda path: edited(path, CUT, CUT, options={"bf": "0"}),
+        notes=(PARTS,),
+        lost=MEETING,
+    ),
     Case(
         "edit list that cuts between frames which refer to each other",
         "overlaps.mp4",
@@ -226,10 +235,16 @@ CONTAINERS = (
         "edit list whose second part begins a frame early in FFmpeg",
         "early.mp4",
         lambda path: edited(path, TWO, TWO, options={"preset": "fast"}),
-        notes=("1 frames share their time with the frame before, as its edit list cuts between",),
-        lost="the frame where the parts meet: it comes a tick after the one before",
+        notes=(PARTS, "1 frames share their time with the frame before, as its edit list cuts between"),
+        lost="the frame where the parts meet: it comes a tick after the one before; there some milliseconds of sound",
     ),
-    Case("edit list that swaps two parts", "swapped.mp4", lambda path: edited(path, CUT[::-1], CUT[::-1])),
+    Case(
+        "edit list that swaps two parts",
+        "swapped.mp4",
+        lambda path: edited(path, CUT[::-1], CUT[::-1]),
+        notes=(PARTS,),
+        lost=MEETING,
+    ),
     Case("timecode, MP4", "timecode.mp4", Film(timecode="01:02:03:04")),
     Case("timecode that drops frames, QuickTime", "drop.mov", Film(**NTSC)),
     Case("timecode, Matroska", "timecode.mkv", Film(**MS, timecode="10:00:00:00")),

@@ -105,6 +105,13 @@ SCALED = {
     "svtav1-params": "lp=1:resize-mode=4:frame-resz-events=8:frame-resz-kf-denoms=16:frame-resz-denoms=16",
 }
 """From frame 8 on frames have half the width and height, and refer to the larger ones."""
+SCALED_KEYS = {
+    "preset": "10",
+    "svtav1-params": "lp=1:keyint=8:resize-mode=4:frame-resz-events=8,16:frame-resz-kf-denoms=16,8:"
+    "frame-resz-denoms=16,8",
+}
+"""The second group of pictures has half the width and height; the header that all share tells the largest size."""
+SMALLER = {"preset": "10", "crf": "10", "svtav1-params": "lp=1:resize-mode=1:resize-denom=12:resize-kf-denom=12"}
 X264_OPEN = {"x264-params": "open-gop=1:keyint=6:min-keyint=6:scenecut=0:bframes=3"}
 X265 = {"x265-params": "log-level=error:crf=4:keyint=6:min-keyint=6:scenecut=0:bframes=3:pools=1:frame-threads=1"}
 
@@ -241,9 +248,20 @@ STRUCTURE = (
         "the size changes between two keyframes, AV1",
         "scaled.mkv",
         Film(codec="libsvtav1", size=(320, 240), gop=1000, options=SCALED, sounds=SILENT, **RATE),
-        late=True,
         refused="the frame size changes from 320x240 to 160x120",
-        lost="refused when it is decoded: frames may refer to frames of another size (VP9, too)",
+        lost="refused when it is planned: frames may refer to frames of another size (VP9, too)",
+    ),
+    Case(
+        "the size changes at a keyframe, and the header stays, AV1",
+        "scaled_keys.mkv",
+        Film(codec="libsvtav1", size=(320, 240), options=SCALED_KEYS, sounds=SILENT, **RATE),
+        refused="the frame size changes from 320x240 to 160x120",
+        lost="refused when it is planned",
+    ),
+    Case(
+        "all frames are smaller than the header says, AV1",
+        "smaller.mkv",
+        Film(codec="libsvtav1", size=(320, 240), options=SMALLER, sounds=SILENT, **RATE),
     ),
     Case(
         "a damaged packet",

@@ -58,6 +58,30 @@ def duplicate_times(path: Path) -> Path:
     return _remux(path, Film(codec="mjpeg", pixel_format="yuvj420p", sounds=SILENT, options={"qmin": "1"}), alike)
 
 
+def as_stored(path: Path) -> Path:
+    """The times of pictures are those of the order in which they are stored, as of muxers that come from AVI."""
+
+    def told(packets: list[Any]) -> list[Any]:
+        for packet in packets:
+            packet.pts = packet.dts
+        return packets
+
+    return _remux(path, Film(sounds=SILENT), told)
+
+
+def wrong_offsets(path: Path) -> Path:
+    """The offsets from decoding to presentation are those of another frame rate: times are shared, and out of order."""
+
+    def told(packets: list[Any]) -> list[Any]:
+        begin = packets[0].dts
+        for packet in packets:
+            packet.pts = packet.dts - begin + (packet.pts - packet.dts) // 3
+            packet.dts -= begin
+        return packets
+
+    return _remux(path, Film(sounds=SILENT, options={"bf": "3"}), told)
+
+
 def edit_list(path: Path) -> Path:
     """Packets before zero are in the file, and the edit list says that they are not shown."""
 
@@ -164,11 +188,31 @@ TIMING = (
         lost="each comes a tick after the one before: there must be an order",
     ),
     Case(
+        "times in the order in which pictures are stored, Matroska",
+        "stored.mkv",
+        as_stored,
+        notes=("frames have times in another order than their pictures",),
+        segments=2,
+        lost="times out of order: frames come as the decoder gives them, as in players",
+    ),
+    Case(
+        "times by offsets of another frame rate, MP4",
+        "wrong_offsets.mp4",
+        wrong_offsets,
+        notes=(
+            "4 frames share",
+            "frames have times in another order than their pictures",
+        ),
+        segments=2,
+        lost="times out of order: frames come as the decoder gives them, as in players",
+    ),
+    Case(
         "times that jump back",
         "backwards.mkv",
         backwards,
         refused="jump back",
-        lost="refused: no order of the frames is the right one",
+        lost="refused: no order of the frames is the right one; "
+        "`ffmpeg -i film.mkv -vf setpts=N/FR/TB` counts them anew",
     ),
     Case(
         "times of many years",

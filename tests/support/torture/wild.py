@@ -11,6 +11,7 @@ from support.film import Film, Sound
 from support.torture.case import Case
 from support.torture.coding import crc
 from support.torture.containers import INTERLACED
+from support.torture.divx import packed, stays
 from support.torture.structure import MS, RATE
 from support.torture.timing import SILENT
 from support.video import picture
@@ -293,6 +294,17 @@ WILD = (
     Case("CineForm, 10 bit, 4:2:2", "gopro.mov", _codec("cfhd", "yuv422p10le", size=(128, 96)), **TEN_BITS),
     Case("DNxHR in MXF", "avid.mxf", _codec("dnxhd", "yuv422p", size=(256, 128), options={"profile": "dnxhr_hq"})),
     Case("DivX 3", "divx.avi", _codec("msmpeg4", options=RATED, sounds=(Sound("libmp3lame"),))),
+    *(
+        Case(
+            f"XviD with two frames in a packet (packed), {name}",
+            file,
+            packed,
+            notes=("cannot begin exactly",),
+            lost="parallel decoding: a frame's time follows from its place among all",
+        )
+        for name, file in (("AVI", "packed.avi"), ("Matroska", "packed.mkv"))
+    ),
+    Case("XviD in which some frames stay", "stays.avi", stays, segments=2),
     Case("H.263 of an old phone", "old.3gp", _codec("h263", size=(176, 144), options=RATED)),
     Case("Ut Video, 4:2:2", "lossless.avi", _codec("utvideo", "yuv422p")),
     Case("pixels without coding, NUT", "raw.nut", _codec("rawvideo", sounds=(Sound("pcm_s16le"),))),

@@ -50,18 +50,20 @@ def is_idr(packet: "Packet[Any]", codec: str) -> bool:
     return bool(kinds & (HEVC_IDR if codec == "hevc" else {H264_IDR}))
 
 
-def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int]) -> bool:
+def untimed(container: InputContainer, stream: VideoStream, times: Sequence[int], *, packed: bool) -> bool:
     """Return whether frames have no times of their own: packets are numbered in the order in which they are stored.
 
     The time of a frame then follows from its position among all frames. AVI and raw streams have no other times, and
-    MXF has none if its index has no offsets of reordering.
+    MXF has none if its index has no offsets of reordering. Packets with two frames (DivX, XviD) have one time for both,
+    in any container.
 
     Args:
         container: The video, opened.
         stream: Its video stream.
         times: The times of its first packets, ``FIRST`` if there are so many, in the order in which they are stored.
+        packed: Whether packets may hold two frames.
     """
-    if container.format.name in UNTIMED:
+    if packed or container.format.name in UNTIMED:
         return True
     if not stream.codec_context.has_b_frames:
         return False

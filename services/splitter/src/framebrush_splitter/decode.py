@@ -20,27 +20,17 @@ from framebrush.errors import InvalidVideo
 from framebrush.media import UNTIMED, Clock, Shown, captions_in, codec_name, quoted
 from framebrush_splitter.bitstream import FIRST, untimed
 from framebrush_splitter.encryption import refuse_encrypted_packet
+from framebrush_splitter.presentation import DecodedFrame, Presentation
 from framebrush_splitter.video import packets_in
 
 UNDECODABLE = {"webp_pipe": "animated WebP cannot be decoded; to make a GIF of it: magick {name} film.gif"}
 """Formats that FFmpeg opens but does not decode in full, and what to do about them."""
 NOTHING = "no frame could be decoded; to see what the decoder says: ffmpeg -i {name} -f null -"
+CUT_OUT = (
+    "its edit list leaves out all of its frames; to write them without edits: "
+    "ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
+)
 Opened: TypeAlias = Callable[[], AbstractContextManager[tuple[InputContainer, VideoStream]]]
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedFrame:
-    """A frame with its place in the video."""
-
-    time: int
-    """The presentation time in ticks."""
-    duration: int
-    """The duration in ticks, 0 if it is unknown."""
-    frame: VideoFrame | None
-    """The decoded frame, None if its packets are damaged, even if the decoder conceals it."""
-    captions: bytes = b""
-    """Its closed captions, see :mod:`framebrush.media.captions`. They are read from the packets: a decoder that begins
-    at an open group of pictures adds those of the pictures that it leaves out to the next one."""
 
 
 def decode_segment(
@@ -77,7 +67,7 @@ def decode_segment(
                         container.seek(segment.position, stream=stream, unsupported_byte_offset=True)
                 except av.FFmpegError:
                     continue
-            frames = _between(container, stream, segment, start, alive, {} if captions else None)
+            frames = _between(container, stream, segment, start, alive, captions=captions)
             first = next(frames, None)
             if jump and (first is None or first.time != segment.start or first.frame is None):
                 continue
@@ -91,15 +81,18 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     Raises:
         InvalidVideo: No frame can be decoded, or the video is encrypted.
     """
+    cut_out = None
     for packet in packets_in(container, stream):
         refuse_encrypted_packet(packet, container.name)
+        if packet.size:
+            cut_out = packet.is_discard and cut_out is not False
         try:
             for frame in packet.decode():
                 return frame
         except av.InvalidDataError:
             continue
-    words = UNDECODABLE.get(container.format.name, NOTHING).format(name=quoted(container.name))
-    raise InvalidVideo(f"{container.name}: {words}")
+    words = CUT_OUT if cut_out else UNDECODABLE.get(container.format.name, NOTHING)
+    raise InvalidVideo(f"{container.name}: {words.format(name=quoted(container.name))}")
 
 
 def first_time(
@@ -196,11 +189,11 @@ class _Start:
 def _beginning(container: InputContainer, stream: VideoStream, shifts: Sequence[Shift]) -> _Start:
     """Read as much of the beginning of a file as this video needs."""
     indices = stream.codec_context.pix_fmt == "pal8"
-    count = FIRST if container.format.name == "mxf" else int(indices)
-    packets = list(islice(packets_in(container, stream), count))
-    times = [packet.pts or 0 for packet in packets if packet.size]
+    count = FIRST if container.format.name == "mxf" else int(indices or codec_name(stream) == "mpeg4")
+    packets, shown = list(islice(packets_in(container, stream), count)), Shown(stream)
+    times = [packet.pts or 0 for packet in packets if packet.size and shown(packet)]
     palette = packets[0].get_sidedata("palette") if indices and packets else None
-    return _Start(not untimed(container, stream, times), palette, shifts)
+    return _Start(not untimed(container, stream, times, packed=shown.packed), palette, shifts)
 
 
 def _between(
@@ -209,45 +202,29 @@ def _between(
     segment: Segment,
     start: _Start,
     alive: Callable[[], None],
-    texts: dict[int, bytes] | None,
+    *,
+    captions: bool,
 ) -> Iterator[DecodedFrame]:
     """Yield the frames of a segment, with None in the place of each frame that its packet did not give as it was.
 
-    A decoder that conceals damage in a part of a frame says so. Frames come in order of presentation: one that has not
-    come before a later one never comes.
+    A decoder that conceals damage in a part of a frame says so.
     """
-    awaited = list[tuple[int, int]]()  # a heap of the times and durations of packets
-    previous = segment.start - 1
-
-    def text(time: int) -> bytes:
-        return texts.pop(time, b"") if texts else b""
-
-    for frame in _frames(container, stream, segment, start, awaited, texts):
+    order = Presentation(segment.start)
+    for frame in _frames(container, stream, segment, start, order, captions=captions):
         time = frame.pts if start.timed else None
-        if time is None and awaited:
-            time = awaited[0][0]
+        if time is None and order.awaited:
+            time = order.awaited[0][0]
         if time is None:
             raise InvalidVideo("a frame has no timestamp")
         if time >= segment.end:
             break
         if time < segment.start:
             alive()
-            if awaited and awaited[0][0] <= time:
-                heapq.heappop(awaited)
+            if order.awaited and order.awaited[0][0] <= time:
+                heapq.heappop(order.awaited)
             continue
-        duration = frame.duration or 0
-        while awaited and awaited[0][0] <= time:
-            due, length = heapq.heappop(awaited)
-            if due == time:
-                break
-            yield DecodedFrame(due, length, None, text(due))
-        if time < previous:
-            raise InvalidVideo(f"presentation times do not increase at {previous} ticks")
-        previous = time
-        yield DecodedFrame(time, duration, None if frame.is_corrupt else frame, text(time))
-    for time, length in sorted(awaited):
-        if segment.start <= time < segment.end:
-            yield DecodedFrame(time, length, None, text(time))
+        yield from order.add(frame, time)
+    yield from order.end(segment.end)
 
 
 def _with_end(packets: "Iterator[Packet[Any]]") -> "Iterator[tuple[Packet[Any], bool]]":
@@ -266,13 +243,13 @@ def _frames(
     stream: VideoStream,
     segment: Segment,
     start: _Start,
-    awaited: list[tuple[int, int]],
-    texts: dict[int, bytes] | None,
+    order: Presentation,
+    *,
+    captions: bool,
 ) -> Iterator[VideoFrame]:
-    """Yield the decoded frames, and push times and durations of packets onto ``awaited``; damaged packets give none.
+    """Yield the decoded frames, and tell ``order`` what packets announce; damaged packets give none.
 
-    The captions of packets are added to those of their time in ``texts``, unless that is None. The second field of a
-    frame may have its own.
+    If wanted, the captions of packets are added to those of their time. The second field of a frame may have its own.
     """
     shown, palette, codec, last = Shown(stream), start.palette, codec_name(stream), segment.start - 1
     clock = Clock(start.shifts, stream.time_base or Fraction(1))
@@ -289,7 +266,7 @@ def _frames(
             packet.duration = shown.duration(packet)
             last = time if time is not None else last
             if time is not None and (time >= segment.start or packet.pts is None or not start.timed):
-                heapq.heappush(awaited, (time, packet.duration or 0))
-        if texts is not None and last >= segment.start and (begins or not packet.is_discard):
-            texts[last] = texts.get(last, b"") + captions_in(bytes(packet), codec)
+                heapq.heappush(order.awaited, (time, packet.duration or 0))
+        if captions and last >= segment.start and (begins or not packet.is_discard):
+            order.texts[last] = order.texts.get(last, b"") + captions_in(bytes(packet), codec)
         yield from _decoded(packet, checksums=codec == "ffv1")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from framebrush.contracts import FrameRange, Options, VideoProperties
 from framebrush.errors import InvalidVideo
 from framebrush.media import Converter, PackWriter, encode_image, quoted
-from framebrush_splitter.decode import DecodedFrame
+from framebrush_splitter.presentation import DecodedFrame
 from framebrush_splitter.sizes import size_change
 
 

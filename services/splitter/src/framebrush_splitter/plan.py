@@ -214,7 +214,9 @@ def read_packets(
         ends_of_stream.move(clock, logs.get(index))
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
     _check_order(times, keyframes, places, base, name)
-    timed, in_order = not untimed(container, stream, times), sorted(times)
+    latest = list(accumulate(times, max))  # What shares its time with a frame stored before is not cut from it.
+    places = places[:1] + array("q", (place for place in places[1:] if times[place] > latest[place - 1]))
+    timed, in_order = not untimed(container, stream, times, packed=shown.packed), sorted(times)
     if not timed or recoloured:
         unusable, places = unusable + len(places) - 1, places[:1]
     return Packets(
@@ -275,11 +277,14 @@ def _check_order(
     for place in keyframes:
         time = times[place]
         if last is not None and time < last:
-            raise InvalidVideo(f"presentation times jump back from {last} to {time} ticks")
+            raise InvalidVideo(
+                f"presentation times jump back from {last} to {time} ticks; to count the frames anew: "
+                f"ffmpeg -i {name} -vf setpts=N/FR/TB -c:v libx264 -crf 16 whole.mp4"
+            )
         if place in usable and place and time < latest[place - 1]:
             raise InvalidVideo(
-                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists make them; to write "
-                f"them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
+                f"parts of the video overlap at {float(time * time_base):.3f} s, as edit lists and wrong times make "
+                f"them; to write them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
             )
         last = time if place in usable else last
 

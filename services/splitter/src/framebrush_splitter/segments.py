@@ -21,8 +21,8 @@ from framebrush_splitter.settings import SplitterSettings
 from framebrush_splitter.tasks import decode_frames, read_frame
 from framebrush_splitter.video import read_input
 
-Frame: TypeAlias = tuple[int, int, bytes, bytes]
-"""The time and the duration of a frame, in ticks, its captions, and its image."""
+Frame: TypeAlias = tuple[int, int, bytes, bytes, bool]
+"""The time and the duration of a frame, in ticks, its captions, its image, and whether its time was another frame's."""
 
 
 class SegmentSplitter:
@@ -89,12 +89,15 @@ class SegmentSplitter:
     ) -> Iterator[PackReady]:
         pts, durations, captions, offsets = list[int](), list[int](), list[bytes](), list[tuple[int, ...]]()
         held: PackReady | None = None
+        moved = 0
 
         def images() -> Iterator[bytes]:
-            for at, duration, text, image in frames:
+            nonlocal moved
+            for at, duration, text, image, out_of_order in frames:
                 pts.append(at)
                 durations.append(duration)
                 captions.append(text)
+                moved += out_of_order
                 yield image
 
         started = datetime.now(UTC)
@@ -106,13 +109,17 @@ class SegmentSplitter:
             offsets.append(held.offsets)
             started = datetime.now(UTC)
         texts = tuple(captions) if any(captions) else ()
-        timeline = Timeline(pts=tuple(pts), durations=tuple(durations), offsets=tuple(offsets), captions=texts)
+        timeline = Timeline(
+            pts=tuple(pts), durations=tuple(durations), offsets=tuple(offsets), captions=texts, moved=moved
+        )
         write_once(self._store, self._runs.blobs(message.run_id).timeline(message.segment, chunk), timeline.encode())
         if held is not None:
             yield held
 
     def _frames(self, manifest: Manifest, number: int, stored: int) -> Generator[Frame, None, None]:
         """Yield the time and duration in ticks, the captions and the image of each frame, empty if it is damaged.
+
+        The last is whether the container tells another time for it.
 
         Times increase: if frames share a time, each gets a time one tick after the frame before.
 
@@ -146,14 +153,14 @@ class SegmentSplitter:
                     return
                 if index % manifest.pack_frames == 0:
                     note_progress()
-                at, duration, text, image = read_frame(packed)
+                at, duration, text, image, moved = read_frame(packed)
                 previous = max(at, previous + 1)
                 if index < stored:
                     continue
                 if index >= segment.frames:
                     raise InvalidVideo(f"more than the {segment.frames} frames of segment {number} could be decoded")
                 frames_in.inc()
-                yield previous, duration, text, image
+                yield previous, duration, text, image, moved
 
     def _store_pack(
         self, message: SegmentPlanned, frames: FrameRange, pack: PackWriter, started: datetime

@@ -3,7 +3,7 @@
 Its pixel aspect and its colours may change, too, as in broadcasts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +17,8 @@ from av.video.stream import VideoStream
 
 from framebrush.errors import InvalidVideo
 from framebrush.media import codec_name, quoted, units
+from framebrush_splitter import av1
+from framebrush_splitter.vp9 import Vp9Sizes
 
 PARAMETERS = {"h264": (31, 0, (7,)), "hevc": (63, 1, (33,))}
 """The units with the size of frames: the bits of their header that tell the type, their place, and the types."""
@@ -35,8 +37,6 @@ MARKS = {
 FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """The markers of JPEG before the size of a frame."""
 RANGES, MOST_CHANGES = {2: "full"}, 8
-SEQUENCE_HEADER = 1
-"""The type of the unit of AV1 (OBU) with the size of frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,9 @@ class Sizes:
         self.changes = dict[str, None]()
         """What else changes, in words for notes."""
         self._extradata = bytes(stream.codec_context.extradata or b"")
+        self._frames: Callable[[bytes], tuple[int, int] | None] | None = None
+        if self._codec in ("av1", "vp9"):
+            self._frames = av1.Av1Sizes(self._extradata) if self._codec == "av1" else Vp9Sizes()
 
     def __call__(self, packet: "Packet[Any]") -> None:
         """Look at the next packet.
@@ -69,6 +72,9 @@ class Sizes:
         Raises:
             InvalidVideo: Its frame has another size than the first one.
         """
+        found = self._frames(bytes(packet)) if self._frames is not None else None
+        if found not in (None, self._size):
+            raise size_change(self._stream.container.name, self._size, found)
         renewed = packet.has_sidedata("new_extradata")
         if renewed:
             self._extradata = bytes(packet.get_sidedata("new_extradata"))
@@ -130,7 +136,7 @@ def _sizes(data: bytes, extradata: bytes, codec: str) -> Iterator[bytes]:
         place = data.find(mark)
         yield data[place + len(mark) :][:length] if place >= 0 else b""
     elif codec == "av1":
-        yield from _sequence_headers(data)
+        yield from (content for kind, content in av1.units(data) if kind == av1.SEQUENCE)
     elif codec == "mjpeg":
         yield _frame_header(data)
 
@@ -144,20 +150,3 @@ def _frame_header(data: bytes) -> bytes:
             return data[position + 4 : position + 2 + length]
         position += 1 if kind == 0xFF else 2 + length
     return b""
-
-
-def _sequence_headers(data: bytes) -> Iterator[bytes]:
-    """Yield the sequence headers of a packet of AV1 (AV1 Bitstream Specification, 5.3)."""
-    position = 0
-    while position < len(data):
-        header, position = data[position], position + 1 + (data[position] >> 2 & 1)
-        if not header & 2:  # It has no size, and goes on to the end.
-            return
-        size = shift = 0
-        for byte in data[position : position + 8]:
-            position, size, shift = position + 1, size | (byte & 127) << shift, shift + 7
-            if byte < 128:
-                break
-        if header >> 3 & 15 == SEQUENCE_HEADER:
-            yield data[position : position + size]
-        position += size

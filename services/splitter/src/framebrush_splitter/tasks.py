@@ -34,6 +34,7 @@ from framebrush.media import (
     RAW,
     SWITCHED,
     WITHOUT_ZERO,
+    codec_name,
     is_extra,
     lost_tags,
     quoted,
@@ -43,9 +44,10 @@ from framebrush.media import (
 from framebrush.sandbox import SandboxedFile
 from framebrush.service import ordered_map
 from framebrush.storage import BlobInfo
-from framebrush_splitter.decode import DecodedFrame, decode_segment, first_frame, first_time
+from framebrush_splitter.decode import decode_segment, first_frame, first_time
 from framebrush_splitter.dry_run import Film
-from framebrush_splitter.edits import has_late_pause
+from framebrush_splitter.editions import refuse_ordered
+from framebrush_splitter.edits import edit_notes, edited_tracks
 from framebrush_splitter.encryption import refuse_encrypted
 from framebrush_splitter.notes import label_notes, notes
 from framebrush_splitter.outputs import Input, carries, converted_notes, order_notes, plan_output
@@ -60,6 +62,8 @@ from framebrush_splitter.plan import (
     pack_size,
     read_packets,
 )
+from framebrush_splitter.presentation import DecodedFrame
+from framebrush_splitter.references import referred_files
 from framebrush_splitter.settings import Limits
 from framebrush_splitter.sparse import SparseFile, unneeded
 from framebrush_splitter.video import open_video
@@ -68,12 +72,11 @@ LONGEST_TAIL, MOST_REORDERED = 1000, 16
 """The most frames from the last random access point on that a plan decodes, and that are shown after a later one."""
 OWN_COLORS = 5
 """The profile of Dolby Vision whose base layer is not for other displays."""
-LATE_PAUSE = (
-    "an edit list has a pause after its beginning, in which FFmpeg shows frames that the list cuts out; to write all "
-    "frames without edits: ffmpeg -ignore_editlist 1 -i {name} -c copy whole.mp4"
-)
-FRAME_HEADER = struct.Struct("<qqH")
-"""The layout of what precedes a frame: its time and its duration in ticks, and how many bytes of captions it has."""
+STEREO_MODES = {1: "left_right", 2: "bottom_top", 3: "top_bottom", 11: "right_left"}
+"""FFmpeg's names of the ways in which two views share a picture, by Matroska's numbers."""
+FRAME_HEADER = struct.Struct("<qqH?")
+"""The layout of what precedes a frame: its time and its duration in ticks, how many bytes of captions it has,
+and whether the container tells another time for it."""
 
 
 def plan_run(
@@ -106,10 +109,20 @@ def plan_run(
     """
     options = request.options
     assert request.run_id is not None and options.model is not None  # noqa: S101, PT018 - resolved
-    with open_video(source) as (container, stream):
-        frame, video = examine(source, container, stream, limits)
+    try:
+        with open_video(source) as (container, stream):
+            frame, video = examine(source, container, stream, limits)
+    except InvalidVideo:
+        if others := referred_files(source):
+            first = quoted(others[0])
+            raise InvalidVideo(
+                f"the pictures of this film are not in it, but in {', '.join(others)}"
+                f": to style them: framebrush submit {first}"
+            ) from None
+        raise
     size, sparse = (video.width, video.height), SparseFile(source)
     with open_video(sparse) as (container, stream):  # opened again, as not every format can be read twice
+        edited = list(edited_tracks(source)) if container.format.name == SWITCHED else []
         left_out = unneeded(container, stream)
         sparse.leave_out(left_out)
         packets = _beginning(source, read_packets(container, stream, max_frames=limits.max_frames, size=size))
@@ -136,8 +149,8 @@ def plan_run(
         told += [CAPTIONS_LOST] if packets.captions and not carrying else []
         unseen = bool(left_out) and not packets.captions and video.codec in CAPTIONED and packets.timed
         captions = (packets.captions and carrying) or unseen
-        if packets.edited and container.format.name == SWITCHED and has_late_pause(source):
-            told.append(LATE_PAUSE.format(name=quoted(source.name)))
+        coded = any(s.type == "audio" and not codec_name(s).startswith("pcm_") for s in output.copied)
+        told += edit_notes(edited, quoted(source.name), coded_sound=coded)
         told += notes(container, stream, frame, video, packets, segments, (*copied_streams, *converted))
     if seconds > limits.max_duration:
         raise LimitExceeded.of(f"{seconds:.0f} s are longer", f"{limits.max_duration:g} s", "MAX_DURATION")
@@ -183,13 +196,16 @@ def examine(
     """Return the first frame of a video that was just opened, and its properties.
 
     Raises:
-        InvalidVideo: The file is not a video, is encrypted, or has colours that nobody can convert.
+        InvalidVideo: The file is not a video, is encrypted, has colours that nobody can convert, views that FFmpeg does
+            not write, or an edition that it does not follow.
         LimitExceeded: The video has more streams or larger frames than the limits allow.
     """
     _check_streams(container, limits)
     _check_size(stream.width, stream.height, limits)
     refuse_encrypted(container)
+    refuse_ordered(source, container)
     _check_colors(stream, quoted(source.name))
+    _check_views(stream, quoted(source.name))
     frame = first_frame(container, stream)
     video = read_properties(stream, frame)
     _check_size(video.width, video.height, limits)  # the container may state another size than the frames have
@@ -266,17 +282,22 @@ def decode_frames(
         except av.FFmpegError as error:
             raise InvalidVideo(f"{source.name}: a frame cannot be converted to RGB: {error.strerror}") from error
         text = frame.captions[:MOST_CAPTIONS]
-        return b"".join((FRAME_HEADER.pack(frame.time, frame.duration, len(text)), text, image))
+        return b"".join((FRAME_HEADER.pack(frame.time, frame.duration, len(text), frame.moved), text, image))
 
     frames = decode_segment(opened, segment, shifts, source.alive, captions=captions)
     return ordered_map(packed, enumerate(frames), threads)
 
 
-def read_frame(packed: memoryview) -> tuple[int, int, bytes, bytes]:
-    """Return the time and the duration of a frame in ticks, its captions, and its image, empty if it is damaged."""
-    time, duration, length = FRAME_HEADER.unpack_from(packed)
+def read_frame(packed: memoryview) -> tuple[int, int, bytes, bytes, bool]:
+    """Return what :func:`decode_frames` tells of a frame.
+
+    Returns:
+        Its time and its duration in ticks, its captions, its image, which is empty if it is damaged, and whether the
+        container tells another time for it.
+    """
+    time, duration, length, moved = FRAME_HEADER.unpack_from(packed)
     image = FRAME_HEADER.size + length
-    return time, duration, bytes(packed[FRAME_HEADER.size : image])[:MOST_CAPTIONS], bytes(packed[image:])
+    return time, duration, bytes(packed[FRAME_HEADER.size : image])[:MOST_CAPTIONS], bytes(packed[image:]), moved
 
 
 def output_names(request: RunRequest, models: Sequence[str], suffix: str, container: str) -> list[BlobRef]:
@@ -306,6 +327,17 @@ def _check_colors(stream: VideoStream, name: str) -> None:
             "Dolby Vision of profile 5 has colours of its own (IPTPQc2), which would be shown green and purple: "
             f"convert it first: ffmpeg -i {name} -vf libplacebo=colorspace=bt709:color_primaries=bt709:color_trc=bt709 "
             "-c:a copy bt709.mp4"
+        )
+
+
+def _check_views(stream: VideoStream, name: str) -> None:
+    mode, aspect = read_display(stream).stereo, stream.sample_aspect_ratio
+    if mode and aspect not in (None, 1):
+        told = f"-metadata:s:v stereo_mode={STEREO_MODES[mode]} " if mode in STEREO_MODES else ""
+        raise InvalidVideo(
+            f"two views share a picture whose pixels are not square ({aspect.numerator}:{aspect.denominator}), which "
+            f"FFmpeg does not write; to make them square: ffmpeg -i {name} -vf scale=iw*sar:ih,setsar=1 {told}"
+            "-c:a copy square.mkv"
         )
 
 

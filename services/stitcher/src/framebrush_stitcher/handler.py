@@ -46,6 +46,7 @@ from framebrush_stitcher.tasks import CHECKS, write_output
 
 DOCUMENTS = 16
 """The documents that a join reads at a time. They are small, so that each is little more than a wait for storage."""
+OUT_OF_ORDER = "frames have times in another order than their pictures, and come as the decoder gives them: {}"
 RunMessage: TypeAlias = BatchScored | SegmentScored | SegmentEncoded | RunEncoded
 
 
@@ -117,7 +118,7 @@ class Stitcher:
                 reorder = encode_segment(
                     frames, timeline, manifest.video, manifest.options, choice, str(path), settings.encode_threads
                 )
-            record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()))
+            record = EncodedSegment(reorder=reorder, failures=tuple(frames.failures.values()), moved=timeline.moved)
             write_once(self._store, blobs.encoded_report(segment, rendition, chunk), record.encode())
             with path.open("rb") as file:
                 write_once(self._store, blobs.encoded(segment, rendition, chunk), file, metadata=work_metadata(started))
@@ -134,10 +135,10 @@ class Stitcher:
             with self._scratch.folder() as folder:
                 timelines = self._write_timelines((blobs.timeline(*chunk) for chunk in manifest.chunks), folder)
                 made = [self._join_rendition(manifest, timelines, each, folder) for each in manifest.renditions]
-                loses = _loses_captions(manifest, timelines)
+                told = [CAPTIONS_LOST] if _loses_captions(manifest, timelines) else []
+            told += [OUT_OF_ORDER.format(made[0].moved)] if made[0].moved else []
             report = self._report(manifest, made, started)
-            if loses:
-                report = report.model_copy(update={"notes": (*report.notes, CAPTIONS_LOST)})
+            report = report.model_copy(update={"notes": (*report.notes, *told)})
             problem = self._reporter.write(manifest, report, [joined.samples for joined in made])
             if problem is not None:
                 report = report.model_copy(update={"notes": (*report.notes, problem)})
@@ -175,7 +176,8 @@ class Stitcher:
         samples = self._reporter.sample(manifest, rendition, timelines, output, failed)
         note_progress()
         output.unlink()
-        return _Joined(failed, tuple(check.model_copy(update={"model": model}) for check in checks), samples)
+        checks = tuple(check.model_copy(update={"model": model}) for check in checks)
+        return _Joined(failed, checks, samples, sum(record.moved for record in records))
 
     def _write_output(
         self, manifest: Manifest, arriving: Iterator[None], timelines: Sequence[Path], reorder: int, output: Path
@@ -239,3 +241,5 @@ class _Joined:
     failed: tuple[FailedFrame, ...]
     checks: tuple[Check, ...]
     samples: Samples | None
+    moved: int
+    """The number of frames that have another time than the container tells for them."""

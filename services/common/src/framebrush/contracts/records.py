@@ -41,6 +41,9 @@ class Timeline(Document):
     """The offsets of each pack, as in :class:`~framebrush.contracts.PackReady`."""
     captions: Annotated[tuple[bytes, ...], Field(exclude_if=lambda captions: not captions)] = ()
     """The closed captions of each frame, as triplets of ATSC A/53; none if no frame has any."""
+    moved: Annotated[Index, Field(exclude_if=lambda moved: not moved)] = 0
+    """The number of frames that have another time than the container tells for them, since its times are not in order.
+    """
 
     @property
     def frames(self) -> int:
@@ -62,3 +65,5 @@ class EncodedSegment(Document):
     reorder: Index
     """How many places a packet comes before its turn in order of presentation, at most."""
     failures: tuple[FrameFailure, ...]
+    moved: Annotated[Index, Field(exclude_if=lambda moved: not moved)] = 0
+    """As in :class:`Timeline`."""

@@ -1,3 +1,4 @@
+from .boxes import boxes_in as boxes_in
 from .boxes import inside as inside
 from .captions import CAPTIONED as CAPTIONED
 from .captions import CAPTIONS_LOST as CAPTIONS_LOST
@@ -17,6 +18,8 @@ from .colors import styled as styled
 from .conversion import is_convertible as is_convertible
 from .display import quarter_turns as quarter_turns
 from .display import read_display as read_display
+from .ebml import child as child
+from .ebml import elements as elements
 from .hdr import HLG as HLG
 from .hdr import PQ as PQ
 from .hdr import to_bt709 as to_bt709
@@ -37,6 +40,7 @@ from .joining import Recipe as Recipe
 from .joining import add_untouched as add_untouched
 from .joining import check as check
 from .joining import join as join
+from .nal import Bits as Bits
 from .nal import units as units
 from .naming import codec_name as codec_name
 from .naming import codec_tag as codec_tag

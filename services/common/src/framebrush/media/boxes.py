@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def boxes(file: Any, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes_in(file: Any, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name of each box in a part of a file, where it is, and where it ends."""
     while position + 8 <= end:
         file.seek(position)
@@ -22,7 +22,7 @@ def boxes(file: Any, position: int, end: int) -> Iterator[tuple[bytes, int, int]
 
 def inside(file: Any, path: tuple[bytes, ...], position: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield where each box of a path begins and ends: the first name is that of the outermost boxes."""
-    for kind, place, last in boxes(file, position, end):
+    for kind, place, last in boxes_in(file, position, end):
         if kind == path[0] and len(path) == 1:
             yield place, last
         elif kind == path[0]:

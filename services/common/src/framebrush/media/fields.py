@@ -73,7 +73,7 @@ class Fields:
 
     def _field(self, unit: bytes) -> tuple[int, int] | None:
         """Return the number of a slice's frame and whether it is of the bottom field; None if it is of a frame."""
-        bits = Bits(unit[:HEADER])
+        bits = Bits.of_unit(unit[:HEADER])
         bits.exp(), bits.exp()
         sequence = self._sequences.get(self._pictures.get(bits.exp(), -1))
         if sequence is None or not sequence.fields:
@@ -85,7 +85,7 @@ class Fields:
 
     def _learn(self, unit: bytes) -> None:
         """Remember a parameter set (ITU-T H.264, sections 7.3.2.1 and 7.3.2.2)."""
-        kind, bits = unit[0] & 31, Bits(unit[: HEADER * 8])
+        kind, bits = unit[0] & 31, Bits.of_unit(unit[: HEADER * 8])
         if kind == PICTURE:
             number = bits.exp()
             self._pictures[number] = bits.exp()

@@ -35,11 +35,15 @@ def parameter_sets(extra: bytes) -> Iterator[bytes]:
 
 
 class Bits:
-    """Reads the numbers of a unit, bit by bit. Behind its end there are zeros."""
+    """Reads the numbers in some bytes, bit by bit. Behind their end there are zeros."""
 
-    def __init__(self, unit: bytes) -> None:
-        self._data = unit[1:].replace(b"\0\0\3", b"\0\0")
-        self._bits, self._left = int.from_bytes(self._data, "big"), len(self._data) * 8
+    def __init__(self, data: bytes) -> None:
+        self._bits, self._left = int.from_bytes(data, "big"), len(data) * 8
+
+    @classmethod
+    def of_unit(cls, unit: bytes) -> "Bits":
+        """Return the bits of a NAL unit behind its first byte, without the bytes that keep start codes out of it."""
+        return cls(unit[1:].replace(b"\0\0\3", b"\0\0"))
 
     def take(self, count: int) -> int:
         """Return the next bits as a number."""

@@ -7,6 +7,7 @@ from av.video.stream import VideoStream
 
 from framebrush.media.fields import Fields
 from framebrush.media.naming import codec_name
+from framebrush.media.vops import Vops
 
 HIDING = ("vp8", "vp9")
 """The codecs whose packets tell themselves whether they are shown."""
@@ -17,8 +18,9 @@ class Shown:
 
     def __init__(self, stream: VideoStream) -> None:
         self._codec = codec_name(stream)
-        extradata = bytes(stream.codec_context.extradata or b"") if self._codec == "h264" else b""
-        self._fields = Fields(extradata)
+        extradata = bytes(stream.codec_context.extradata or b"")
+        self._fields = Fields(extradata if self._codec == "h264" else b"")
+        self._vops = Vops(extradata) if self._codec == "mpeg4" else None
 
     @property
     def looks_inside(self) -> bool:
@@ -26,10 +28,20 @@ class Shown:
         return self._codec in HIDING or self._fields.possible
 
     def __call__(self, packet: "Packet[Any]") -> bool:
-        """Return whether a packet shows a frame of its own: not if it is hidden, or the second field of a frame."""
+        """Return whether a packet shows a frame of its own.
+
+        It does not if it is hidden, is the second field of a frame, or tells that the frame before stays.
+        """
         if not packet.size or self._fields.is_second(packet):
             return False
+        if self._vops is not None and not self._vops.shows(packet):
+            return False
         return not packet.is_discard and not hidden(packet, self._codec)
+
+    @property
+    def packed(self) -> bool:
+        """Return whether packets may hold two frames, and their times are only those of their places (MPEG-4)."""
+        return self._vops is not None and self._vops.packed
 
     def duration(self, packet: "Packet[Any]") -> int:
         """Return the duration of the frame that the last packet shows, in ticks; 0 if it is unknown."""
