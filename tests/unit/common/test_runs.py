@@ -233,9 +233,11 @@ def test_a_mark_counts_until_the_styled_pack_exists(runs: Runs, monkeypatch: pyt
     monkeypatch.setattr("framebrush.runs.progress.MARKS", 0.0)
     runs.store.write(blobs.mark(0, frames), b"", metadata={PAINTED: "1"})
     assert meter.measure(manifest.run_id) == (Progress(scored=1), {})
+    assert meter.begun == 1
     runs.store.write(blobs.styled(0, frames), b"", metadata=work_metadata(NOW))
     for painted in ("1", "2"):  # It is written once more, by a pod that was frozen.
         assert meter.measure(manifest.run_id)[0] == measure(runs, manifest.run_id)[0] == Progress(scored=2)
+        assert meter.begun == 0
         runs.store.write(blobs.mark(0, frames), b"", metadata={PAINTED: painted})
 
 

@@ -108,11 +108,14 @@ class Pace:
         self._rates = {stage: Throughput() for stage in STAGES}
         self.done = dict.fromkeys(STAGES, 0)
         """The frames that each stage is done with."""
+        self.painted = 0
+        """The frames that can be looked at: those of batches that are painted as a whole."""
 
     def update(self, status: Status) -> None:
         """Measure progress by the blobs, which tell more than the status: that is written from time to time."""
         progress, _ = self._meter.measure(self._run_id)
         self.done, self._frames = progress.model_dump(), status.frames
+        self.painted = progress.scored - self._meter.begun
         for stage in STAGES:
             self._rates[stage].record(time.monotonic(), self.done[stage])
 

@@ -110,7 +110,7 @@ class Board:
             pace.update(status)
         done = {stage: min(pace.done[stage], status.frames) for stage in STAGES}
         left = None if pace.left is None else round(pace.left)
-        return self._told(status) | {"done": done, "joining": pace.joining, "left": left}
+        return self._told(status) | {"done": done, "painted": pace.painted, "joining": pace.joining, "left": left}
 
     def _told(self, status: Status) -> dict[str, Any]:
         line = Text.from_markup(outcome(status)).plain.removeprefix(f"{status.run_id}: ")

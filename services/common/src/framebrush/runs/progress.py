@@ -83,6 +83,8 @@ class Meter:
         """What the stages have done in the groups that are finished, by run and by prefix."""
         self._marks = dict[str, tuple[float, dict[str, int]]]()
         """The marks of each run, as :meth:`_painted` returns them, and when they were listed."""
+        self.begun = 0
+        """Of the frames that were scored when a run was measured last, those whose styled packs are not there yet."""
 
     def measure(self, run_id: str) -> tuple[Progress, dict[str, Timing]]:
         """Return how far the stages of a run are and how long they took, by the blobs that exist.
@@ -104,6 +106,8 @@ class Meter:
                 prefix = self._runs.blobs(run_id).prefix + numbered(folder, rendition.number)
                 done = self._measure_folder(run_id, manifest, prefix, stage, painted if folder == "styled" else {})
                 frames[folder] = done.frames + done.begun  # that of the last rendition stays
+                if folder == "styled":
+                    self.begun = done.begun
                 if done.timing is not None:
                     timings[stage] = _together(timings.get(stage), done.timing)
         return Progress(split=frames["frames"], scored=frames["styled"], encoded=frames["encoded"]), timings

@@ -55,7 +55,7 @@ function buttons(run, card, open) {
       const picture = await (await ask(`${path}/styled.png`)).blob();
       Object.assign($(".styled", card), { src: URL.createObjectURL(picture), hidden: false, alt: "What is painted so far" });
     });
-    look.disabled = !run.done?.scored;
+    look.disabled = !run.painted;
     return [look, button("Cancel", "Cancelling …", () => ask(`${path}/cancel`, "POST", {}))];
   }
   if (run.state === "failed") return [replay("Try again", run.id)];
