@@ -1,6 +1,7 @@
 """Everything on one machine with Docker Compose, by the commands that stand in k8s/compose.yaml."""
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,9 @@ COMPOSE = "docker compose --file k8s/compose.yaml"
 
 def has_compose() -> bool:
     """Return whether Docker has the plugin, which not every package of Docker brings."""
-    found = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-    return found.returncode == 0
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(not has_compose(), reason="Docker has no plugin `compose`")
