@@ -1,9 +1,12 @@
 """Inputs that are too much, and decoders that die of them: the run says why, and nobody else notices."""
 
 import signal
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from support.film import Film, Sound
 from support.fuzz import films, fuzz, sandboxes
@@ -16,6 +19,7 @@ from framebrush.sandbox import Sandbox
 
 NEVER = 1e-9
 """Seconds."""
+GONE = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 def failure(pipeline: Pipeline, run_id: str = "bad") -> tuple[str, str]:
@@ -94,14 +98,19 @@ def strike(pipeline: Pipeline, step: type, number: signal.Signals, monkeypatch: 
         pipeline.step()
     read = pipeline.store.read
 
-    def struck(*arguments: Any, **options: Any) -> bytes:
+    def read_and_strike(*arguments: Any, **options: Any) -> bytes:
         if arguments[0].container == "input":
             monkeypatch.undo()
-            for process in sandboxes():
+            struck = sandboxes()
+            for process in struck:
                 process.send_signal(number)
+            for process in struck:  # On a busy machine a task could end before its signal comes.
+                with suppress(psutil.NoSuchProcess):
+                    while process.status() not in GONE:
+                        time.sleep(0.001)
         return read(*arguments, **options)
 
-    monkeypatch.setattr(pipeline.store, "read", struck)
+    monkeypatch.setattr(pipeline.store, "read", read_and_strike)
 
 
 @STEPS
