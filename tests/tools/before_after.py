@@ -41,15 +41,15 @@ def main() -> None:
     """Write the moving picture."""
     styles = sys.argv[3:] or STYLES
     frames = [fit(frame) for frame in read_frames(Path(sys.argv[1]))][-PER_STYLE * EVERY * len(styles) :: EVERY]
-    animation = cv2.Animation()
-    pictures = []
+    models, pictures = {style: load(style) for style in styles}, []
     for k, frame in enumerate(frames):
         style, step = styles[k // PER_STYLE], k % PER_STYLE
         # The last third of the time shows the whole painting.
         part = min(1.0, 1.5 * (step + 1) / PER_STYLE)
-        shown = swept(frame, load(style)(frame[None])[0], part)
+        shown = swept(frame, models[style](frame[None])[0], part)
         small = cv2.resize(shown, SHOWN, interpolation=cv2.INTER_AREA).astype(np.uint8)
         pictures.append(cv2.cvtColor(label(small, style), cv2.COLOR_RGB2BGR))
+    animation = cv2.Animation()
     animation.frames, animation.durations = pictures, [MILLISECONDS] * len(pictures)
     cv2.imwriteanimation(sys.argv[2], animation, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
 

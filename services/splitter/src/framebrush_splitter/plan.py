@@ -213,9 +213,7 @@ def read_packets(
     for index, ends_of_stream in edges.items():
         ends_of_stream.move(clock, logs.get(index))
     times, ends = clock.moved(times, positions, base), clock.moved(ends, positions, base)
-    _check_order(times, keyframes, places, base, name)
-    latest = list(accumulate(times, max))  # What shares its time with a frame stored before is not cut from it.
-    places = places[:1] + array("q", (place for place in places[1:] if times[place] > latest[place - 1]))
+    places = _in_order(times, keyframes, places, base, name)
     timed, in_order = not untimed(container, stream, times, packed=shown.packed), sorted(times)
     if not timed or recoloured:
         unusable, places = unusable + len(places) - 1, places[:1]
@@ -261,10 +259,12 @@ def frame_rate(packets: Packets, time_base: Fraction, stated: Fraction | None) -
     return max(rate.limit_denominator(1001), Fraction(1, 1001))  # as in 30000/1001
 
 
-def _check_order(
-    times: Sequence[int], keyframes: Sequence[int], random_access: Sequence[int], time_base: Fraction, name: str
-) -> None:
-    """Check that no keyframe is shown before the random access point before it, nor before a frame stored before that.
+def _in_order(
+    times: Sequence[int], keyframes: Sequence[int], random_access: "array[int]", time_base: Fraction, name: str
+) -> "array[int]":
+    """Return the random access points that are shown after all frames that are stored before them, and the first one.
+
+    One that shares its time with a frame stored before is not cut from it.
 
     Args:
         times: The presentation times of all frames, in the order in which they are stored.
@@ -272,6 +272,10 @@ def _check_order(
         random_access: Those of them where decoding can begin.
         time_base: The duration of a tick, in seconds.
         name: The file's, for a command.
+
+    Raises:
+        InvalidVideo: A keyframe is shown before the random access point before it, or before a frame stored before
+            that.
     """
     usable, last, latest = set(random_access), None, list(accumulate(times, max))
     for place in keyframes:
@@ -287,6 +291,8 @@ def _check_order(
                 f"them; to write them out: ffmpeg -i {name} -c:v libx264 -crf 16 whole.mp4"
             )
         last = time if place in usable else last
+    later = (place for place in random_access[1:] if times[place] > latest[place - 1])
+    return random_access[:1] + array("q", later)
 
 
 def cut(packets: Packets, least: int) -> tuple[Segment, ...]:
